@@ -1,0 +1,55 @@
+#include "bind/arrays.h"
+
+#include <cstdint>
+
+namespace flyball::bind {
+namespace {
+
+// As Python writes a tuple.
+std::string text_of(const Shape& shape) {
+  std::string text = "(";
+  for (const Index extent : shape.extents()) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + (shape.extents().size() == 1 ? ",)" : ")");
+}
+
+std::string dtype_text(const Array& array) { return py::str(array.dtype()).cast<std::string>(); }
+
+bool contiguous(const Array& array) { return (array.flags() & py::array::c_style) != 0; }
+
+}  // namespace
+
+void refuse(const char* name, const char* dtype, const Shape& shape, const Array& array) {
+  std::string text = std::string(name) + " must be a C-contiguous " + dtype + " array of shape " +
+                     text_of(shape) + ", got ";
+  if (!contiguous(array)) text += "non-contiguous ";
+  text += dtype_text(array) + " of shape " + text_of(Shape(array));
+  throw py::value_error(text);
+}
+
+void refuse_read_only(const char* name) {
+  throw py::value_error(std::string(name) + " must be writeable, got a read-only array");
+}
+
+void refuse_dtype(const char* name, const Array& array) {
+  throw py::type_error(std::string(name) + " must be float32 or float64, got " + dtype_text(array));
+}
+
+void refuse_ndim(const char* name, Index ndim, const Array& array) {
+  throw py::value_error(std::string(name) + " must have " + std::to_string(ndim) + " dimensions, got shape " +
+                        text_of(Shape(array)));
+}
+
+bool matches(const Array& array, int type_number, std::size_t item_size, const Shape& shape) {
+  const auto* descr = py::detail::array_descriptor_proxy(array.dtype().ptr());
+  if (array.dtype().num() != type_number || (descr->byteorder == '>' && item_size > 1)) return false;
+  if (!contiguous(array) || Shape(array).extents() != shape.extents()) return false;
+  return reinterpret_cast<std::uintptr_t>(array.data()) % item_size == 0;
+}
+
+Activation activation(const std::string& name) {
+  if (name == "linear") return Activation::linear;
+  if (name == "relu") return Activation::relu;
+  throw py::value_error("activation must be 'linear' or 'relu', got '" + name + "'");
+}
+
+}  // namespace flyball::bind

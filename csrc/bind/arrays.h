@@ -1,0 +1,133 @@
+// The only header that knows NumPy: checked views of arrays, the dtype visitor, and the one way to let go of the GIL.
+//
+// A binding reads: visit_float("x", x, [&]<class T>() { ... in<T>("x", x, {n, k}) ... out<T>("y", y, {n, c}) ...;
+// run(cost, workspace, [=](Team& team) { operation(team, ...); }); }). The messages are those of
+// flyball/reference/_arrays.py, word for word.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/team.h"
+
+namespace flyball::bind {
+
+namespace py = pybind11;
+
+using Array = py::array;
+using OptionalArray = std::optional<py::array>;
+
+// The expected shape of an array.
+class Shape {
+ public:
+  Shape(std::initializer_list<Index> extents) : extents_(extents) {}
+  explicit Shape(const Array& array) : extents_(array.shape(), array.shape() + array.ndim()) {}
+
+  const std::vector<Index>& extents() const { return extents_; }
+
+ private:
+  std::vector<Index> extents_;
+};
+
+// Throws TypeError or ValueError "<name> must be a C-contiguous <dtype> array of shape <shape>, got ...".
+[[noreturn]] void refuse(const char* name, const char* dtype, const Shape& shape, const Array& array);
+[[noreturn]] void refuse_read_only(const char* name);
+[[noreturn]] void refuse_dtype(const char* name, const Array& array);
+[[noreturn]] void refuse_ndim(const char* name, Index ndim, const Array& array);
+
+bool matches(const Array& array, int type_number, std::size_t item_size, const Shape& shape);
+
+// NumPy's name of T.
+template <class T>
+constexpr const char* dtype_name();
+template <>
+constexpr const char* dtype_name<float>() {
+  return "float32";
+}
+template <>
+constexpr const char* dtype_name<double>() {
+  return "float64";
+}
+template <>
+constexpr const char* dtype_name<bool>() {
+  return "bool";
+}
+template <>
+constexpr const char* dtype_name<std::int64_t>() {
+  return "int64";
+}
+
+template <class T>
+void check(const char* name, const Array& array, const Shape& shape) {
+  if (!matches(array, py::detail::npy_format_descriptor<T>::value, sizeof(T), shape)) {
+    refuse(name, dtype_name<T>(), shape, array);
+  }
+}
+
+// The data of an input, after checking dtype, shape, contiguity and alignment.
+template <class T>
+const T* in(const char* name, const Array& array, const Shape& shape) {
+  check<T>(name, array, shape);
+  return static_cast<const T*>(array.data());
+}
+
+template <class T>
+const T* in(const char* name, const OptionalArray& array, const Shape& shape) {
+  return array ? in<T>(name, *array, shape) : nullptr;
+}
+
+// The data of an output; it must be writeable as well.
+template <class T>
+T* out(const char* name, const Array& array, const Shape& shape) {
+  check<T>(name, array, shape);
+  if (!array.writeable()) refuse_read_only(name);
+  return static_cast<T*>(const_cast<void*>(array.data()));
+}
+
+template <class T>
+T* out(const char* name, const OptionalArray& array, const Shape& shape) {
+  return array ? out<T>(name, *array, shape) : nullptr;
+}
+
+inline Index size(const Array& array, int axis) { return static_cast<Index>(array.shape(axis)); }
+
+inline void require_ndim(const char* name, const Array& array, Index ndim) {
+  if (array.ndim() != ndim) refuse_ndim(name, ndim, array);
+}
+
+// Calls body.operator()<T>() for the dtype of `array`, float32 or float64.
+template <class Body>
+void visit_float(const char* name, const Array& array, Body&& body) {
+  const int type = array.dtype().num();
+  if (type == py::detail::npy_format_descriptor<float>::value) {
+    body.template operator()<float>();
+  } else if (type == py::detail::npy_format_descriptor<double>::value) {
+    body.template operator()<double>();
+  } else {
+    refuse_dtype(name, array);
+  }
+}
+
+Activation activation(const std::string& name);
+
+// Runs `body` on a team worth `nanoseconds` of work, without the GIL.
+template <class Body>
+void run(double nanoseconds, std::size_t workspace_bytes, Body&& body) {
+  const int threads = team_size(nanoseconds);
+  // Letting go of the GIL costs more than a small operation does.
+  constexpr double worth_releasing = 2000.0;
+  if (nanoseconds < worth_releasing) {
+    run_team(1, workspace_bytes, body);
+    return;
+  }
+  py::gil_scoped_release nogil;
+  run_team(threads, workspace_bytes, body);
+}
+
+}  // namespace flyball::bind

@@ -1,0 +1,9 @@
+#include "bind/register.h"
+
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
+  module.doc() = "flyball's native backend; see flyball.backend.Backend for what it promises.";
+  module.attr("name") = "native";
+  flyball::bind::register_runtime(module);
+  flyball::bind::register_dense(module);
+  flyball::bind::register_activation(module);
+}

@@ -1,0 +1,12 @@
+// The chapters of the module; module.cpp is their table of contents.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace flyball::bind {
+
+void register_runtime(pybind11::module_& module);
+void register_dense(pybind11::module_& module);
+void register_activation(pybind11::module_& module);
+
+}  // namespace flyball::bind

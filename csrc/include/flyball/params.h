@@ -1,0 +1,51 @@
+// Scalars of the operations, as plain structs: what travels from Python to a kernel beside arrays and sizes.
+#pragma once
+
+#include "flyball/types.h"
+
+namespace flyball {
+
+// Address of a stream of random numbers; the element index completes it.
+struct RandomKey {
+  std::uint64_t seed;
+  std::uint32_t stream;
+  std::uint64_t step;  // < 2**48
+};
+
+// Dropout keeps an element where its 16 random bits are below the threshold.
+struct Keep {
+  std::uint32_t threshold;  // keep_probability * 65536, 1..65536
+  double scale() const { return 65536.0 / threshold; }
+};
+
+struct BatchNormParams {
+  double momentum;  // share of the old running value that is kept
+  double epsilon;
+  bool unbiased;  // running variance takes N / (N - 1) of the batch's
+  Activation activation;
+};
+
+// g' = g + l1 * sign(w) + l2 * w, and w shrinks by learning_rate * weight_decay beside the step.
+struct Penalty {
+  double l1;
+  double l2;
+  double weight_decay;
+};
+
+struct SgdParams {
+  double learning_rate;
+  double momentum;
+  bool nesterov;
+  Penalty penalty;
+};
+
+struct AdamParams {
+  double learning_rate;
+  double beta_1;
+  double beta_2;
+  double epsilon;
+  std::int64_t step;  // from 1
+  Penalty penalty;
+};
+
+}  // namespace flyball

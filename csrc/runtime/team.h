@@ -1,0 +1,87 @@
+// A Team is a group of threads that run one function together (SPMD). Everything above knows threads only from here.
+//
+//   run_team(team_size(work), workspace_bytes, [&](Team& team) {
+//     Range mine = team.range(blocks);   // a share of the blocks: contiguous, the same for the same sizes
+//     ...
+//     team.barrier();                    // what the others wrote is visible now
+//   });
+//
+// Two implementations stand behind it: OpenMP, and a pool of std::thread for builds without OpenMP, for processes that
+// were forked (OpenMP's threads do not survive a fork) and on request (FLYBALL_TEAM=threads).
+#pragma once
+
+#include <atomic>
+#include <type_traits>
+
+#include "flyball/types.h"
+
+namespace flyball {
+
+// Private scratch of each thread, in bytes.
+inline constexpr std::size_t scratch_bytes = 512 * 1024;
+
+struct TeamState {
+  int size = 1;
+  void* workspace = nullptr;
+  alignas(64) std::atomic<int> arrived{0};
+  alignas(64) std::atomic<std::uint32_t> phase{0};
+};
+
+class Team {
+ public:
+  Team(TeamState& state, int rank, void* scratch) : state_(&state), rank_(rank), scratch_(scratch) {}
+
+  int rank() const { return rank_; }
+  int size() const { return state_->size; }
+
+  // This thread's contiguous share of `blocks`.
+  Range range(Index blocks) const { return {blocks * rank_ / size(), blocks * (rank_ + 1) / size()}; }
+
+  // Waits for all threads of the team.
+  void barrier() {
+    if (state_->size > 1) wait();
+  }
+
+  // Memory that all threads of the team share, of the size run_team was asked for; 64-byte aligned.
+  template <class T>
+  T* workspace() const {
+    return static_cast<T*>(state_->workspace);
+  }
+
+  // Memory of this thread alone, scratch_bytes long, 64-byte aligned; its contents last for one operation.
+  template <class T>
+  T* scratch() const {
+    return static_cast<T*>(scratch_);
+  }
+
+ private:
+  void wait();
+
+  TeamState* state_;
+  int rank_;
+  void* scratch_;
+};
+
+using TeamFunction = void (*)(void* context, Team& team);
+
+// Runs `function` on `threads` threads, the caller among them, and returns when all have finished.
+void run_team(int threads, std::size_t workspace_bytes, TeamFunction function, void* context);
+
+template <class F>
+void run_team(int threads, std::size_t workspace_bytes, F&& body) {
+  using Body = std::remove_reference_t<F>;
+  run_team(
+      threads, workspace_bytes, [](void* context, Team& team) { (*static_cast<Body*>(context))(team); },
+      const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+// The number of threads worth opening a team of for `nanoseconds` of work on one thread: at most num_threads().
+int team_size(double nanoseconds);
+
+int num_threads();
+void set_num_threads(int threads);
+
+// "openmp" or "threads": what the next team will run on.
+const char* team_kind();
+
+}  // namespace flyball
