@@ -19,8 +19,8 @@ bool contiguous(const Array& array) { return (array.flags() & py::array::c_style
 }  // namespace
 
 void refuse(const char* name, const char* dtype, const Shape& shape, const Array& array) {
-  std::string text = std::string(name) + " must be a C-contiguous " + dtype + " array of shape " +
-                     text_of(shape) + ", got ";
+  std::string text =
+      std::string(name) + " must be a C-contiguous " + dtype + " array of shape " + text_of(shape) + ", got ";
   if (!contiguous(array)) text += "non-contiguous ";
   text += dtype_text(array) + " of shape " + text_of(Shape(array));
   throw py::value_error(text);

@@ -8,5 +8,6 @@ namespace flyball::bind {
 void register_runtime(pybind11::module_& module);
 void register_dense(pybind11::module_& module);
 void register_activation(pybind11::module_& module);
+void register_program(pybind11::module_& module);
 
 }  // namespace flyball::bind

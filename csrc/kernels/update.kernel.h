@@ -1,6 +1,6 @@
 // Compiled once per instruction set: see variant.cpp.
-#include "kernels/update.h"
 #include "kernels/simd.h"
+#include "kernels/update.h"
 
 namespace flyball {
 namespace {

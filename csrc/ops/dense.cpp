@@ -86,9 +86,9 @@ void dense_backward(Team& team, T* dx, T* dw, T* db, const T* dy, const T* x, co
   }
 }
 
-#define FLYBALL_INSTANTIATE(T)                                                                                       \
-  template void matmul(Team&, T*, const T*, const T*, const T*, bool, bool, Index, Index, Index, Activation);        \
-  template void dense_forward(Team&, T*, const T*, const T*, const T*, Index, Index, Index, Activation);             \
+#define FLYBALL_INSTANTIATE(T)                                                                                \
+  template void matmul(Team&, T*, const T*, const T*, const T*, bool, bool, Index, Index, Index, Activation); \
+  template void dense_forward(Team&, T*, const T*, const T*, const T*, Index, Index, Index, Activation);      \
   template void dense_backward(Team&, T*, T*, T*, const T*, const T*, const T*, Index, Index, Index);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)
