@@ -151,7 +151,7 @@ class CategoryEncoder:
     def fit(cls, column: pd.Series[Any]) -> CategoryEncoder:
         """Fit on training rows: the :data:`MAX_CATEGORIES` most frequent categories, in alphabetical order."""
         values = columns.texts(column)
-        present = values[values != None]  # noqa: E711 - elementwise
+        present = values[columns.has_value(values)]
         names, counts = np.unique(present.astype(str), return_counts=True)
         frequent = names[np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]]
         return cls(str(column.name), tuple(sorted(map(str, frequent))), len(present) < len(values))
@@ -200,7 +200,7 @@ def encoder_from_dict(entry: object) -> Encoder:
         If an entry is absent, superfluous, of the wrong type or meaningless.
     """
     if not isinstance(entry, dict):
-        raise ValueError(_wrong("a column", "an object", entry))
+        raise ValueError(_wrong("a column", "an object", entry))  # noqa: TRY004 - a damaged file, not a caller's mistake
     kind = entry.get("kind")
     numbers = {"fill": float, "mean": float, "scale": float}
     fields: dict[str, type] = {"name": str, "kind": str, "indicator": bool}

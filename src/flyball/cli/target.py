@@ -116,7 +116,7 @@ def present_rows(column: pd.Series[Any]) -> NDArray[np.bool_]:
     """Return which rows have a target."""
     if columns.kind_of(column) == "number":
         return ~np.isnan(columns.parse(column, "number"))
-    return np.asarray(columns.texts(column) != None, dtype=np.bool_)  # noqa: E711 - elementwise
+    return columns.has_value(columns.texts(column))
 
 
 def task_of(column: pd.Series[Any]) -> str:
@@ -178,9 +178,10 @@ def classes_of(column: pd.Series[Any]) -> tuple[tuple[Label, ...], NDArray[np.in
         raise InputError(message)
     rarest = int(np.argmin(counts))
     if counts[rarest] < MIN_ROWS_PER_CLASS:
-        message = f"--target must have at least {MIN_ROWS_PER_CLASS} rows of every class, got {counts[rarest]}"
-        hint = "; for numbers there is --task regression" if kind == "number" else ""
-        raise InputError(f"{message} of {names[rarest]!r} in column {column.name!r}{hint}")
+        got = f"{counts[rarest]} of {names[rarest]!r} in column {column.name!r}"
+        hint = "; for a quantity there is --task regression" if kind == "number" else ""
+        message = f"--target must have at least {MIN_ROWS_PER_CLASS} rows of every class, got {got}{hint}"
+        raise InputError(message)
     return tuple(names), index.astype(np.int64)
 
 
