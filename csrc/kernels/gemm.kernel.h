@@ -23,8 +23,21 @@ constexpr Index tile_columns = 2 * lanes<T>;
 // A panel of B (block_depth x tile_columns) stays in the first-level cache while the rows of A pass by.
 constexpr Index block_depth = 256;
 
+// Rows of A that stay in the second-level cache, block_depth deep, while the panels of B pass by.
+constexpr Index block_rows = 20 * tile_rows;
+
+// Rows this many bytes apart fall into so few sets of the first-level cache that a tile's rows evict each other: such
+// blocks of A are copied to rows that lie a vector further apart.
+constexpr Index colliding_bytes = 2048;
+
 template <class T>
-constexpr std::size_t pack_bytes = block_depth * tile_columns<T> * sizeof(T);
+constexpr Index copied_stride = block_depth + lanes<T>;
+
+// Scratch: a panel of B, then a block of A.
+template <class T>
+constexpr Index panel_elements = block_depth * tile_columns<T>;
+template <class T>
+constexpr std::size_t pack_bytes = (panel_elements<T> + block_rows * copied_stride<T>) * sizeof(T);
 
 // Below this many rows a panel is not read often enough to pay for packing it.
 constexpr Index pack_rows = 2 * tile_rows;
@@ -185,6 +198,44 @@ void panel_product(TileTask<T> task, Matrix<T> a, Index m) {
   }
 }
 
+// The block of A as it is, or copied where its rows would collide in the cache and are read often enough.
+template <class T>
+Matrix<T> settle(Matrix<T> a, Index m, Index depth, Index n, T* copy) {
+  const bool collides = a.column_stride == 1 && a.row_stride * static_cast<Index>(sizeof(T)) % colliding_bytes == 0;
+  if (!collides || n < 4 * tile_columns<T>) return a;
+  for (Index i = 0; i < m; ++i) {
+    for_each_vector<T>(depth, [&](auto part, Index k) {
+      part.store(copy + i * copied_stride<T> + k, part.load(a.data + i * a.row_stride + k));
+    });
+  }
+  return {copy, copied_stride<T>, 1};
+}
+
+// One block of k for one block of rows. `task` says what is the same for all tiles; c and bias are the block's.
+template <class T>
+void block_product(TileTask<T> task, Matrix<T> a, Matrix<T> b, const T* bias, Index m, Index n, T* pack) {
+  T* const c = task.c;
+  for (Index j = 0; j < n; j += tile_columns<T>) {
+    const Index columns = n - j < tile_columns<T> ? n - j : tile_columns<T>;
+    const Index width = columns > lanes<T> ? tile_columns<T> : lanes<T>;
+    task.b = b.data + j * b.column_stride;
+    task.ldb = b.row_stride;
+    if (m > pack_rows || b.column_stride != 1 || columns < width) {
+      pack_panel(pack, task.b, b, task.depth, columns, width);
+      task.b = pack;
+      task.ldb = width;
+    }
+    task.c = c + j;
+    task.bias = bias == nullptr ? nullptr : bias + j;
+    task.columns = columns - (width - lanes<T>);
+    if (width == tile_columns<T>) {
+      panel_product<2>(task, a, m);
+    } else {
+      panel_product<1>(task, a, m);
+    }
+  }
+}
+
 template <class T>
 void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, const T* bias, Activation activation, Index m, Index n, Index k,
           T* pack) {
@@ -193,32 +244,20 @@ void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, const T* bias, Activation a
   do {
     const Index depth = k - k0 < block_depth ? k - k0 : block_depth;
     const bool last = k0 + depth == k;
-    TileTask<T> task{};
-    task.ldc = ldc;
-    task.a_row_stride = a.row_stride;
-    task.a_column_stride = a.column_stride;
-    task.depth = depth;
-    task.first = k0 == 0;
-    task.rectify = last && activation == Activation::relu;
-    const Matrix<T> a_block = {a.data + k0 * a.column_stride, a.row_stride, a.column_stride};
-    for (Index j = 0; j < n; j += tile_columns<T>) {
-      const Index columns = n - j < tile_columns<T> ? n - j : tile_columns<T>;
-      const Index width = columns > lanes<T> ? tile_columns<T> : lanes<T>;
-      task.b = b.data + k0 * b.row_stride + j * b.column_stride;
-      task.ldb = b.row_stride;
-      if (m > pack_rows || b.column_stride != 1 || columns < width) {
-        pack_panel(pack, task.b, b, depth, columns, width);
-        task.b = pack;
-        task.ldb = width;
-      }
-      task.c = c + j;
-      task.bias = last && bias != nullptr ? bias + j : nullptr;
-      task.columns = columns - (width - lanes<T>);
-      if (width == tile_columns<T>) {
-        panel_product<2>(task, a_block, m);
-      } else {
-        panel_product<1>(task, a_block, m);
-      }
+    for (Index i = 0; i < m; i += block_rows) {
+      const Index rows = m - i < block_rows ? m - i : block_rows;
+      Matrix<T> a_block = {a.data + i * a.row_stride + k0 * a.column_stride, a.row_stride, a.column_stride};
+      a_block = settle(a_block, rows, depth, n, pack + panel_elements<T>);
+      TileTask<T> task{};
+      task.c = c + i * ldc;
+      task.ldc = ldc;
+      task.a_row_stride = a_block.row_stride;
+      task.a_column_stride = a_block.column_stride;
+      task.depth = depth;
+      task.first = k0 == 0;
+      task.rectify = last && activation == Activation::relu;
+      block_product(task, a_block, {b.data + k0 * b.row_stride, b.row_stride, b.column_stride}, last ? bias : nullptr,
+                    rows, n, pack);
     }
     k0 += depth;
   } while (k0 < k);
