@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import statistics
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -171,10 +172,10 @@ def _timed(recipe: Recipe, seed: int, training: Part, line: EpochLine, losses: l
 def _blas_threads() -> AbstractContextManager[object]:
     """Let NumPy's BLAS use as many threads as flyball does."""
     try:
-        from threadpoolctl import threadpool_limits
+        pools: Any = importlib.import_module("threadpoolctl")
     except ImportError:
         return nullcontext()
-    limits: AbstractContextManager[object] = threadpool_limits(flyball.get_num_threads(), user_api="blas")
+    limits: AbstractContextManager[object] = pools.threadpool_limits(flyball.get_num_threads(), user_api="blas")
     return limits
 
 

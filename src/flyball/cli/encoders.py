@@ -28,18 +28,18 @@ _YEAR = 365.2425 * _DAY
 
 def standardisation(values: Values) -> tuple[float, float]:
     """Return mean and standard deviation, finite for every finite input; the deviation is 1 for a constant."""
-    largest = float(np.max(np.abs(values))) or 1.0
-    unit = values / largest
+    # Halves of distances from the first value: no overflow, and no digits lost to a large offset.
+    first = float(values[0])
+    halves = values / 2 - first / 2
+    largest = float(np.max(np.abs(halves))) or 1.0
+    unit = halves / largest
     mean = float(np.mean(unit))
     deviation = float(np.sqrt(np.mean((unit - mean) ** 2)))
-    # A constant's rounding errors are no spread.
-    scale = deviation * largest if deviation > 1e-14 else 1.0
-    return mean * largest, scale or 1.0
+    return first + 2 * mean * largest, 2 * deviation * largest or 1.0
 
 
 def standardise(values: Values, mean: float, scale: float) -> Values:
     """``(values - mean) / scale``, within :data:`LIMIT`."""
-    # Halves, because the difference of two huge values of opposite sign can overflow.
     with np.errstate(over="ignore"):
         return np.clip((values / 2 - mean / 2) / scale * 2, -LIMIT, LIMIT)
 

@@ -44,7 +44,8 @@ class ClassTarget:
         """Most probable label of each row of probabilities (n, classes)."""
         labels = np.empty(len(self.classes), dtype=object)
         labels[:] = self.classes
-        return labels[np.argmax(outputs, axis=1)]
+        decoded: NDArray[np.object_] = labels[np.argmax(outputs, axis=1)]
+        return decoded
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
