@@ -6,4 +6,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   flyball::bind::register_runtime(module);
   flyball::bind::register_dense(module);
   flyball::bind::register_activation(module);
+  flyball::bind::register_loss(module);
+  flyball::bind::register_update(module);
+  flyball::bind::register_data(module);
 }

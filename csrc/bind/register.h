@@ -8,5 +8,8 @@ namespace flyball::bind {
 void register_runtime(pybind11::module_& module);
 void register_dense(pybind11::module_& module);
 void register_activation(pybind11::module_& module);
+void register_loss(pybind11::module_& module);
+void register_update(pybind11::module_& module);
+void register_data(pybind11::module_& module);
 
 }  // namespace flyball::bind
