@@ -46,6 +46,32 @@ bool matches(const Array& array, int type_number, std::size_t item_size, const S
   return reinterpret_cast<std::uintptr_t>(array.data()) % item_size == 0;
 }
 
+Extent::Extent(const char* array_name, const Array& array)
+    : name(array_name),
+      begin(reinterpret_cast<std::uintptr_t>(array.data())),
+      end(begin + static_cast<std::uintptr_t>(array.nbytes())) {}
+
+Extent::Extent(const char* array_name, const OptionalArray& array) : name(array_name) {
+  if (array) *this = Extent(array_name, *array);
+}
+
+void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list<Extent> inputs, InPlace in_place) {
+  const auto check = [](const Extent& output, const Extent& other) {
+    if (output.begin < other.end && other.begin < output.end) {
+      throw py::value_error(std::string(output.name) + " must not overlap " + other.name);
+    }
+  };
+  for (const Extent* output = outputs.begin(); output != outputs.end(); ++output) {
+    for (const Extent* other = outputs.begin(); other != output; ++other) check(*output, *other);
+    for (const Extent* input = inputs.begin(); input != inputs.end(); ++input) {
+      const bool first = output == outputs.begin() && input == inputs.begin();
+      const bool same = output->begin == input->begin && output->end == input->end;
+      if (in_place == InPlace::yes && first && same) continue;
+      check(*output, *input);
+    }
+  }
+}
+
 Activation activation(const std::string& name) {
   if (name == "linear") return Activation::linear;
   if (name == "relu") return Activation::relu;
