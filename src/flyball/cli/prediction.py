@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ def predictions(outputs: Any, target: Target, proba: bool) -> pd.DataFrame:
 
 def _print(result: pd.DataFrame) -> None:
     """Write CSV in UTF-8 to stdout, whatever the terminal's or pipe's own encoding is."""
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
     result.to_csv(sys.stdout, index=False, lineterminator="\n")
 
