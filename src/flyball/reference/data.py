@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flyball.reference._arrays import FLOAT64, INT64, float_dtype, need, need_indices, need_ndim, need_out, refuse_overlap
+from flyball.reference._arrays import (
+    FLOAT64,
+    INT64,
+    float_dtype,
+    need,
+    need_indices,
+    need_ndim,
+    need_out,
+    refuse_overlap,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
