@@ -8,37 +8,6 @@
 namespace flyball::bind {
 namespace {
 
-Type type_of(const Array& array) {
-  const py::dtype dtype = array.dtype();
-  switch (dtype.char_()) {
-    case 'f':
-      return Type::f32;
-    case 'd':
-      return Type::f64;
-    case '?':
-      return Type::boolean;
-    default:
-      break;
-  }
-  const bool is_signed = dtype.kind() == 'i';
-  if (is_signed || dtype.kind() == 'u') {
-    switch (dtype.itemsize()) {
-      case 1:
-        return is_signed ? Type::i8 : Type::u8;
-      case 2:
-        return is_signed ? Type::i16 : Type::u16;
-      case 4:
-        return is_signed ? Type::i32 : Type::u32;
-      case 8:
-        return is_signed ? Type::i64 : Type::u64;
-      default:
-        break;
-    }
-  }
-  throw py::type_error("a Program's arrays must be float32, float64, integers or bool, got " +
-                       py::str(dtype).cast<std::string>());
-}
-
 // A view; the caller keeps the array alive.
 Buffer view(const Array& array, Kind kind) {
   if (array.ndim() < 1 || array.ndim() > 2) {
@@ -52,7 +21,7 @@ Buffer view(const Array& array, Kind kind) {
     throw py::value_error("a Program's arrays must be aligned, of native byte order and contiguous in a row");
   }
   return {const_cast<void*>(array.data()),
-          type_of(array),
+          source_type(array),
           kind,
           static_cast<Index>(array.ndim()),
           static_cast<Index>(array.shape(0)),
@@ -111,6 +80,7 @@ class PyProgram {
     arrays_.at(i) = array;
   }
 
+  // What _loop drives; it borrows the Program, which must outlive it.
   py::capsule runner() { return py::capsule(static_cast<StepRunner*>(&program_), "flyball.StepRunner"); }
 
  private:
@@ -131,7 +101,7 @@ void register_program(py::module_& module) {
       .def(py::init<const std::vector<std::pair<Array, int>>&, const std::vector<Row>&>(), py::arg("buffers"),
            py::arg("instructions"))
       .def("bind", &PyProgram::bind, py::arg("index"), py::arg("array"))
-      .def("runner", &PyProgram::runner, py::keep_alive<0, 1>());
+      .def("runner", &PyProgram::runner);
 }
 
 }  // namespace flyball::bind

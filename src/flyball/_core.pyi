@@ -1,5 +1,6 @@
 """The native backend. What the operations do is said in :class:`flyball.backend.Backend`."""
 
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from numpy.typing import NDArray
@@ -14,6 +15,15 @@ class BuildInfo(TypedDict):
     active_level: str
     team: str
     threads: int
+
+class Program:
+    def __init__(
+        self,
+        buffers: Sequence[tuple[NDArray[Any], int]],
+        instructions: Sequence[tuple[str, Sequence[int], Sequence[Any]]],
+    ) -> None: ...
+    def bind(self, index: int, array: NDArray[Any]) -> None: ...
+    def runner(self) -> object: ...
 
 name: str
 
@@ -117,5 +127,6 @@ def adam_update(
     l2: float,
     weight_decay: float,
 ) -> None: ...
+def gather_labels(out: Integers, labels: Integers, rows: Integers) -> None: ...
 def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None: ...
 def add_total(total: Doubles, values: Doubles) -> None: ...

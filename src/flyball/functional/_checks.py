@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from flyball.reference._arrays import BOOL, FLOAT32, FLOAT64, INT64, need_apart, need_apart_or_same, need_out
+from flyball.reference._arrays import BOOL, FLOAT32, FLOAT64, INT64, need_out, refuse_overlap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,16 +144,17 @@ def wrong_shape(name: str, array: Array, expected: str) -> NoReturn:
 
 
 def new_or_given(
-    out: Any, shape: tuple[int, ...], dtype: Dtype, may_be: Array | None = None, may_be_name: str = "", **others: Any
+    out: Any, shape: tuple[int, ...], dtype: Dtype, in_place: bool = False, **inputs: Array | None
 ) -> Array:
-    """Return ``out`` if it fits, a new array if it is None; it may be the input ``may_be``, and overlap no other."""
+    """Return ``out`` if it fits, a new array if it is None; with ``in_place`` it may be exactly the first input."""
     if out is None:
         return np.empty(shape, dtype)
-    written("out", out, dtype, shape)
-    if may_be is not None:
-        need_apart_or_same("out", out, may_be_name, may_be)
-    need_apart("out", out, **others)
-    return plain("out", out)
+    if type(out) is not np.ndarray or out.dtype is not dtype or out.shape != shape or not out.flags.carray:
+        written("out", out, dtype, shape)
+        out = plain("out", out)
+    if out.base is not None or any(x is not None and (x is out or x.base is not None) for x in inputs.values()):
+        refuse_overlap({"out": out}, inputs, in_place)
+    return out  # type: ignore[no-any-return]
 
 
 def written(name: str, value: Any, dtype: Dtype, shape: tuple[int, ...]) -> None:

@@ -34,7 +34,7 @@ def relu_forward(x: Floats, *, out: Floats | None = None) -> Floats:
         If ``x`` is empty, or ``out`` does not fit or overlaps ``x`` in part.
     """
     x = floats("x", x)
-    y = new_or_given(out, x.shape, x.dtype, x, "x")
+    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
     get_backend().relu_forward(y, x)
     return y
 
@@ -65,7 +65,7 @@ def relu_backward(dy: Floats, y: Floats, *, out: Floats | None = None) -> Floats
     """
     dy = floats("dy", dy)
     y = floats_like("y", y, dy.dtype, "dy")
-    dx = new_or_given(out, dy.shape, dy.dtype, dy, "dy", y=y)
+    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, y=y)
     get_backend().relu_backward(dx, dy, y)
     return dx
 
@@ -93,7 +93,7 @@ def softmax_forward(x: Floats, *, out: Floats | None = None) -> Floats:
         If ``x`` is empty or has no dimensions, or ``out`` does not fit or overlaps ``x`` in part.
     """
     x = at_least_1d("x", floats("x", x))
-    y = new_or_given(out, x.shape, x.dtype, x, "x")
+    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
     rows = (-1, x.shape[-1])
     get_backend().softmax_forward(y.reshape(rows), x.reshape(rows))
     return y
@@ -126,7 +126,7 @@ def softmax_backward(dy: Floats, y: Floats, *, out: Floats | None = None) -> Flo
     dy = at_least_1d("dy", floats("dy", dy))
     y = floats_like("y", y, dy.dtype, "dy")
     same_shape("y", y, dy)
-    dx = new_or_given(out, dy.shape, dy.dtype, dy, "dy", y=y)
+    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, y=y)
     rows = (-1, dy.shape[-1])
     get_backend().softmax_backward(dx.reshape(rows), dy.reshape(rows), y.reshape(rows))
     return dx

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from flyball.backend import get_backend
 from flyball.functional._checks import (
     at_least_1d,
@@ -17,8 +19,6 @@ from flyball.functional._checks import (
 from flyball.reference._arrays import need_activation, need_ndim
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from flyball.backend import Floats
 
 
@@ -85,12 +85,12 @@ def matmul(
 
 def matrix(name: str, value: Any, transpose: bool) -> tuple[Floats, bool]:
     """Return a matrix and whether to transpose it, without a copy if it is the transpose of a contiguous one."""
-    flags = getattr(value, "flags", None)
-    if flags is not None and not flags.c_contiguous and flags.f_contiguous and value.ndim == 2:
+    if type(value) is np.ndarray and value.ndim == 2 and not value.flags.c_contiguous and value.flags.f_contiguous:
         value, transpose = value.T, not transpose
     array = floats(name, value)
-    need_ndim(name, array, 2)
-    return array, bool(transpose)
+    if array.ndim != 2:
+        need_ndim(name, array, 2)
+    return array, transpose is True or bool(transpose)
 
 
 def dense_forward(

@@ -141,7 +141,7 @@ def dropout_forward(
     mask = bools("mask", mask)
     rate = fraction("rate", rate)
     seed, stream, step = draw_address(seed, stream, step, mask)
-    y = new_or_given(out, x.shape, x.dtype, x, "x", mask=mask)
+    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, mask=mask)
     draw = mask is None
     if draw and return_mask:
         mask = np.empty(x.shape, BOOL)
@@ -192,7 +192,7 @@ def dropout_backward(
     mask = bools("mask", mask)
     rate = fraction("rate", rate)
     seed, stream, step = draw_address(seed, stream, step, mask)
-    dx = new_or_given(out, dy.shape, dy.dtype, dy, "dy", mask=mask)
+    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, mask=mask)
     get_backend().dropout_backward(dx, dy, mask, rate, seed, stream, step)
     return dx
 

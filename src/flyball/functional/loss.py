@@ -92,13 +92,13 @@ def softmax_cross_entropy(
         if not targets.min() >= 0.0:
             msg = f"labels must not be negative, got {targets.min()}"
             raise ValueError(msg)
-        dlogits = new_or_given(out, logits.shape, dtype, logits, "logits", labels=targets)
+        dlogits = new_or_given(out, logits.shape, dtype, in_place=True, logits=logits, labels=targets)
         get_backend().softmax_cross_entropy_soft(losses, None, dlogits, logits, targets, scale)
     else:
         classes = integers("labels", labels)
         if classes.shape != losses.shape:
             wrong_shape("labels", classes, str(losses.shape))
-        dlogits = new_or_given(out, logits.shape, dtype, logits, "logits", labels=classes)
+        dlogits = new_or_given(out, logits.shape, dtype, in_place=True, logits=logits, labels=classes)
         get_backend().softmax_cross_entropy(losses, None, dlogits, logits, classes, scale)
     return CrossEntropy(reduce(losses, reduction), dlogits)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def batch_norm_forward(
         raise ValueError(msg)
     written("running_mean", running_mean, dtype, (channels,))
     written("running_var", running_var, dtype, (channels,))
-    y = new_or_given(out, x.shape, dtype, x, "x", gamma=gamma, beta=beta, mask=mask)
+    y = new_or_given(out, x.shape, dtype, in_place=True, x=x, gamma=gamma, beta=beta, mask=mask)
     mean = np.empty(channels, FLOAT64)
     rstd = np.empty(channels, FLOAT64)
     get_backend().batch_norm_forward(
@@ -210,7 +210,7 @@ def batch_norm_backward(
         msg = f"y must be given where activation is {activation!r}, got None"
         raise ValueError(msg)
     channels = x.shape[1]
-    dx = new_or_given(out, x.shape, dtype, dy, "dy", x=x, y=y, gamma=gamma, mask=mask) if need_dx else None
+    dx = new_or_given(out, x.shape, dtype, in_place=True, dy=dy, x=x, y=y, gamma=gamma, mask=mask) if need_dx else None
     dgamma = None if gamma is None else np.empty(channels, dtype)
     dbeta = None if beta is None else np.empty(channels, dtype)
     get_backend().batch_norm_backward(dx, dgamma, dbeta, dy, y, x, gamma, beta, mean, rstd, mask, activation, rate)
@@ -268,8 +268,8 @@ def batch_norm_inference(
     beta = optional_like("beta", beta, dtype, "x")
     need_activation(activation)
     epsilon = positive("epsilon", epsilon)
-    others: dict[str, Any] = {"running_mean": running_mean, "running_var": running_var, "gamma": gamma, "beta": beta}
-    y = new_or_given(out, x.shape, dtype, x, "x", **others)
+    inputs = {"x": x, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var}
+    y = new_or_given(out, x.shape, dtype, in_place=True, **inputs)
     get_backend().batch_norm_inference(y, x, gamma, beta, running_mean, running_var, epsilon, activation)
     return y
 

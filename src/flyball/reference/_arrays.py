@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from flyball.backend import ACTIVATIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from flyball.backend import Integers
 
     Array = NDArray[Any]
 
@@ -55,27 +57,46 @@ def need_out(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[
         raise ValueError(msg)
 
 
-def need_apart(name: str, out: Array | None, **others: Array | None) -> None:
-    """Refuse an output whose bytes overlap those of another array."""
-    if out is None:
-        return
-    for other_name, other in others.items():
-        if other is not None and np.may_share_memory(out, other):
-            msg = f"{name} must not overlap {other_name}"
-            raise ValueError(msg)
+def refuse_overlap(outputs: dict[str, Array | None], inputs: dict[str, Array | None], in_place: bool = False) -> None:
+    """Refuse an output that shares memory with another output or with an input.
+
+    With ``in_place`` the first output may be exactly the first input.
+    """
+    for index, (name, out) in enumerate(outputs.items()):
+        if out is None:
+            continue
+        for other_name, other in list(outputs.items())[:index]:
+            if other is not None and np.may_share_memory(out, other):
+                overlap(name, other_name)
+        may_be = in_place and index == 0
+        for other_name, other in inputs.items():
+            if other is not None and np.may_share_memory(out, other) and not (may_be and same_memory(out, other)):
+                overlap(name, other_name)
+            may_be = False
 
 
-def need_apart_or_same(name: str, out: Array | None, other_name: str, other: Array) -> None:
-    """Refuse an output that overlaps ``other``, an array of its size, without being the same memory."""
-    if out is None or out is other or not np.may_share_memory(out, other):
-        return
-    if out.__array_interface__["data"][0] != other.__array_interface__["data"][0]:
-        msg = f"{name} must not overlap {other_name}"
-        raise ValueError(msg)
+def same_memory(a: Array, b: Array) -> bool:
+    """Whether two contiguous arrays are the same bytes."""
+    return a is b or (a.nbytes == b.nbytes and a.__array_interface__["data"][0] == b.__array_interface__["data"][0])
+
+
+def overlap(name: str, other_name: str) -> NoReturn:
+    """Raise the error of an output that overlaps another array."""
+    msg = f"{name} must not overlap {other_name}"
+    raise ValueError(msg)
 
 
 def need_activation(activation: str) -> None:
     """Refuse an activation that no operation fuses."""
     if activation not in ACTIVATIONS:
         msg = f"activation must be 'linear' or 'relu', got '{activation}'"
+        raise ValueError(msg)
+
+
+def need_indices(name: str, place: str, values: Integers, limit: int) -> None:
+    """Refuse indices outside [0, limit), naming the first one."""
+    outside = (values < 0) | (values >= limit)
+    if outside.any():
+        i = int(outside.argmax())
+        msg = f"{name} must be in [0, {limit}), got {values[i]} at {place} {i}"
         raise ValueError(msg)

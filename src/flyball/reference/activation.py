@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flyball.reference._arrays import float_dtype, need, need_apart, need_apart_or_same, need_ndim, need_out
+from flyball.reference._arrays import float_dtype, need, need_ndim, need_out, refuse_overlap
 
 if TYPE_CHECKING:
     from flyball.backend import Floats
@@ -22,7 +22,7 @@ def relu_forward(y: Floats, x: Floats) -> None:
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
     need_out("y", y, dtype, x.shape)
-    need_apart_or_same("y", y, "x", x)
+    refuse_overlap({"y": y}, {"x": x}, in_place=True)
 
     np.maximum(x, 0.0, out=y)
 
@@ -32,8 +32,7 @@ def relu_backward(dx: Floats, dy: Floats, y: Floats) -> None:
     need("dy", dy, dtype, dy.shape)
     need("y", y, dtype, dy.shape)
     need_out("dx", dx, dtype, dy.shape)
-    need_apart_or_same("dx", dx, "dy", dy)
-    need_apart("dx", dx, y=y)
+    refuse_overlap({"dx": dx}, {"dy": dy, "y": y}, in_place=True)
 
     dx[...] = np.where(y > 0.0, dy, 0.0)
 
@@ -43,7 +42,7 @@ def softmax_forward(y: Floats, x: Floats) -> None:
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
     need_out("y", y, dtype, x.shape)
-    need_apart_or_same("y", y, "x", x)
+    refuse_overlap({"y": y}, {"x": x}, in_place=True)
 
     np.subtract(x, x.max(axis=1, keepdims=True, initial=-np.inf), out=y)
     np.exp(y, out=y)
@@ -56,8 +55,7 @@ def softmax_backward(dx: Floats, dy: Floats, y: Floats) -> None:
     need("dy", dy, dtype, dy.shape)
     need("y", y, dtype, dy.shape)
     need_out("dx", dx, dtype, dy.shape)
-    need_apart_or_same("dx", dx, "dy", dy)
-    need_apart("dx", dx, y=y)
+    refuse_overlap({"dx": dx}, {"dy": dy, "y": y}, in_place=True)
 
     np.subtract(dy, (dy * y).sum(axis=1, keepdims=True), out=dx)
     dx *= y

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flyball.reference._arrays import float_dtype, need, need_activation, need_apart, need_ndim, need_out
+from flyball.reference._arrays import float_dtype, need, need_activation, need_ndim, need_out, refuse_overlap
 from flyball.reference.activation import activate
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def matmul(
     need("b", b, dtype, (n, k) if transpose_b else (k, n))
     need("bias", bias, dtype, (n,))
     need_out("c", c, dtype, (m, n))
-    need_apart("c", c, a=a, b=b, bias=bias)
+    refuse_overlap({"c": c}, {"a": a, "b": b, "bias": bias})
 
     np.matmul(a.T if transpose_a else a, b.T if transpose_b else b, out=c)
     if bias is not None:
@@ -45,7 +45,7 @@ def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation:
     need("w", w, dtype, (inputs, units))
     need("b", b, dtype, (units,))
     need_out("y", y, dtype, (rows, units))
-    need_apart("y", y, x=x, w=w, b=b)
+    refuse_overlap({"y": y}, {"x": x, "w": w, "b": b})
 
     np.matmul(x, w, out=y)
     if b is not None:
@@ -54,20 +54,18 @@ def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation:
 
 
 def dense_backward(dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats) -> None:
-    need_ndim("dy", dy, 2)
     need_ndim("x", x, 2)
-    rows, units = dy.shape
-    inputs = x.shape[1]
-    dtype = float_dtype("dy", dy)
-    need("dy", dy, dtype, dy.shape)
-    need("x", x, dtype, (rows, inputs))
+    need_ndim("w", w, 2)
+    rows, inputs = x.shape
+    units = w.shape[1]
+    dtype = float_dtype("x", x)
+    need("x", x, dtype, x.shape)
     need("w", w, dtype, (inputs, units))
+    need("dy", dy, dtype, (rows, units))
     need_out("dx", dx, dtype, (rows, inputs))
     need_out("dw", dw, dtype, (inputs, units))
     need_out("db", db, dtype, (units,))
-    need_apart("dx", dx, dy=dy, x=x, w=w, dw=dw, db=db)
-    need_apart("dw", dw, dy=dy, x=x, w=w, db=db)
-    need_apart("db", db, dy=dy, x=x, w=w)
+    refuse_overlap({"dx": dx, "dw": dw, "db": db}, {"dy": dy, "x": x, "w": w})
 
     if dx is not None:
         np.matmul(dy, w.T, out=dx)

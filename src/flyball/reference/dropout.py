@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flyball.backend import keep_probability
-from flyball.reference._arrays import BOOL, float_dtype, need, need_apart, need_apart_or_same, need_out
+from flyball.reference._arrays import BOOL, float_dtype, need, need_out, refuse_overlap
 from flyball.reference.random import keep_bits
 
 if TYPE_CHECKING:
@@ -29,20 +29,18 @@ def dropout_mask(mask: Bools, rate: float, seed: int, stream: int, step: int) ->
 def dropout_forward(
     y: Floats, mask: Bools | None, x: Floats, rate: float, seed: int, stream: int, step: int, draw: bool
 ) -> None:
+    if not draw and mask is None:
+        msg = "mask must be given unless draw is true, got None"
+        raise ValueError(msg)
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
     need_out("y", y, dtype, x.shape)
     if draw:
         need_out("mask", mask, BOOL, x.shape)
-    elif mask is None:
-        msg = "mask must be given where it is not drawn, got None"
-        raise ValueError(msg)
+        refuse_overlap({"y": y, "mask": mask}, {"x": x}, in_place=True)
     else:
         need("mask", mask, BOOL, x.shape)
-    need_apart_or_same("y", y, "x", x)
-    need_apart("y", y, mask=mask)
-    if draw:
-        need_apart("mask", mask, x=x)
+        refuse_overlap({"y": y}, {"x": x, "mask": mask}, in_place=True)
 
     kept = draw_mask(x.shape, x.size, rate, seed, stream, step) if draw or mask is None else mask
     if draw and mask is not None:
@@ -56,10 +54,9 @@ def dropout_backward(
 ) -> None:
     dtype = float_dtype("dy", dy)
     need("dy", dy, dtype, dy.shape)
-    need("mask", mask, BOOL, dy.shape)
     need_out("dx", dx, dtype, dy.shape)
-    need_apart_or_same("dx", dx, "dy", dy)
-    need_apart("dx", dx, mask=mask)
+    need("mask", mask, BOOL, dy.shape)
+    refuse_overlap({"dx": dx}, {"dy": dy, "mask": mask}, in_place=True)
 
     kept = draw_mask(dy.shape, dy.size, rate, seed, stream, step) if mask is None else mask
     np.multiply(dy, kept, out=dx)

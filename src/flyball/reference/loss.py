@@ -11,10 +11,10 @@ from flyball.reference._arrays import (
     INT64,
     float_dtype,
     need,
-    need_apart,
-    need_apart_or_same,
+    need_indices,
     need_ndim,
     need_out,
+    refuse_overlap,
 )
 
 if TYPE_CHECKING:
@@ -37,11 +37,10 @@ def softmax_cross_entropy(
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("hits", hits, FLOAT64, (rows,))
     need_out("dlogits", dlogits, dtype, logits.shape)
-    need_apart_or_same("dlogits", dlogits, "logits", logits)
-    outside = (labels < 0) | (labels >= classes)
-    if outside.any():
-        msg = f"labels must be in [0, {classes}), got {labels[outside][0]}"
-        raise ValueError(msg)
+    refuse_overlap(
+        {"dlogits": dlogits, "losses": losses, "hits": hits}, {"logits": logits, "labels": labels}, in_place=True
+    )
+    need_indices("labels", "row", labels, classes)
 
     row = np.arange(rows)
     if hits is not None:
@@ -71,8 +70,9 @@ def softmax_cross_entropy_soft(
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("hits", hits, FLOAT64, (rows,))
     need_out("dlogits", dlogits, dtype, logits.shape)
-    need_apart_or_same("dlogits", dlogits, "logits", logits)
-    need_apart("dlogits", dlogits, targets=targets)
+    refuse_overlap(
+        {"dlogits": dlogits, "losses": losses, "hits": hits}, {"logits": logits, "targets": targets}, in_place=True
+    )
 
     if hits is not None:
         hits[...] = logits.argmax(axis=1) == targets.argmax(axis=1)
@@ -101,7 +101,7 @@ def mean_squared_error(
     need("targets", targets, dtype, predictions.shape)
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("dpredictions", dpredictions, dtype, predictions.shape)
-    need_apart("dpredictions", dpredictions, predictions=predictions, targets=targets)
+    refuse_overlap({"dpredictions": dpredictions, "losses": losses}, {"predictions": predictions, "targets": targets})
 
     difference = predictions - targets
     np.mean(np.square(difference), axis=1, dtype=np.float64, out=losses)

@@ -13,10 +13,9 @@ from flyball.reference._arrays import (
     float_dtype,
     need,
     need_activation,
-    need_apart,
-    need_apart_or_same,
     need_ndim,
     need_out,
+    refuse_overlap,
 )
 from flyball.reference.activation import activate
 
@@ -66,8 +65,11 @@ def batch_norm_forward(
     need_out("rstd", rstd, FLOAT64, (channels,))
     need_out("running_mean", running_mean, dtype, (channels,))
     need_out("running_var", running_var, dtype, (channels,))
-    need_apart_or_same("y", y, "x", x)
-    need_apart("y", y, gamma=gamma, beta=beta, mask=mask)
+    refuse_overlap(
+        {"y": y, "mean": mean, "rstd": rstd, "running_mean": running_mean, "running_var": running_var},
+        {"x": x, "gamma": gamma, "beta": beta, "mask": mask},
+        in_place=True,
+    )
 
     np.mean(x, axis=0, dtype=np.float64, out=mean)
     centred = centre(x, mean)
@@ -116,9 +118,11 @@ def batch_norm_backward(
     need_out("dx", dx, dtype, x.shape)
     need_out("dgamma", dgamma, dtype, (channels,))
     need_out("dbeta", dbeta, dtype, (channels,))
-    if dx is not None:
-        need_apart_or_same("dx", dx, "dy", dy)
-        need_apart("dx", dx, y=y, x=x, gamma=gamma, mask=mask)
+    refuse_overlap(
+        {"dx": dx, "dgamma": dgamma, "dbeta": dbeta},
+        {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask},
+        in_place=True,
+    )
 
     if activation == "relu":
         dz = np.where(y > 0.0, dy, 0.0).astype(dtype, copy=False)
@@ -163,8 +167,11 @@ def batch_norm_inference(
     need("running_mean", running_mean, dtype, (channels,))
     need("running_var", running_var, dtype, (channels,))
     need_out("y", y, dtype, x.shape)
-    need_apart_or_same("y", y, "x", x)
-    need_apart("y", y, gamma=gamma, beta=beta, running_mean=running_mean, running_var=running_var)
+    refuse_overlap(
+        {"y": y},
+        {"x": x, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var},
+        in_place=True,
+    )
 
     rstd = 1.0 / np.sqrt(running_var.astype(np.float64) + epsilon)
     affine(y, x - running_mean, gamma, beta, rstd)

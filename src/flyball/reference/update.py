@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flyball.reference._arrays import FLOAT64, float_dtype, need, need_apart, need_out
+from flyball.reference._arrays import FLOAT64, float_dtype, need, need_out, refuse_overlap
 
 if TYPE_CHECKING:
     from flyball.backend import Doubles, Floats
@@ -43,8 +43,7 @@ def sgd_update(
     need_out("w", w, dtype, w.shape)
     need_out("velocity", velocity, dtype, w.shape)
     need_out("penalty", penalty, FLOAT64, (1,))
-    need_apart("w", w, velocity=velocity, g=g)
-    need_apart("velocity", velocity, g=g)
+    refuse_overlap({"w": w, "velocity": velocity, "penalty": penalty}, {"g": g})
 
     step = penalise(penalty, w, g, l1, l2) * -learning_rate
     if velocity is not None:
@@ -77,9 +76,7 @@ def adam_update(
     need_out("m", m, dtype, w.shape)
     need_out("v", v, dtype, w.shape)
     need_out("penalty", penalty, FLOAT64, (1,))
-    need_apart("w", w, m=m, v=v, g=g)
-    need_apart("m", m, v=v, g=g)
-    need_apart("v", v, g=g)
+    refuse_overlap({"w": w, "m": m, "v": v, "penalty": penalty}, {"g": g})
 
     g = penalise(penalty, w, g, l1, l2)
     m += (1.0 - beta_1) * (g - m)

@@ -1,0 +1,62 @@
+#include "bind/arrays.h"
+#include "bind/register.h"
+#include "flyball/ops.h"
+
+namespace flyball::bind {
+namespace {
+
+// Rows may be any distance apart, as those of a memory-mapped file or of a slice are.
+Source source(const Array& x) {
+  const SourceType type = source_type(x);
+  const auto item = x.itemsize();
+  const bool consecutive = x.shape(1) <= 1 || x.strides(1) == item;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(x.data()) % item == 0 && x.strides(0) % item == 0;
+  if (x.size() > 0 && !(consecutive && aligned)) refuse_source(x);
+  return {x.data(), static_cast<Index>(x.strides(0)), type};
+}
+
+void bind_gather(const Array& output, const Array& x, const Array& rows) {
+  require_ndim("x", x, 2);
+  require_ndim("rows", rows, 1);
+  visit_float("out", output, [&]<class T>() {
+    const Index n = size(rows, 0);
+    const Index c = size(x, 1);
+    T* out_data = out<T>("out", output, {n, c});
+    const Source x_data = source(x);
+    const Index* rows_data = in<Index>("rows", rows, {n});
+    refuse_overlaps({{"out", &output}}, {{"x", &x}, {"rows", &rows}});
+    require_indices("rows", "position", rows_data, n, size(x, 0));
+    run(gather_cost(n, c), 0, [=](Team& team) { gather(team, out_data, x_data, rows_data, n, c); });
+  });
+}
+
+void bind_gather_labels(const Array& output, const Array& labels, const Array& rows) {
+  require_ndim("labels", labels, 1);
+  require_ndim("rows", rows, 1);
+  const Index n = size(rows, 0);
+  Index* out_data = out<Index>("out", output, {n});
+  const Index* labels_data = in<Index>("labels", labels, Shape(labels));
+  const Index* rows_data = in<Index>("rows", rows, {n});
+  refuse_overlaps({{"out", &output}}, {{"labels", &labels}, {"rows", &rows}});
+  require_indices("rows", "position", rows_data, n, size(labels, 0));
+  run(elementwise_cost(n), 0, [=](Team& team) { gather_labels(team, out_data, labels_data, rows_data, n); });
+}
+
+void bind_add_total(const Array& total, const Array& values) {
+  require_ndim("values", values, 1);
+  const Index n = size(values, 0);
+  const double* values_data = in<double>("values", values, {n});
+  double* total_data = out<double>("total", total, {1});
+  refuse_overlap("total", total, "values", values);
+  run(static_cast<double>(n), 0, [=](Team& team) { add_total(team, total_data, values_data, n); });
+}
+
+}  // namespace
+
+void register_data(py::module_& module) {
+  module.def("gather", bind_gather, py::arg("out"), py::arg("x"), py::arg("rows"));
+  module.def("gather_labels", bind_gather_labels, py::arg("out"), py::arg("labels"), py::arg("rows"));
+  module.def("add_total", bind_add_total, py::arg("total"), py::arg("values"));
+}
+
+}  // namespace flyball::bind
