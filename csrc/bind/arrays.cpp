@@ -19,8 +19,8 @@ bool contiguous(const Array& array) { return (array.flags() & py::array::c_style
 }  // namespace
 
 void refuse(const char* name, const char* dtype, const Shape& shape, const Array& array) {
-  std::string text = std::string(name) + " must be a C-contiguous " + dtype + " array of shape " +
-                     text_of(shape) + ", got ";
+  std::string text =
+      std::string(name) + " must be a C-contiguous " + dtype + " array of shape " + text_of(shape) + ", got ";
   if (!contiguous(array)) text += "non-contiguous ";
   text += dtype_text(array) + " of shape " + text_of(Shape(array));
   throw py::value_error(text);
@@ -44,6 +44,32 @@ bool matches(const Array& array, int type_number, std::size_t item_size, const S
   if (array.dtype().num() != type_number || (descr->byteorder == '>' && item_size > 1)) return false;
   if (!contiguous(array) || Shape(array).extents() != shape.extents()) return false;
   return reinterpret_cast<std::uintptr_t>(array.data()) % item_size == 0;
+}
+
+Extent::Extent(const char* array_name, const Array& array)
+    : name(array_name),
+      begin(reinterpret_cast<std::uintptr_t>(array.data())),
+      end(begin + static_cast<std::uintptr_t>(array.nbytes())) {}
+
+Extent::Extent(const char* array_name, const OptionalArray& array) : name(array_name) {
+  if (array) *this = Extent(array_name, *array);
+}
+
+void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list<Extent> inputs, InPlace in_place) {
+  const auto check = [](const Extent& output, const Extent& other) {
+    if (output.begin < other.end && other.begin < output.end) {
+      throw py::value_error(std::string(output.name) + " must not overlap " + other.name);
+    }
+  };
+  for (const Extent* output = outputs.begin(); output != outputs.end(); ++output) {
+    for (const Extent* other = outputs.begin(); other != output; ++other) check(*output, *other);
+    for (const Extent* input = inputs.begin(); input != inputs.end(); ++input) {
+      const bool first = output == outputs.begin() && input == inputs.begin();
+      const bool same = output->begin == input->begin && output->end == input->end;
+      if (in_place == InPlace::yes && first && same) continue;
+      check(*output, *input);
+    }
+  }
 }
 
 Activation activation(const std::string& name) {

@@ -6,7 +6,7 @@
 
 namespace flyball {
 
-#define FLYBALL_DECLARE(level)                \
+#define FLYBALL_DECLARE(level)               \
   extern const Kernels<float> level##_float; \
   extern const Kernels<double> level##_double;
 FLYBALL_FOR_EACH_LEVEL(FLYBALL_DECLARE)

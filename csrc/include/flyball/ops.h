@@ -29,6 +29,51 @@ template <class T>
 void dense_backward(Team& team, T* dx, T* dw, T* db, const T* dy, const T* x, const T* w, Index n, Index k, Index c);
 double dense_backward_cost(Index n, Index k, Index c);
 
+// --- batch normalisation -------------------------------------------------------------------------------------------
+//
+// Operations that use the team's workspace name its size in a function beside their cost; it does not decrease with n.
+// Two of them must not run without a barrier between.
+
+// y (n, c), mean (c), rstd (c); running_mean, running_var, gamma, beta (c) and mask (n, c) optional; y may be x.
+template <class T>
+void batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* running_mean, T* running_var, const T* x,
+                        const T* gamma, const T* beta, const std::uint8_t* mask, Index n, Index c,
+                        const BatchNormParams& params, Keep keep);
+
+// dx (n, c), dgamma (c), dbeta (c), gamma and mask optional; y is read where the activation is relu; dx may be dy.
+template <class T>
+void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* y, const T* x, const T* gamma,
+                         const double* mean, const double* rstd, const std::uint8_t* mask, Index n, Index c,
+                         Activation activation, Keep keep);
+
+// y (n, c) from statistics of training; gamma and beta optional; y may be x. Needs no workspace.
+template <class T>
+void batch_norm_inference(Team& team, T* y, const T* x, const T* gamma, const T* beta, const T* running_mean,
+                          const T* running_var, Index n, Index c, double epsilon, Activation activation);
+
+// Of each of them.
+double batch_norm_cost(Index n, Index c);
+std::size_t batch_norm_workspace(Index n, Index c);
+
+// --- dropout -------------------------------------------------------------------------------------------------------
+
+// Keeps what backend.keep_probability(rate) says; rate in [0, 1).
+Keep keep_at(double rate);
+
+// mask: 1 where an element of the array of `count` elements is kept, else 0.
+void dropout_mask(Team& team, std::uint8_t* mask, Index count, Keep keep, RandomKey key);
+
+// y = x * mask / keep with the mask of dropout_mask, which is stored unless `mask` is null; y may be x.
+template <class T>
+void dropout_forward(Team& team, T* y, std::uint8_t* mask, const T* x, Index count, Keep keep, RandomKey key);
+
+// The same with a mask that is given, forward and backward.
+template <class T>
+void dropout_apply(Team& team, T* y, const T* x, const std::uint8_t* mask, Index count, Keep keep);
+
+// Of each of them.
+double dropout_cost(Index count);
+
 // --- activations ---------------------------------------------------------------------------------------------------
 
 template <class T>

@@ -1,0 +1,89 @@
+// The Program on the native side: a flat list of instructions over a table of buffers, run for whole epochs by one
+// team.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "flyball/params.h"
+
+namespace flyball {
+
+class Team;
+
+// Which part of a buffer a step that covers rows [start, start + rows) sees; flyball.program.instructions.Kind.
+enum class Kind : int { whole, batch, window };
+
+// An array of up to two dimensions, rows contiguous inside; a vector has columns = 1.
+struct Buffer {
+  void* data;
+  SourceType type;
+  Kind kind;
+  Index ndim;
+  Index rows;
+  Index columns;
+  Index row_bytes;  // from one row to the next
+};
+
+// Scalars that the step decides; flyball.program.instructions.Dynamic.
+enum class Dynamic : int { none, learning_rate, step, count, inverse_rows };
+
+struct Scalar {
+  double number = 0;
+  std::uint64_t integer = 0;  // the same value where it is whole: seeds need all 64 bits
+  Dynamic dynamic = Dynamic::none;
+};
+
+struct Step {
+  Index start;
+  Index rows;
+  std::uint64_t count;  // steps done before this one
+  double learning_rate;
+};
+
+struct Instruction;
+using Execute = void (*)(Team& team, const Step& step, const Instruction& instruction);
+
+struct Instruction {
+  Execute execute = nullptr;
+  std::vector<const Buffer*> buffers;  // null where an optional array is absent
+  std::vector<Scalar> scalars;
+  std::vector<Activation> activations;  // scalars that are names of activations, in order
+};
+
+// What drives a Program; the Cython loop sees no more than this.
+class StepRunner {
+ public:
+  virtual ~StepRunner() = default;
+
+  // Runs steps [begin, end) of an epoch until `seconds` have passed (at least one step); returns how many it ran.
+  // bounds and learning_rates are the epoch's; `first` steps were done before it.
+  virtual Index run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
+                    double seconds) = 0;
+};
+
+class Program final : public StepRunner {
+ public:
+  explicit Program(std::vector<Buffer> buffers);
+
+  // Appends an instruction; throws std::invalid_argument if the operation or its arguments are unknown.
+  void add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
+           std::vector<Activation> activations);
+
+  // Puts another array in the place of buffer i.
+  void bind(std::size_t i, const Buffer& buffer) { buffers_.at(i) = buffer; }
+  const Buffer& buffer(std::size_t i) const { return buffers_.at(i); }
+
+  Index run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
+            double seconds) override;
+
+ private:
+  std::vector<Buffer> buffers_;
+  std::vector<Instruction> instructions_;
+  double step_cost_ = 0;             // nanoseconds on one thread
+  std::size_t workspace_bytes_ = 0;  // the most that an instruction needs
+};
+
+}  // namespace flyball

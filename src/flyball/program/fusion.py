@@ -1,0 +1,40 @@
+"""Merging of neighbouring nodes that would otherwise walk memory twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flyball.backend import ACTIVATIONS
+from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
+
+if TYPE_CHECKING:
+    from flyball.program.nodes import Node
+
+
+def fuse(nodes: list[Node]) -> list[Node]:
+    """Return the nodes with each one merged into its predecessor where :func:`merge` can."""
+    fused: list[Node] = []
+    for node in nodes:
+        merged = merge(fused[-1], node) if fused else None
+        if merged is None:
+            fused.append(node)
+        else:
+            fused[-1] = merged
+    return fused
+
+
+def merge(first: Node, second: Node) -> Node | None:
+    """Return one node that does what the two do, or None where there is none."""
+    match first, second:
+        case _, ActivationNode(activation="linear"):
+            return first
+        case _, DropoutNode(rate=0.0):
+            return first
+        case DenseNode(activation="linear"), ActivationNode(activation=name) if name in ACTIVATIONS:
+            return replace(first, activation=name)
+        case BatchNormNode(activation="linear", rate=0.0), ActivationNode(activation=name) if name in ACTIVATIONS:
+            return replace(first, activation=name)
+        case BatchNormNode(rate=0.0), DropoutNode(rate=rate, seed=seed):
+            return replace(first, rate=rate, seed=seed)
+    return None

@@ -1,0 +1,111 @@
+"""Instructions and the table of buffers they work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Kind(IntEnum):
+    """Which part of a buffer an instruction sees in a step that covers rows [start, start + rows) of the data."""
+
+    WHOLE = 0
+    """All of it: parameters, statistics, the data set."""
+    BATCH = 1
+    """Its first ``rows`` rows: activations and their gradients."""
+    WINDOW = 2
+    """Its rows [start, start + rows): the order of samples, predictions."""
+
+
+class Dynamic(Enum):
+    """Scalars whose value the step decides. The names are those the native side knows."""
+
+    LEARNING_RATE = "learning_rate"
+    STEP = "step"
+    """Steps done before this one: the address of its random numbers."""
+    COUNT = "count"
+    """``STEP + 1``: what bias corrections count."""
+    INVERSE_ROWS = "inverse_rows"
+    """``1 / rows``: a mean over the batch."""
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A named array. ``array`` may be replaced between runs (:meth:`Program.bind`)."""
+
+    name: str
+    array: NDArray[Any]
+    kind: Kind
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the array in bytes."""
+        return int(self.array.nbytes)
+
+
+Scalar = bool | int | float | str | Dynamic
+
+
+@dataclass(eq=False)
+class Instruction:
+    """One operation of :class:`flyball.backend.Backend` with its arguments, by the operation's parameter names.
+
+    Arrays (and absent ones, None) stand before scalars, both in the operation's order.
+    """
+
+    op: str
+    arrays: dict[str, Buffer | None]
+    scalars: dict[str, Scalar] = field(default_factory=dict)
+    layer: str = ""
+
+    def __str__(self) -> str:
+        arrays = ", ".join(f"{k}={'None' if b is None else b.name}" for k, b in self.arrays.items())
+        scalars = "".join(
+            f", {k}={s.value if isinstance(s, Dynamic) else format(s, 'g') if isinstance(s, float) else repr(s)}"
+            for k, s in self.scalars.items()
+        )
+        return f"{self.op}({arrays}{scalars})"
+
+
+@dataclass(eq=False)
+class Program:
+    """A flat list of instructions: one step of training, evaluation or prediction."""
+
+    buffers: dict[str, Buffer] = field(default_factory=dict)
+    instructions: list[Instruction] = field(default_factory=list)
+
+    def buffer(self, name: str, array: NDArray[Any], kind: Kind) -> Buffer:
+        """Add a buffer; names are unique."""
+        if name in self.buffers:
+            msg = f"buffer names must be unique, got {name!r} twice"
+            raise ValueError(msg)
+        self.buffers[name] = Buffer(name, array, kind)
+        return self.buffers[name]
+
+    def batch(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any] | type) -> Buffer:
+        """Add a buffer of activations or gradients; ``shape`` starts with the largest batch."""
+        return self.buffer(name, aligned_empty(shape, dtype), Kind.BATCH)
+
+    def add(self, op: str, layer: str, arrays: dict[str, Buffer | None], **scalars: Scalar) -> None:
+        """Append an instruction."""
+        self.instructions.append(Instruction(op, arrays, scalars, layer))
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.instructions)} instructions, {sum(b.nbytes for b in self.buffers.values()):,} bytes"]
+        lines += [f"{i:3d}  {instruction}" for i, instruction in enumerate(self.instructions)]
+        return "\n".join(lines)
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any] | type) -> NDArray[Any]:
+    """Return an uninitialised array whose data starts on a 64-byte boundary (a cache line, a vector)."""
+    dtype = np.dtype(dtype)
+    nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    raw = np.empty(nbytes + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + nbytes].view(dtype).reshape(shape)

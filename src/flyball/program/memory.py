@@ -1,0 +1,106 @@
+"""Where a model's arrays live: one flat array each for parameters, statistics, gradients and optimiser state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball.program.instructions import aligned_empty
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flyball.program.nodes import Weight
+
+LINE = 64
+"""Bytes every weight is aligned to."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A range of the flat parameters that one update instruction covers: all its weights share these settings."""
+
+    begin: int
+    end: int
+    l1: float
+    l2: float
+    decays: bool
+
+
+@dataclass(eq=False)
+class Memory:
+    """Flat arrays of a model; its weights' values are views into them.
+
+    Between weights lie zeros, up to the next cache line. They have zero gradients and so stay zero.
+    """
+
+    weights: list[Weight]
+    dtype: np.dtype[Any]
+    parameters: NDArray[Any] = field(init=False)
+    statistics: NDArray[Any] = field(init=False)
+    gradients: NDArray[Any] = field(init=False)
+    slots: dict[str, NDArray[Any]] = field(init=False, default_factory=dict)
+    groups: list[Group] = field(init=False)
+
+    def __post_init__(self) -> None:
+        trainable = sorted((w for w in self.weights if w.trainable), key=_settings)
+        self._begin: dict[int, int] = {}
+        self.groups = []
+        size = 0
+        for (l1, l2, spared), group in groupby(trainable, key=_settings):
+            begin = size
+            for weight in group:
+                self._begin[id(weight)] = size
+                size += self._padded(weight)
+            self.groups.append(Group(begin, size, l1, l2, not spared))
+        self.parameters = self._flat(size)
+        self.gradients = self._flat(size)
+        size = 0
+        for weight in self.weights:
+            if not weight.trainable:
+                self._begin[id(weight)] = size
+                size += self._padded(weight)
+        self.statistics = self._flat(size)
+        for weight in self.weights:
+            weight.value = self._view(self.parameters if weight.trainable else self.statistics, weight)
+
+    def gradient(self, weight: Weight) -> NDArray[Any]:
+        """Return the view of the flat gradients that belongs to ``weight``."""
+        return self._view(self.gradients, weight)
+
+    def penalty(self) -> float:
+        """Return ``sum(l1 * |w| + l2 / 2 * w**2)`` over all parameters, what the loss is increased by."""
+        total = 0.0
+        for group in self.groups:
+            w = self.parameters[group.begin : group.end]
+            if group.l1 > 0.0:
+                total += group.l1 * float(np.abs(w).sum(dtype=np.float64))
+            if group.l2 > 0.0:
+                total += 0.5 * group.l2 * float(np.square(w, dtype=np.float64).sum())
+        return total
+
+    def slot(self, name: str) -> NDArray[Any]:
+        """Return the flat optimiser state ``name``, zeros at first."""
+        if name not in self.slots:
+            self.slots[name] = self._flat(self.parameters.size)
+        return self.slots[name]
+
+    def _flat(self, size: int) -> NDArray[Any]:
+        flat = aligned_empty((size,), self.dtype)
+        flat.fill(0)
+        return flat
+
+    def _padded(self, weight: Weight) -> int:
+        line = LINE // self.dtype.itemsize
+        return -(-weight.size // line) * line
+
+    def _view(self, flat: NDArray[Any], weight: Weight) -> NDArray[Any]:
+        begin = self._begin[id(weight)]
+        return flat[begin : begin + weight.size].reshape(weight.shape)
+
+
+def _settings(weight: Weight) -> tuple[float, float, bool]:
+    return weight.l1, weight.l2, not weight.decays

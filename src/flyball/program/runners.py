@@ -1,0 +1,127 @@
+"""Executing a Program: natively, or instruction by instruction on any backend."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from flyball.backend import get_backend
+from flyball.program.instructions import Buffer, Dynamic, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from flyball.backend import Backend
+    from flyball.program.instructions import Instruction, Program, Scalar
+
+
+@dataclass(eq=False)
+class Steps:
+    """The steps of an epoch: step ``s`` covers rows ``[bounds[s], bounds[s + 1])`` of the order."""
+
+    bounds: NDArray[np.int64]
+    learning_rates: NDArray[np.float64]
+    first: int
+    """Steps done before this epoch: what random numbers and bias corrections are counted from."""
+    done: int = 0
+    """Steps of this epoch that have finished, whatever ended the run."""
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+
+class Runner(Protocol):
+    """Runs a Program; made by :func:`runner`."""
+
+    def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
+        """Put another array in the place of a buffer's."""
+        ...
+
+    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+        """Run all steps; ``progress(done)`` is called about every ``interval`` seconds and may raise to stop.
+
+        An exception (Ctrl-C included) leaves everything as the last finished step left it.
+        """
+        ...
+
+
+def runner(program: Program) -> Runner:
+    """Return what runs ``program`` on the backend in use."""
+    backend = get_backend()
+    return NativeRunner(program) if backend.name == "native" else BackendRunner(program, backend)
+
+
+class BackendRunner:
+    """Calls one operation of a backend after the other: the Program's meaning, in plain Python."""
+
+    def __init__(self, program: Program, backend: Backend) -> None:
+        self.calls = [(getattr(backend, i.op), {**i.arrays, **i.scalars}) for i in program.instructions]
+
+    def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
+        """See :class:`Runner`."""
+        buffer.array = array
+
+    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+        """See :class:`Runner`."""
+        reported = time.perf_counter()
+        for s in range(len(steps)):
+            start, end = int(steps.bounds[s]), int(steps.bounds[s + 1])
+            count = steps.first + s
+            values = {
+                Dynamic.LEARNING_RATE: float(steps.learning_rates[s]),
+                Dynamic.STEP: count,
+                Dynamic.COUNT: count + 1,
+                Dynamic.INVERSE_ROWS: 1.0 / (end - start),
+            }
+            for operation, arguments in self.calls:
+                operation(**{name: _resolve(value, start, end, values) for name, value in arguments.items()})
+            steps.done = s + 1
+            if progress is not None and time.perf_counter() - reported >= interval:
+                progress(s + 1)
+                reported = time.perf_counter()
+
+
+def _resolve(value: Buffer | Scalar | None, start: int, end: int, dynamic: dict[Dynamic, float]) -> Any:
+    if isinstance(value, Buffer):
+        match value.kind:
+            case Kind.BATCH:
+                return value.array[: end - start]
+            case Kind.WINDOW:
+                return value.array[start:end]
+        return value.array
+    return dynamic[value] if isinstance(value, Dynamic) else value
+
+
+class NativeRunner:
+    """Runs whole epochs in native code: one team, no Python between steps."""
+
+    def __init__(self, program: Program) -> None:
+        from flyball import _core
+
+        buffers = list(program.buffers.values())
+        self._index = {id(buffer): i for i, buffer in enumerate(buffers)}
+        self._program = _core.Program(
+            [(buffer.array, int(buffer.kind)) for buffer in buffers],
+            [self._encode(instruction) for instruction in program.instructions],
+        )
+
+    def _encode(self, instruction: Instruction) -> tuple[str, list[int], list[Any]]:
+        arrays = [-1 if b is None else self._index[id(b)] for b in instruction.arrays.values()]
+        scalars = [("dynamic", s.value) if isinstance(s, Dynamic) else s for s in instruction.scalars.values()]
+        return instruction.op, arrays, scalars
+
+    def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
+        """See :class:`Runner`."""
+        buffer.array = array
+        self._program.bind(self._index[id(buffer)], array)
+
+    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+        """See :class:`Runner`."""
+        from flyball import _loop
+
+        _loop.run(self._program, steps, progress, interval)
