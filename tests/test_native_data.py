@@ -102,14 +102,14 @@ def test_sources_are_refused() -> None:
         np.zeros(4, [("flag", "u1"), ("row", "f4", 3)])["row"],
     ]
     for x in refused:
-        with pytest.raises(ValueError, match="^x must have rows of consecutive, aligned elements"):
+        with pytest.raises(ValueError, match=r"^x must have rows of consecutive, aligned elements"):
             _core.gather(out, x, rows)
     with pytest.raises(ValueError, match="rows must be a C-contiguous int64 array"):
         _core.gather(out, np.zeros((4, 3), np.float32), np.zeros(2, np.int32))
     with pytest.raises(ValueError, match="x must have 2 dimensions"):
         _core.gather(out, np.zeros(4, np.float32), rows)
     x = np.zeros((4, 3), np.float32)
-    with pytest.raises(ValueError, match="^out must not overlap x$"):
+    with pytest.raises(ValueError, match=r"^out must not overlap x$"):
         _core.gather(x[:2], x, rows)
 
 
@@ -122,5 +122,5 @@ def test_add_total(count: int) -> None:
     for value in values:
         expected += value
     assert total[0] == 0.5 + expected
-    with pytest.raises(ValueError, match="^total must not overlap values$"):
+    with pytest.raises(ValueError, match=r"^total must not overlap values$"):
         _core.add_total(total, total)

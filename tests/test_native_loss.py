@@ -10,7 +10,7 @@ import pytest
 from flyball import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -36,13 +36,15 @@ def level(request: pytest.FixtureRequest) -> Iterator[str]:
 def softmax(x: NDArray[Any]) -> NDArray[np.float64]:
     """Softmax of the rows in float64."""
     e = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True).astype(np.float64))
-    return e / e.sum(axis=1, keepdims=True)
+    result: NDArray[np.float64] = e / e.sum(axis=1, keepdims=True)
+    return result
 
 
 def logsumexp(x: NDArray[Any]) -> NDArray[np.float64]:
     """Log of the sum of exponentials of the rows in float64."""
     largest = x.max(axis=1).astype(np.float64)
-    return largest + np.log(np.exp(x.astype(np.float64) - largest[:, None]).sum(axis=1))
+    result: NDArray[np.float64] = largest + np.log(np.exp(x.astype(np.float64) - largest[:, None]).sum(axis=1))
+    return result
 
 
 def logits_of(n: int, c: int, dtype: Any, spread: float = 3.0) -> NDArray[Any]:
@@ -300,7 +302,7 @@ def test_overlaps_are_refused() -> None:
     shifted = base[3:15].reshape(4, 3)
     other = np.zeros((4, 3))
     losses, labels = np.zeros(4), np.zeros(4, np.int64)
-    cases = [
+    cases: list[tuple[str, Callable[[], None]]] = [
         ("y must not overlap x", lambda: _core.softmax_forward(shifted, x)),
         ("y must not overlap x", lambda: _core.relu_forward(shifted, x)),
         ("dx must not overlap dy", lambda: _core.softmax_backward(shifted, x, other)),
