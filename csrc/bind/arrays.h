@@ -151,4 +151,17 @@ void run(double nanoseconds, std::size_t workspace_bytes, Body&& body) {
   run_team(threads, workspace_bytes, body);
 }
 
+// Throws ValueError "<out> must not overlap <in>" if the two share a byte of memory.
+void refuse_overlap(const char* out_name, const Array& out, const char* in_name, const Array& in);
+// The same, but `out` may be `in`: begin where it begins and end where it ends.
+void refuse_partial_overlap(const char* out_name, const Array& out, const char* in_name, const Array& in);
+
+// Refuses overlaps of each output with the outputs after it and with all inputs; null arrays are absent.
+using Named = std::pair<const char*, const Array*>;
+void refuse_overlaps(std::initializer_list<Named> outputs, std::initializer_list<Named> inputs);
+inline const Array* given(const OptionalArray& array) { return array ? &*array : nullptr; }
+
+// Throws ValueError "<name> must be in [0, <limit>), got <value> at <place> <i>" at the first value that is not.
+void require_indices(const char* name, const char* place, const Index* values, Index count, Index limit);
+
 }  // namespace flyball::bind

@@ -11,5 +11,8 @@ void register_norm(pybind11::module_& module);
 void register_dropout(pybind11::module_& module);
 void register_activation(pybind11::module_& module);
 void register_program(pybind11::module_& module);
+void register_loss(pybind11::module_& module);
+void register_update(pybind11::module_& module);
+void register_data(pybind11::module_& module);
 
 }  // namespace flyball::bind

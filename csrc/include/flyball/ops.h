@@ -84,4 +84,52 @@ void relu_backward(Team& team, T* dx, const T* dy, const T* y, Index count);
 // Nanoseconds on one thread of an element-wise operation: what team_size is asked with.
 double elementwise_cost(Index count);
 
+// --- softmax -------------------------------------------------------------------------------------------------------
+
+// On n rows of c elements.
+template <class T>
+void softmax_forward(Team& team, T* y, const T* x, Index n, Index c);
+template <class T>
+void softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, Index c);
+
+// Nanoseconds on one thread of a pass of exponentials over n rows: softmax and the cross-entropies.
+double softmax_cost(Index n, Index c);
+
+// --- losses --------------------------------------------------------------------------------------------------------
+
+// losses (n), hits (n) optional, dlogits (n, c) optional; logits (n, c), labels (n) in [0, c), targets (n, c).
+template <class T>
+void softmax_cross_entropy(Team& team, double* losses, double* hits, T* dlogits, const T* logits, const Index* labels,
+                           Index n, Index c, double scale);
+template <class T>
+void softmax_cross_entropy_soft(Team& team, double* losses, double* hits, T* dlogits, const T* logits, const T* targets,
+                                Index n, Index c, double scale);
+
+// losses (n), dpredictions (n, c) optional; predictions (n, c), targets (n, c).
+template <class T>
+void mean_squared_error(Team& team, double* losses, T* dpredictions, const T* predictions, const T* targets, Index n,
+                        Index c, double scale);
+double mean_squared_error_cost(Index n, Index c);
+
+// --- updates -------------------------------------------------------------------------------------------------------
+
+// All arrays have `count` elements; velocity and penalty (1) are optional. With penalty, update_workspace(count) bytes
+// of the team's workspace are used, until the caller's next barrier.
+template <class T>
+void sgd_update(Team& team, T* w, T* velocity, double* penalty, const T* g, Index count, const SgdParams& params);
+template <class T>
+void adam_update(Team& team, T* w, T* m, T* v, double* penalty, const T* g, Index count, const AdamParams& params);
+std::size_t update_workspace(Index count);
+double update_cost(Index count);
+
+// --- data ----------------------------------------------------------------------------------------------------------
+
+// out (n, c); rows (n) in [0, number of x's rows).
+template <class T>
+void gather(Team& team, T* out, const Source& x, const Index* rows, Index n, Index c);
+double gather_cost(Index n, Index c);
+
+// total (1), values (n).
+void add_total(Team& team, double* total, const double* values, Index n);
+
 }  // namespace flyball
