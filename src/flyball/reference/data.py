@@ -38,6 +38,18 @@ def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None:
     out[...] = x[rows]
 
 
+def gather_labels(out: Integers, labels: Integers, rows: Integers) -> None:
+    need_ndim("labels", labels, 1)
+    need_ndim("rows", rows, 1)
+    need("labels", labels, INT64, labels.shape)
+    need("rows", rows, INT64, rows.shape)
+    need_out("out", out, INT64, rows.shape)
+    refuse_overlap({"out": out}, {"labels": labels, "rows": rows})
+    need_indices("rows", "position", rows, labels.size)
+
+    out[...] = labels[rows]
+
+
 def add_total(total: Doubles, values: Doubles) -> None:
     need_ndim("values", values, 1)
     need("values", values, FLOAT64, values.shape)
