@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -67,7 +66,7 @@ def save_model(model: Sequential, path: str | os.PathLike[str], *, metadata: Map
     config = {"model": model.get_config(), "compile": _compile_config(model)}
     header = {"format": FORMAT, "schema": SCHEMA, "config": json.dumps(config, allow_nan=False)}
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     try:
         save_file(tensors, beside, {**_user_metadata(metadata), **header})
         _flush(beside)
