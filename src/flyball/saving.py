@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -58,6 +57,7 @@ def save_model(model: Sequential, path: str | os.PathLike[str], *, metadata: Map
     OSError
         If the file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     if not model.built:
@@ -67,14 +67,18 @@ def save_model(model: Sequential, path: str | os.PathLike[str], *, metadata: Map
     config = {"model": model.get_config(), "compile": _compile_config(model)}
     header = {"format": FORMAT, "schema": SCHEMA, "config": json.dumps(config, allow_nan=False)}
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+    entries = {**_user_metadata(metadata), **header}
+    beside.touch(exist_ok=False)  # where a file cannot be made, this says why
     try:
-        save_file(tensors, beside, {**_user_metadata(metadata), **header})
+        save_file(tensors, beside, entries)
         _flush(beside)
         beside.replace(path)
-    except BaseException:
+    except SafetensorError as error:
+        msg = f"{os.fspath(path)!r} cannot be written: {error}"
+        raise OSError(msg) from error
+    finally:
         beside.unlink(missing_ok=True)
-        raise
     if os.name == "posix":  # the rename is on the disk when the folder is
         _flush(path.parent)
 
@@ -233,9 +237,10 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], expected: dict[str, tuple[i
         missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
         msg = f"its tensors must be those of its layers, but {missing} are missing and {extra} belong to none"
         raise ValueError(msg)
-    for name, array in tensors.items():
-        if array.shape != expected[name] or array.dtype != dtype:
-            msg = f"tensor {name!r} must be {dtype} of shape {expected[name]}, got {array.dtype} of {array.shape}"
+    for name, shape in expected.items():
+        array = tensors[name]
+        if array.shape != shape or array.dtype != dtype:
+            msg = f"tensor {name!r} must be {dtype} of shape {shape}, got {array.dtype} of {array.shape}"
             raise ValueError(msg)
 
 
