@@ -171,7 +171,7 @@ def _scores(prepared: Prepared, trained: Run) -> dict[str, float]:
     """Scores on the test rows, in the target's own unit, and those of always saying the majority or the mean."""
     (x, encoded), goal = prepared.test, prepared.target
     outputs = trained.model.predict(x, verbose=0)
-    if goal.task == "classification":
+    if isinstance(goal, target.ClassTarget):
         majority = np.argmax(np.bincount(prepared.training[1]))
         return {
             "test_accuracy": float(np.mean(np.argmax(outputs, axis=1) == encoded)),
@@ -194,7 +194,7 @@ def _scores(prepared: Prepared, trained: Run) -> dict[str, float]:
 
 def _table(prepared: Prepared, trained: Run) -> str:
     scores = trained.scores
-    if prepared.target.task == "classification":
+    if isinstance(prepared.target, target.ClassTarget):
         label = prepared.target.decode(np.eye(prepared.target.outputs)[[np.argmax(np.bincount(prepared.training[1]))]])
         return report.table(
             [
@@ -203,10 +203,10 @@ def _table(prepared: Prepared, trained: Run) -> str:
                 (f"always {label[0]!r}", f"{scores['baseline_accuracy']:.4f}"),
             ]
         )
-    rows = [("on the test rows", "RMSE", "mean absolute error", "R2")]
+    rows = [["on the test rows", "RMSE", "mean absolute error", "R2"]]
     for name, prefix in (("network", "test"), ("always the mean", "baseline")):
-        errors = (f"{scores[f'{prefix}_{measure}']:.4g}" for measure in ("rmse", "mae"))
-        rows.append((name, *errors, f"{scores[f'{prefix}_r2']:.4f}"))
+        errors = [f"{scores[f'{prefix}_{measure}']:.4g}" for measure in ("rmse", "mae")]
+        rows.append([name, *errors, f"{scores[f'{prefix}_r2']:.4f}"])
     return report.table(rows)
 
 
