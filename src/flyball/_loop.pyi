@@ -1,5 +1,3 @@
-"""The epoch loop; see :meth:`flyball.program.runners.Runner.run`."""
-
 from collections.abc import Callable
 from typing import Any
 
