@@ -10,6 +10,7 @@ void bind_relu_forward(const Array& y, const Array& x) {
     const Shape shape(x);
     const T* x_data = in<T>("x", x, shape);
     T* y_data = out<T>("y", y, shape);
+    refuse_partial_overlap("y", y, "x", x);
     const Index count = x.size();
     run(elementwise_cost(count), 0, [=](Team& team) { relu_forward(team, y_data, x_data, count); });
   });
@@ -21,8 +22,36 @@ void bind_relu_backward(const Array& dx, const Array& dy, const Array& y) {
     const T* dy_data = in<T>("dy", dy, shape);
     const T* y_data = in<T>("y", y, shape);
     T* dx_data = out<T>("dx", dx, shape);
+    refuse_partial_overlap("dx", dx, "dy", dy);
+    refuse_overlap("dx", dx, "y", y);
     const Index count = dy.size();
     run(elementwise_cost(count), 0, [=](Team& team) { relu_backward(team, dx_data, dy_data, y_data, count); });
+  });
+}
+
+void bind_softmax_forward(const Array& y, const Array& x) {
+  require_ndim("x", x, 2);
+  visit_float("x", x, [&]<class T>() {
+    const Index n = size(x, 0);
+    const Index c = size(x, 1);
+    const T* x_data = in<T>("x", x, {n, c});
+    T* y_data = out<T>("y", y, {n, c});
+    refuse_partial_overlap("y", y, "x", x);
+    run(softmax_cost(n, c), 0, [=](Team& team) { softmax_forward(team, y_data, x_data, n, c); });
+  });
+}
+
+void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
+  require_ndim("dy", dy, 2);
+  visit_float("dy", dy, [&]<class T>() {
+    const Index n = size(dy, 0);
+    const Index c = size(dy, 1);
+    const T* dy_data = in<T>("dy", dy, {n, c});
+    const T* y_data = in<T>("y", y, {n, c});
+    T* dx_data = out<T>("dx", dx, {n, c});
+    refuse_partial_overlap("dx", dx, "dy", dy);
+    refuse_overlap("dx", dx, "y", y);
+    run(softmax_cost(n, c), 0, [=](Team& team) { softmax_backward(team, dx_data, dy_data, y_data, n, c); });
   });
 }
 
@@ -31,6 +60,8 @@ void bind_relu_backward(const Array& dx, const Array& dy, const Array& y) {
 void register_activation(py::module_& module) {
   module.def("relu_forward", bind_relu_forward, py::arg("y"), py::arg("x"));
   module.def("relu_backward", bind_relu_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
+  module.def("softmax_forward", bind_softmax_forward, py::arg("y"), py::arg("x"));
+  module.def("softmax_backward", bind_softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
 }
 
 }  // namespace flyball::bind

@@ -8,6 +8,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -95,6 +96,10 @@ T* out(const char* name, const OptionalArray& array, const Shape& shape) {
   return array ? out<T>(name, *array, shape) : nullptr;
 }
 
+// Booleans as operations take them: bytes, 0 or 1.
+inline const std::uint8_t* bytes(const bool* mask) { return reinterpret_cast<const std::uint8_t*>(mask); }
+inline std::uint8_t* bytes(bool* mask) { return reinterpret_cast<std::uint8_t*>(mask); }
+
 inline Index size(const Array& array, int axis) { return static_cast<Index>(array.shape(axis)); }
 
 inline void require_ndim(const char* name, const Array& array, Index ndim) {
@@ -114,6 +119,22 @@ void visit_float(const char* name, const Array& array, Body&& body) {
   }
 }
 
+// The bytes of an array, which may be absent, under its name.
+struct Extent {
+  Extent(const char* array_name, const Array& array);
+  Extent(const char* array_name, const OptionalArray& array);
+
+  const char* name;
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+};
+
+enum class InPlace : bool { no, yes };
+
+// Throws ValueError "<output> must not overlap <other>" where an output shares memory with another output or with an
+// input. With InPlace::yes the first output may be exactly the first input.
+void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list<Extent> inputs, InPlace in_place);
+
 Activation activation(const std::string& name);
 
 // Runs `body` on a team worth `nanoseconds` of work, without the GIL.
@@ -129,5 +150,18 @@ void run(double nanoseconds, std::size_t workspace_bytes, Body&& body) {
   py::gil_scoped_release nogil;
   run_team(threads, workspace_bytes, body);
 }
+
+// Throws ValueError "<out> must not overlap <in>" if the two share a byte of memory.
+void refuse_overlap(const char* out_name, const Array& out, const char* in_name, const Array& in);
+// The same, but `out` may be `in`: begin where it begins and end where it ends.
+void refuse_partial_overlap(const char* out_name, const Array& out, const char* in_name, const Array& in);
+
+// Refuses overlaps of each output with the outputs after it and with all inputs; null arrays are absent.
+using Named = std::pair<const char*, const Array*>;
+void refuse_overlaps(std::initializer_list<Named> outputs, std::initializer_list<Named> inputs);
+inline const Array* given(const OptionalArray& array) { return array ? &*array : nullptr; }
+
+// Throws ValueError "<name> must be in [0, <limit>), got <value> at <place> <i>" at the first value that is not.
+void require_indices(const char* name, const char* place, const Index* values, Index count, Index limit);
 
 }  // namespace flyball::bind

@@ -20,9 +20,49 @@ void bind_matmul(const Array& c, const Array& a, const Array& b, const OptionalA
     const T* b_data = in<T>("b", b, transpose_b ? Shape{n, k} : Shape{k, n});
     const T* bias_data = in<T>("bias", bias, {n});
     T* c_data = out<T>("c", c, {m, n});
+    refuse_overlap({{"c", c}}, {{"a", a}, {"b", b}, {"bias", bias}}, InPlace::no);
     run(matmul_cost(m, n, k), 0, [=](Team& team) {
       matmul(team, c_data, a_data, b_data, bias_data, transpose_a, transpose_b, m, n, k, activation_code);
     });
+  });
+}
+
+void bind_dense_forward(const Array& y, const Array& x, const Array& w, const OptionalArray& b,
+                        const std::string& activation_name) {
+  require_ndim("x", x, 2);
+  require_ndim("w", w, 2);
+  const Activation activation_code = activation(activation_name);
+  const Index n = size(x, 0);
+  const Index k = size(x, 1);
+  const Index c = size(w, 1);
+  visit_float("x", x, [&]<class T>() {
+    const T* x_data = in<T>("x", x, {n, k});
+    const T* w_data = in<T>("w", w, {k, c});
+    const T* b_data = in<T>("b", b, {c});
+    T* y_data = out<T>("y", y, {n, c});
+    refuse_overlap({{"y", y}}, {{"x", x}, {"w", w}, {"b", b}}, InPlace::no);
+    run(matmul_cost(n, c, k), 0,
+        [=](Team& team) { dense_forward(team, y_data, x_data, w_data, b_data, n, k, c, activation_code); });
+  });
+}
+
+void bind_dense_backward(const OptionalArray& dx, const OptionalArray& dw, const OptionalArray& db, const Array& dy,
+                         const Array& x, const Array& w) {
+  require_ndim("x", x, 2);
+  require_ndim("w", w, 2);
+  const Index n = size(x, 0);
+  const Index k = size(x, 1);
+  const Index c = size(w, 1);
+  visit_float("x", x, [&]<class T>() {
+    const T* x_data = in<T>("x", x, {n, k});
+    const T* w_data = in<T>("w", w, {k, c});
+    const T* dy_data = in<T>("dy", dy, {n, c});
+    T* dx_data = out<T>("dx", dx, {n, k});
+    T* dw_data = out<T>("dw", dw, {k, c});
+    T* db_data = out<T>("db", db, {c});
+    refuse_overlap({{"dx", dx}, {"dw", dw}, {"db", db}}, {{"dy", dy}, {"x", x}, {"w", w}}, InPlace::no);
+    run(dense_backward_cost(n, k, c), 0,
+        [=](Team& team) { dense_backward(team, dx_data, dw_data, db_data, dy_data, x_data, w_data, n, k, c); });
   });
 }
 
@@ -31,6 +71,10 @@ void bind_matmul(const Array& c, const Array& a, const Array& b, const OptionalA
 void register_dense(py::module_& module) {
   module.def("matmul", bind_matmul, py::arg("c"), py::arg("a"), py::arg("b"), py::arg("bias").none(true),
              py::arg("transpose_a"), py::arg("transpose_b"), py::arg("activation"));
+  module.def("dense_forward", bind_dense_forward, py::arg("y"), py::arg("x"), py::arg("w"), py::arg("b").none(true),
+             py::arg("activation"));
+  module.def("dense_backward", bind_dense_backward, py::arg("dx").none(true), py::arg("dw").none(true),
+             py::arg("db").none(true), py::arg("dy"), py::arg("x"), py::arg("w"));
 }
 
 }  // namespace flyball::bind

@@ -8,37 +8,6 @@
 namespace flyball::bind {
 namespace {
 
-Type type_of(const Array& array) {
-  const py::dtype dtype = array.dtype();
-  switch (dtype.char_()) {
-    case 'f':
-      return Type::f32;
-    case 'd':
-      return Type::f64;
-    case '?':
-      return Type::boolean;
-    default:
-      break;
-  }
-  const bool is_signed = dtype.kind() == 'i';
-  if (is_signed || dtype.kind() == 'u') {
-    switch (dtype.itemsize()) {
-      case 1:
-        return is_signed ? Type::i8 : Type::u8;
-      case 2:
-        return is_signed ? Type::i16 : Type::u16;
-      case 4:
-        return is_signed ? Type::i32 : Type::u32;
-      case 8:
-        return is_signed ? Type::i64 : Type::u64;
-      default:
-        break;
-    }
-  }
-  throw py::type_error("a Program's arrays must be float32, float64, integers or bool, got " +
-                       py::str(dtype).cast<std::string>());
-}
-
 // A view; the caller keeps the array alive.
 Buffer view(const Array& array, Kind kind) {
   if (array.ndim() < 1 || array.ndim() > 2) {
@@ -52,7 +21,7 @@ Buffer view(const Array& array, Kind kind) {
     throw py::value_error("a Program's arrays must be aligned, of native byte order and contiguous in a row");
   }
   return {const_cast<void*>(array.data()),
-          type_of(array),
+          source_type(array),
           kind,
           static_cast<Index>(array.ndim()),
           static_cast<Index>(array.shape(0)),

@@ -7,7 +7,12 @@ namespace flyball::bind {
 
 void register_runtime(pybind11::module_& module);
 void register_dense(pybind11::module_& module);
+void register_norm(pybind11::module_& module);
+void register_dropout(pybind11::module_& module);
 void register_activation(pybind11::module_& module);
 void register_program(pybind11::module_& module);
+void register_loss(pybind11::module_& module);
+void register_update(pybind11::module_& module);
+void register_data(pybind11::module_& module);
 
 }  // namespace flyball::bind

@@ -23,20 +23,22 @@ cdef extern from "flyball/program.h" namespace "flyball" nogil:
 cdef double SLICE = 0.05
 
 
-def run(program, const int64_t[::1] bounds, const double[::1] learning_rates, uint64_t first, progress, double interval):
-    """Run all steps of an epoch; see ``flyball.program.runners.Runner.run``."""
-    cdef int64_t steps = bounds.shape[0] - 1
+def run(program, steps, progress, double interval):
+    """Run the steps of an epoch; see ``flyball.program.runners.Runner.run``."""
+    cdef const int64_t[::1] bounds = steps.bounds
+    cdef const double[::1] learning_rates = steps.learning_rates
+    cdef uint64_t first = steps.first
+    cdef int64_t count = bounds.shape[0] - 1
     cdef int64_t done = 0
-    if steps <= 0:
-        return
-    if learning_rates.shape[0] != steps:
-        raise ValueError(f"learning_rates must have one value a step ({steps}), got {learning_rates.shape[0]}")
+    if learning_rates.shape[0] != count or count <= 0:
+        raise ValueError(f"learning_rates must have one value a step ({count}), got {learning_rates.shape[0]}")
     capsule = program.runner()
     cdef StepRunner* runner = <StepRunner*> PyCapsule_GetPointer(capsule, "flyball.StepRunner")
     cdef double reported = time.perf_counter()
-    while done < steps:
+    while done < count:
         with nogil:
-            done += runner.run(&bounds[0], &learning_rates[0], first, done, steps, SLICE)
+            done += runner.run(&bounds[0], &learning_rates[0], first, done, count, SLICE)
+        steps.done = done
         PyErr_CheckSignals()
         if progress is not None and time.perf_counter() - reported >= interval:
             progress(done)

@@ -1,6 +1,8 @@
 // Compiled once per instruction set: see variant.cpp.
+#pragma once
+
 #include "kernels/activation.h"
-#include "kernels/simd.h"
+#include "kernels/math.kernel.h"
 
 namespace flyball {
 namespace {
@@ -18,7 +20,68 @@ void relu_backward(T* dx, const T* dy, const T* y, Index count) {
 }
 
 template <class T>
-constexpr ActivationKernels<T> activation_kernels = {relu_forward<T>, relu_backward<T>};
+constexpr T minus_infinity = -static_cast<T>(__builtin_inf());
+
+template <class T>
+FLYBALL_INLINE T max_of_row(const T* x, Index c) {
+  Vec<T> largest = broadcast(minus_infinity<T>);
+  for_each_vector<T>(c, [&](auto part, Index i) { largest = max<T>(part.load(x + i, minus_infinity<T>), largest); });
+  return max_of_lanes<T>(largest);
+}
+
+// Returns sum(e), e = exp(x - largest), and unless y is null stores y = finish(sum)(part, i, e). y may be x.
+//
+// The e of a row of one vector stay in a register: read back from y, they would wait for the store. Those of a longer
+// row are kept in y meanwhile.
+template <class T, class Finish>
+FLYBALL_INLINE double softmax_row(T* y, const T* x, T largest, Index c, Finish finish) {
+  const auto exponentials = [&](auto part, Index i) { return exp<T>(part.load(x + i, minus_infinity<T>) - largest); };
+  DoubleSum<T> sum;
+  if (c <= lanes<T>) {
+    const Partial row{c};
+    const Vec<T> e = exponentials(row, 0);
+    sum.add(e);
+    const double total = sum.total();
+    if (y != nullptr) row.store(y, finish(total)(row, 0, e));
+    return total;
+  }
+  for_each_vector<T>(c, [&](auto part, Index i) {
+    const Vec<T> e = exponentials(part, i);
+    sum.add(e);
+    if (y != nullptr) part.store(y + i, e);
+  });
+  const double total = sum.total();
+  if (y != nullptr) {
+    const auto result = finish(total);
+    for_each_vector<T>(c, [&](auto part, Index i) { part.store(y + i, result(part, i, part.load(y + i))); });
+  }
+  return total;
+}
+
+template <class T>
+void softmax_forward(T* y, const T* x, Index n, Index c) {
+  for (Index row = 0; row < n; ++row, y += c, x += c) {
+    softmax_row(y, x, max_of_row(x, c), c, [](double sum) {
+      const T scale = static_cast<T>(1.0 / sum);
+      return [=](auto, Index, Vec<T> e) { return e * scale; };
+    });
+  }
+}
+
+template <class T>
+void softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
+  for (Index row = 0; row < n; ++row, dx += c, dy += c, y += c) {
+    DoubleSum<T> sum;
+    for_each_vector<T>(c, [&](auto part, Index i) { sum.add(part.load(dy + i) * part.load(y + i)); });
+    const T total = static_cast<T>(sum.total());
+    for_each_vector<T>(c,
+                       [&](auto part, Index i) { part.store(dx + i, part.load(y + i) * (part.load(dy + i) - total)); });
+  }
+}
+
+template <class T>
+constexpr ActivationKernels<T> activation_kernels = {relu_forward<T>, relu_backward<T>, softmax_forward<T>,
+                                                     softmax_backward<T>};
 
 }  // namespace
 }  // namespace flyball

@@ -6,6 +6,9 @@
 namespace flyball {
 
 template <class T>
-struct DataKernels {};
+struct DataKernels {
+  // out[i] = row rows[i] of x, n rows of c elements converted to T
+  void (*gather)(T* out, Source x, const Index* rows, Index n, Index c);
+};
 
 }  // namespace flyball

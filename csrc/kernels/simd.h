@@ -6,6 +6,10 @@
 
 #include "flyball/types.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 #define FLYBALL_VECTOR_BYTES 64
 #elif defined(__AVX__)
@@ -85,16 +89,73 @@ FLYBALL_INLINE V relu(V x) {
   return x < V{} ? V{} : x;
 }
 
+// 0, 1, 2, ...
+template <class T>
+FLYBALL_INLINE IntVec<T> lane_index() {
+  IntVec<T> index;
+  for (Index i = 0; i < lanes<T>; ++i) index[i] = static_cast<typename Bits<T>::Signed>(i);
+  return index;
+}
+
+// A mask of the first `count` lanes.
+template <class T>
+FLYBALL_INLINE IntVec<T> first_lanes(Index count) {
+  return lane_index<T>() < static_cast<typename Bits<T>::Signed>(count);
+}
+
+// The first `count` elements, 0 < count <= lanes, the others zero; no byte beyond them is touched.
+//
+// Why not memcpy: of a run-time size it is a call, and a row of 10 floats is one partial vector.
+#if defined(__AVX512F__)
+FLYBALL_INLINE Vec<float> load_partial(const float* p, Index count) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), p);
+}
+FLYBALL_INLINE Vec<double> load_partial(const double* p, Index count) {
+  return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1u), p);
+}
+#elif defined(__AVX2__)
+FLYBALL_INLINE Vec<float> load_partial(const float* p, Index count) {
+  return _mm256_maskload_ps(p, (__m256i)first_lanes<float>(count));
+}
+FLYBALL_INLINE Vec<double> load_partial(const double* p, Index count) {
+  return _mm256_maskload_pd(p, (__m256i)first_lanes<double>(count));
+}
+#else
 template <class T>
 FLYBALL_INLINE Vec<T> load_partial(const T* p, Index count) {
   Vec<T> v{};
-  __builtin_memcpy(&v, p, static_cast<std::size_t>(count) * sizeof(T));
+  for (Index i = 0; i < lanes<T>; ++i) {
+    if (i < count) v[i] = p[i];
+  }
   return v;
 }
+#endif
 
-template <class T>
-FLYBALL_INLINE void store_partial(T* p, Vec<T> v, Index count) {
-  __builtin_memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(T));
+// Vectors of other sizes than this file's.
+template <class T, std::size_t bytes>
+struct VectorOfBytes {
+  typedef T type __attribute__((vector_size(bytes)));
+};
+
+// Stores the first `count` elements, 0 < count <= lanes; no byte beyond them is touched.
+//
+// In pieces of 1/2, 1/4, ... of a vector: the CPU takes a masked store for one of the whole vector when it looks for
+// loads that depend on it, and in-place work on rows of 10 floats waited for each store, five times as long.
+template <class T, std::size_t bytes = FLYBALL_VECTOR_BYTES>
+FLYBALL_INLINE void store_partial(T* p, typename VectorOfBytes<T, bytes>::type v, Index count) {
+  constexpr Index size = bytes / sizeof(T);
+  if (count == size) {
+    __builtin_memcpy(p, &v, bytes);
+  } else if constexpr (size > 1) {
+    typename VectorOfBytes<T, bytes / 2>::type half[2];
+    __builtin_memcpy(half, &v, bytes);
+    if (count >= size / 2) {
+      __builtin_memcpy(p, &half[0], bytes / 2);
+      if (count > size / 2) store_partial<T, bytes / 2>(p + size / 2, half[1], count - size / 2);
+    } else {
+      store_partial<T, bytes / 2>(p, half[0], count);
+    }
+  }
 }
 
 // How a loop body touches memory: whole vectors, or the last `count` elements.
@@ -106,6 +167,11 @@ struct Whole {
   template <class T>
   FLYBALL_INLINE void store(T* p, Vec<T> v) const {
     flyball::store(p, v);
+  }
+  // With `rest` in the lanes that are missing.
+  template <class T>
+  FLYBALL_INLINE Vec<T> load(const T* p, T) const {
+    return flyball::load(p);
   }
 };
 
@@ -119,6 +185,10 @@ struct Partial {
   FLYBALL_INLINE void store(T* p, Vec<T> v) const {
     store_partial(p, v, count);
   }
+  template <class T>
+  FLYBALL_INLINE Vec<T> load(const T* p, T rest) const {
+    return select<T>(first_lanes<T>(count), load_partial(p, count), broadcast(rest));
+  }
 };
 
 // Calls body(part, i) for i = 0, lanes, 2 * lanes, ...; the tail runs the same body on a Partial.
@@ -127,6 +197,38 @@ FLYBALL_INLINE void for_each_vector(Index count, Body body) {
   Index i = 0;
   for (; i + lanes<T> <= count; i += lanes<T>) body(Whole{}, i);
   if (i < count) body(Partial{count - i}, i);
+}
+
+// --- permutations ---
+
+template <int... I>
+struct Lanes {};
+template <int N, int... I>
+struct LanesUpTo : LanesUpTo<N - 1, N - 1, I...> {};
+template <int... I>
+struct LanesUpTo<0, I...> {
+  using type = Lanes<I...>;
+};
+
+// Exchanges the off-diagonal blocks of size STRIDE between two rows of a matrix.
+template <class T, int STRIDE, int... I>
+FLYBALL_INLINE void exchange(Vec<T>& a, Vec<T>& b, Lanes<I...>) {
+  constexpr int n = static_cast<int>(lanes<T>);
+  const Vec<T> first = __builtin_shufflevector(a, b, ((I & STRIDE) != 0 ? n + I - STRIDE : I)...);
+  b = __builtin_shufflevector(a, b, ((I & STRIDE) != 0 ? n + I : I + STRIDE)...);
+  a = first;
+}
+
+// Transposes a square of lanes x lanes: blocks of half the side are exchanged, then of a quarter, and so on.
+template <class T, int STRIDE = static_cast<int>(lanes<T>) / 2>
+FLYBALL_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < static_cast<int>(lanes<T>); ++i) {
+    if ((i & STRIDE) == 0) {
+      exchange<T, STRIDE>(rows[i], rows[i + STRIDE], typename LanesUpTo<static_cast<int>(lanes<T>)>::type{});
+    }
+  }
+  if constexpr (STRIDE > 1) transpose<T, STRIDE / 2>(rows);
 }
 
 // Square root of each lane. The loop compiles to one instruction (-fno-math-errno).
@@ -138,6 +240,46 @@ FLYBALL_INLINE Vec<double> sqrt(Vec<double> v) {
   for (Index i = 0; i < lanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
   return v;
 }
+
+// The lanes of v, combined by halves; `combine` takes two vectors of any length, or two elements.
+template <class T, std::size_t bytes = FLYBALL_VECTOR_BYTES, class Combine>
+FLYBALL_INLINE T fold(typename VectorOfBytes<T, bytes>::type v, Combine combine) {
+  if constexpr (bytes == 2 * sizeof(T)) {
+    return combine(v[0], v[1]);
+  } else {
+    typename VectorOfBytes<T, bytes / 2>::type half[2];
+    __builtin_memcpy(half, &v, bytes);
+    return fold<T, bytes / 2>(combine(half[0], half[1]), combine);
+  }
+}
+
+template <class T>
+FLYBALL_INLINE T max_of_lanes(Vec<T> v) {
+  return fold<T>(v, [](auto a, auto b) { return a > b ? a : b; });
+}
+
+// A sum in double of vectors of T.
+template <class T>
+struct DoubleSum;
+template <>
+struct DoubleSum<double> {
+  Vec<double> sum{};
+  FLYBALL_INLINE void add(Vec<double> v) { sum += v; }
+  FLYBALL_INLINE double total() const {
+    return fold<double>(sum, [](auto a, auto b) { return a + b; });
+  }
+};
+template <>
+struct DoubleSum<float> {
+  DoubleSum<double> low, high;
+  FLYBALL_INLINE void add(Vec<float> v) {
+    VectorOfBytes<float, FLYBALL_VECTOR_BYTES / 2>::type half[2];
+    __builtin_memcpy(half, &v, sizeof v);
+    low.add(__builtin_convertvector(half[0], Vec<double>));
+    high.add(__builtin_convertvector(half[1], Vec<double>));
+  }
+  FLYBALL_INLINE double total() const { return DoubleSum<double>{low.sum + high.sum}.total(); }
+};
 
 }  // namespace
 }  // namespace flyball

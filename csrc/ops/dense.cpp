@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "flyball/ops.h"
+#include "ops/columns.h"
 #include "runtime/cpu.h"
 
 namespace flyball {
@@ -48,6 +51,23 @@ Share share_of(const Team& team, Index m, Index n, Index tile_rows, Index tile_c
           aligned(best_columns, team.rank() % best_columns, n, tile_columns)};
 }
 
+// db = sum(dy): threads share the columns. Within a block of rows sums run in T, the blocks are added in double.
+template <class T>
+void bias_gradient(const Team& team, T* db, const T* dy, Index n, Index c) {
+  constexpr Index block_rows = 256;
+  constexpr Index strip_columns = 512;
+  double* sum = team.scratch<double>();
+  const Range mine = columns_of<T>(team, c);
+  for (Index j = mine.begin; j < mine.end; j += strip_columns) {
+    const Index width = std::min(strip_columns, mine.end - j);
+    std::fill_n(sum, width, 0.0);
+    for (Index i = 0; i < n; i += block_rows) {
+      kernels<T>().norm.column_sums(sum, dy + i * c + j, c, std::min(block_rows, n - i), width);
+    }
+    std::transform(sum, sum + width, db + j, [](double s) { return static_cast<T>(s); });
+  }
+}
+
 }  // namespace
 
 double matmul_cost(Index m, Index n, Index k) {
@@ -81,9 +101,7 @@ template <class T>
 void dense_backward(Team& team, T* dx, T* dw, T* db, const T* dy, const T* x, const T* w, Index n, Index k, Index c) {
   if (dw != nullptr) matmul<T>(team, dw, x, dy, nullptr, true, false, k, c, n, Activation::linear);
   if (dx != nullptr) matmul<T>(team, dx, dy, w, nullptr, false, true, n, k, c, Activation::linear);
-  if (db != nullptr) {
-    // columns are shared out, rows added in order
-  }
+  if (db != nullptr) bias_gradient(team, db, dy, n, c);
 }
 
 #define FLYBALL_INSTANTIATE(T)                                                                                \

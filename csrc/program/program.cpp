@@ -13,14 +13,6 @@ namespace {
 // A step has a few dozen barriers, so a thread must bring more than it would for one operation.
 constexpr double barriers_worth = 8.0;
 
-// The type that decides an instruction's arithmetic: that of its first floating-point matrix or vector.
-bool is_double(const Instruction& instruction) {
-  for (const Buffer* buffer : instruction.buffers) {
-    if (buffer != nullptr && buffer->type == Type::f32) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {}
@@ -39,7 +31,9 @@ void Program::add(const std::string& op, const std::vector<int>& buffers, std::v
     instruction.buffers.push_back(i < 0 ? nullptr : &buffers_.at(static_cast<std::size_t>(i)));
   instruction.scalars = std::move(scalars);
   instruction.activations = std::move(activations);
-  instruction.execute = is_double(instruction) ? operation.f64 : operation.f32;
+  const Buffer* typed = instruction.buffers[operation.typed];
+  if (typed == nullptr) throw std::invalid_argument(op + " must be given its array " + std::to_string(operation.typed));
+  instruction.execute = typed->type == SourceType::float64 ? operation.f64 : operation.f32;
   step_cost_ += operation.cost(instruction);
   if (operation.workspace != nullptr) {
     workspace_bytes_ = std::max(workspace_bytes_, operation.workspace(instruction));

@@ -18,7 +18,7 @@
 namespace flyball {
 
 // Private scratch of each thread, in bytes.
-inline constexpr std::size_t scratch_bytes = 512 * 1024;
+inline constexpr std::size_t scratch_bytes = 1024 * 1024;
 
 struct TeamState {
   int size = 1;

@@ -48,4 +48,14 @@ struct AdamParams {
   Penalty penalty;
 };
 
+// Element types that rows can be gathered from; an array of bool is one of uint8.
+enum class SourceType : int { float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64 };
+
+// Rows of elements of `type`, one after the other within a row, rows `row_bytes` apart.
+struct Source {
+  const void* data;
+  Index row_bytes;
+  SourceType type;
+};
+
 }  // namespace flyball

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "flyball/types.h"
+#include "flyball/params.h"
 
 namespace flyball {
 
@@ -16,13 +16,10 @@ class Team;
 // Which part of a buffer a step that covers rows [start, start + rows) sees; flyball.program.instructions.Kind.
 enum class Kind : int { whole, batch, window };
 
-// Element types that instructions meet.
-enum class Type : int { f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, boolean };
-
 // An array of up to two dimensions, rows contiguous inside; a vector has columns = 1.
 struct Buffer {
   void* data;
-  Type type;
+  SourceType type;
   Kind kind;
   Index ndim;
   Index rows;

@@ -233,9 +233,10 @@ class Lowering:
             ordered = {name: scalars[name] for name in _scalar_parameters[update.op]}
             self.program.add(update.op, "optimizer", arrays, **ordered)
 
-    def predictions(self, out: NDArray[Any]) -> None:
-        """Write the forward pass into ``out``, one row for each row of the order."""
+    def predictions(self, rows: int) -> None:
+        """Write the forward pass into a buffer ``predictions``, one row for each of the ``rows`` of the order."""
         value = self.forward()
+        out = np.empty((rows, value.array.shape[1]), self.memory.dtype)
         target = self.program.buffer("predictions", out, Kind.WINDOW)
         last = self.program.instructions[-1]
         for name, buffer in last.arrays.items():

@@ -71,6 +71,17 @@ class Memory:
         """Return the view of the flat gradients that belongs to ``weight``."""
         return self._view(self.gradients, weight)
 
+    def penalty(self) -> float:
+        """Return ``sum(l1 * |w| + l2 / 2 * w**2)`` over all parameters, what the loss is increased by."""
+        total = 0.0
+        for group in self.groups:
+            w = self.parameters[group.begin : group.end]
+            if group.l1 > 0.0:
+                total += group.l1 * float(np.abs(w).sum(dtype=np.float64))
+            if group.l2 > 0.0:
+                total += 0.5 * group.l2 * float(np.square(w, dtype=np.float64).sum())
+        return total
+
     def slot(self, name: str) -> NDArray[Any]:
         """Return the flat optimiser state ``name``, zeros at first."""
         if name not in self.slots:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flyball.program.instructions import Instruction, Program, Scalar
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Steps:
     """The steps of an epoch: step ``s`` covers rows ``[bounds[s], bounds[s + 1])`` of the order."""
 
@@ -28,6 +28,8 @@ class Steps:
     learning_rates: NDArray[np.float64]
     first: int
     """Steps done before this epoch: what random numbers and bias corrections are counted from."""
+    done: int = 0
+    """Steps of this epoch that have finished, whatever ended the run."""
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -78,6 +80,7 @@ class BackendRunner:
             }
             for operation, arguments in self.calls:
                 operation(**{name: _resolve(value, start, end, values) for name, value in arguments.items()})
+            steps.done = s + 1
             if progress is not None and time.perf_counter() - reported >= interval:
                 progress(s + 1)
                 reported = time.perf_counter()
@@ -121,4 +124,4 @@ class NativeRunner:
         """See :class:`Runner`."""
         from flyball import _loop
 
-        _loop.run(self._program, steps.bounds, steps.learning_rates, steps.first, progress, interval)
+        _loop.run(self._program, steps, progress, interval)

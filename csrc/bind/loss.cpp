@@ -1,0 +1,85 @@
+#include <pybind11/stl.h>
+
+#include "bind/arrays.h"
+#include "bind/register.h"
+#include "flyball/ops.h"
+
+namespace flyball::bind {
+namespace {
+
+// What both cross-entropies refuse; dlogits may be logits.
+void refuse_entropy_overlaps(const Array& losses, const OptionalArray& hits, const OptionalArray& dlogits,
+                             const Array& logits, Named answers) {
+  refuse_overlaps({{"losses", &losses}, {"hits", given(hits)}, {"dlogits", given(dlogits)}}, {answers});
+  refuse_overlaps({{"losses", &losses}, {"hits", given(hits)}}, {{"logits", &logits}});
+  if (dlogits) refuse_partial_overlap("dlogits", *dlogits, "logits", logits);
+}
+
+void bind_softmax_cross_entropy(const Array& losses, const OptionalArray& hits, const OptionalArray& dlogits,
+                                const Array& logits, const Array& labels, double scale) {
+  require_ndim("logits", logits, 2);
+  visit_float("logits", logits, [&]<class T>() {
+    const Index n = size(logits, 0);
+    const Index c = size(logits, 1);
+    const T* logits_data = in<T>("logits", logits, {n, c});
+    const Index* labels_data = in<Index>("labels", labels, {n});
+    double* losses_data = out<double>("losses", losses, {n});
+    double* hits_data = out<double>("hits", hits, {n});
+    T* dlogits_data = out<T>("dlogits", dlogits, {n, c});
+    refuse_entropy_overlaps(losses, hits, dlogits, logits, {"labels", &labels});
+    require_indices("labels", "row", labels_data, n, c);
+    run(softmax_cost(n, c), 0, [=](Team& team) {
+      softmax_cross_entropy(team, losses_data, hits_data, dlogits_data, logits_data, labels_data, n, c, scale);
+    });
+  });
+}
+
+void bind_softmax_cross_entropy_soft(const Array& losses, const OptionalArray& hits, const OptionalArray& dlogits,
+                                     const Array& logits, const Array& targets, double scale) {
+  require_ndim("logits", logits, 2);
+  visit_float("logits", logits, [&]<class T>() {
+    const Index n = size(logits, 0);
+    const Index c = size(logits, 1);
+    const T* logits_data = in<T>("logits", logits, {n, c});
+    const T* targets_data = in<T>("targets", targets, {n, c});
+    double* losses_data = out<double>("losses", losses, {n});
+    double* hits_data = out<double>("hits", hits, {n});
+    T* dlogits_data = out<T>("dlogits", dlogits, {n, c});
+    refuse_entropy_overlaps(losses, hits, dlogits, logits, {"targets", &targets});
+    run(softmax_cost(n, c), 0, [=](Team& team) {
+      softmax_cross_entropy_soft(team, losses_data, hits_data, dlogits_data, logits_data, targets_data, n, c, scale);
+    });
+  });
+}
+
+void bind_mean_squared_error(const Array& losses, const OptionalArray& dpredictions, const Array& predictions,
+                             const Array& targets, double scale) {
+  require_ndim("predictions", predictions, 2);
+  visit_float("predictions", predictions, [&]<class T>() {
+    const Index n = size(predictions, 0);
+    const Index c = size(predictions, 1);
+    const T* predictions_data = in<T>("predictions", predictions, {n, c});
+    const T* targets_data = in<T>("targets", targets, {n, c});
+    double* losses_data = out<double>("losses", losses, {n});
+    T* dpredictions_data = out<T>("dpredictions", dpredictions, {n, c});
+    refuse_overlaps({{"losses", &losses}, {"dpredictions", given(dpredictions)}},
+                    {{"predictions", &predictions}, {"targets", &targets}});
+    run(mean_squared_error_cost(n, c), 0, [=](Team& team) {
+      mean_squared_error(team, losses_data, dpredictions_data, predictions_data, targets_data, n, c, scale);
+    });
+  });
+}
+
+}  // namespace
+
+void register_loss(py::module_& module) {
+  module.def("softmax_cross_entropy", bind_softmax_cross_entropy, py::arg("losses"), py::arg("hits").none(true),
+             py::arg("dlogits").none(true), py::arg("logits"), py::arg("labels"), py::arg("scale"));
+  module.def("softmax_cross_entropy_soft", bind_softmax_cross_entropy_soft, py::arg("losses"),
+             py::arg("hits").none(true), py::arg("dlogits").none(true), py::arg("logits"), py::arg("targets"),
+             py::arg("scale"));
+  module.def("mean_squared_error", bind_mean_squared_error, py::arg("losses"), py::arg("dpredictions").none(true),
+             py::arg("predictions"), py::arg("targets"), py::arg("scale"));
+}
+
+}  // namespace flyball::bind

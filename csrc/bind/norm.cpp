@@ -1,0 +1,116 @@
+#include <pybind11/stl.h>
+
+#include "bind/arrays.h"
+#include "bind/register.h"
+#include "flyball/ops.h"
+
+namespace flyball::bind {
+namespace {
+
+void bind_batch_norm_forward(const Array& y, const Array& mean, const Array& rstd, const OptionalArray& running_mean,
+                             const OptionalArray& running_var, const Array& x, const OptionalArray& gamma,
+                             const OptionalArray& beta, const OptionalArray& mask, double momentum, double epsilon,
+                             bool unbiased, const std::string& activation_name, double rate) {
+  require_ndim("x", x, 2);
+  const BatchNormParams params{momentum, epsilon, unbiased, activation(activation_name)};
+  const Index n = size(x, 0);
+  const Index c = size(x, 1);
+  visit_float("x", x, [&]<class T>() {
+    const T* x_data = in<T>("x", x, {n, c});
+    const T* gamma_data = in<T>("gamma", gamma, {c});
+    const T* beta_data = in<T>("beta", beta, {c});
+    const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, {n, c}));
+    T* y_data = out<T>("y", y, {n, c});
+    double* mean_data = out<double>("mean", mean, {c});
+    double* rstd_data = out<double>("rstd", rstd, {c});
+    T* running_mean_data = out<T>("running_mean", running_mean, {c});
+    T* running_var_data = out<T>("running_var", running_var, {c});
+    refuse_overlap(
+        {{"y", y}, {"mean", mean}, {"rstd", rstd}, {"running_mean", running_mean}, {"running_var", running_var}},
+        {{"x", x}, {"gamma", gamma}, {"beta", beta}, {"mask", mask}}, InPlace::yes);
+    run(batch_norm_cost(n, c), batch_norm_workspace(n, c), [=](Team& team) {
+      batch_norm_forward(team, y_data, mean_data, rstd_data, running_mean_data, running_var_data, x_data, gamma_data,
+                         beta_data, mask_data, n, c, params, keep_at(rate));
+    });
+  });
+}
+
+void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgamma, const OptionalArray& dbeta,
+                              const Array& dy, const Array& y, const Array& x, const OptionalArray& gamma,
+                              const OptionalArray& beta, const Array& mean, const Array& rstd,
+                              const OptionalArray& mask, const std::string& activation_name, double rate) {
+  require_ndim("x", x, 2);
+  const Activation activation_code = activation(activation_name);
+  const Index n = size(x, 0);
+  const Index c = size(x, 1);
+  visit_float("x", x, [&]<class T>() {
+    const T* x_data = in<T>("x", x, {n, c});
+    const T* dy_data = in<T>("dy", dy, {n, c});
+    const T* y_data = in<T>("y", y, {n, c});
+    const T* gamma_data = in<T>("gamma", gamma, {c});
+    in<T>("beta", beta, {c});  // part of the signature, not of the formula: y says what beta would
+    const double* mean_data = in<double>("mean", mean, {c});
+    const double* rstd_data = in<double>("rstd", rstd, {c});
+    const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, {n, c}));
+    T* dx_data = out<T>("dx", dx, {n, c});
+    T* dgamma_data = out<T>("dgamma", dgamma, {c});
+    T* dbeta_data = out<T>("dbeta", dbeta, {c});
+    refuse_overlap({{"dx", dx}, {"dgamma", dgamma}, {"dbeta", dbeta}},
+                   {{"dy", dy},
+                    {"y", y},
+                    {"x", x},
+                    {"gamma", gamma},
+                    {"beta", beta},
+                    {"mean", mean},
+                    {"rstd", rstd},
+                    {"mask", mask}},
+                   InPlace::yes);
+    run(batch_norm_cost(n, c), batch_norm_workspace(n, c), [=](Team& team) {
+      batch_norm_backward(team, dx_data, dgamma_data, dbeta_data, dy_data, y_data, x_data, gamma_data, mean_data,
+                          rstd_data, mask_data, n, c, activation_code, keep_at(rate));
+    });
+  });
+}
+
+void bind_batch_norm_inference(const Array& y, const Array& x, const OptionalArray& gamma, const OptionalArray& beta,
+                               const Array& running_mean, const Array& running_var, double epsilon,
+                               const std::string& activation_name) {
+  require_ndim("x", x, 2);
+  const Activation activation_code = activation(activation_name);
+  const Index n = size(x, 0);
+  const Index c = size(x, 1);
+  visit_float("x", x, [&]<class T>() {
+    const T* x_data = in<T>("x", x, {n, c});
+    const T* gamma_data = in<T>("gamma", gamma, {c});
+    const T* beta_data = in<T>("beta", beta, {c});
+    const T* mean_data = in<T>("running_mean", running_mean, {c});
+    const T* var_data = in<T>("running_var", running_var, {c});
+    T* y_data = out<T>("y", y, {n, c});
+    refuse_overlap(
+        {{"y", y}},
+        {{"x", x}, {"gamma", gamma}, {"beta", beta}, {"running_mean", running_mean}, {"running_var", running_var}},
+        InPlace::yes);
+    run(batch_norm_cost(n, c), 0, [=](Team& team) {
+      batch_norm_inference(team, y_data, x_data, gamma_data, beta_data, mean_data, var_data, n, c, epsilon,
+                           activation_code);
+    });
+  });
+}
+
+}  // namespace
+
+void register_norm(py::module_& module) {
+  module.def("batch_norm_forward", bind_batch_norm_forward, py::arg("y"), py::arg("mean"), py::arg("rstd"),
+             py::arg("running_mean").none(true), py::arg("running_var").none(true), py::arg("x"),
+             py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("mask").none(true), py::arg("momentum"),
+             py::arg("epsilon"), py::arg("unbiased"), py::arg("activation"), py::arg("rate"));
+  module.def("batch_norm_backward", bind_batch_norm_backward, py::arg("dx").none(true), py::arg("dgamma").none(true),
+             py::arg("dbeta").none(true), py::arg("dy"), py::arg("y"), py::arg("x"), py::arg("gamma").none(true),
+             py::arg("beta").none(true), py::arg("mean"), py::arg("rstd"), py::arg("mask").none(true),
+             py::arg("activation"), py::arg("rate"));
+  module.def("batch_norm_inference", bind_batch_norm_inference, py::arg("y"), py::arg("x"), py::arg("gamma").none(true),
+             py::arg("beta").none(true), py::arg("running_mean"), py::arg("running_var"), py::arg("epsilon"),
+             py::arg("activation"));
+}
+
+}  // namespace flyball::bind

@@ -1,0 +1,25 @@
+#include "flyball/ops.h"
+#include "runtime/cpu.h"
+
+namespace flyball {
+
+// Rows lie anywhere in x, so each costs a few cache misses beside its elements.
+double gather_cost(Index n, Index c) { return static_cast<double>(n) * (10.0 + 0.1 * static_cast<double>(c)); }
+
+template <class T>
+void gather(Team& team, T* out, const Source& x, const Index* rows, Index n, Index c) {
+  const Range mine = team.range(n);
+  kernels<T>().data.gather(out + mine.begin * c, x, rows + mine.begin, mine.size(), c);
+}
+
+template void gather(Team&, float*, const Source&, const Index*, Index, Index);
+template void gather(Team&, double*, const Source&, const Index*, Index, Index);
+
+void add_total(Team& team, double* total, const double* values, Index n) {
+  if (team.rank() != 0) return;
+  double sum = 0.0;
+  for (Index i = 0; i < n; ++i) sum += values[i];
+  *total += sum;
+}
+
+}  // namespace flyball

@@ -1,0 +1,104 @@
+"""Checks of arguments that the faces share.
+
+Each returns the value converted, or raises an error that names argument, value and expectation.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def refuse(name: str, expectation: str, value: object) -> NoReturn:
+    """Raise ``ValueError("name must be expectation, got value")``."""
+    msg = f"{name} must be {expectation}, got {value!r}"
+    raise ValueError(msg)
+
+
+def integer(name: str, value: object, minimum: int = 0) -> int:
+    """Return ``value`` as an int that is at least ``minimum``; bools and floats are refused."""
+    expectation = {0: "a non-negative integer", 1: "a positive integer"}.get(minimum, f"an integer >= {minimum}")
+    if isinstance(value, bool):
+        refuse(name, expectation, value)
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
+    except TypeError:
+        refuse(name, expectation, value)
+    if number < minimum:
+        refuse(name, expectation, value)
+    return number
+
+
+def number(name: str, value: object, interval: str = "(-inf, inf)") -> float:
+    """Return ``value`` as a finite float inside ``interval``, written as in mathematics: ``"[0, 1)"``.
+
+    Zero-dimensional arrays are numbers; bools, strings and NaN are not.
+    """
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    expectation = "a finite number" if math.isinf(low) and math.isinf(high) else f"in {interval}"
+    if isinstance(value, (bool, str, bytes)):
+        refuse(name, expectation, value)
+    try:
+        result = float(value)  # type: ignore[arg-type]  # the TypeError is the check
+    except (TypeError, ValueError, OverflowError):
+        refuse(name, expectation, value)
+    above = result >= low if interval[0] == "[" else result > low
+    below = result <= high if interval[-1] == "]" else result < high
+    if not (above and below and math.isfinite(result)):
+        refuse(name, expectation, value)
+    return result
+
+
+def flag(name: str, value: object) -> bool:
+    """Return ``value`` if it is a bool (Python's or NumPy's)."""
+    if type(value).__name__ not in {"bool", "bool_"}:
+        refuse(name, "True or False", value)
+    return bool(value)
+
+
+def text(name: str, value: object) -> str:
+    """Return ``value`` if it is a string with something in it."""
+    if not isinstance(value, str) or not value:
+        refuse(name, "a non-empty string", value)
+    return value
+
+
+def hint(value: object, valid: Iterable[str]) -> str:
+    """Return ``"; did you mean 'relu'?"`` where one of ``valid`` is close to ``value``, else nothing."""
+    from difflib import get_close_matches  # only errors pay for it
+
+    close = get_close_matches(value.lower(), list(valid), n=1) if isinstance(value, str) else []
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def choice(name: str, value: object, valid: Iterable[str]) -> str:
+    """Return ``value`` if it is one of ``valid``."""
+    valid = list(valid)
+    if isinstance(value, str) and value in valid:
+        return value
+    msg = f"{name} must be one of {', '.join(valid)}, got {value!r}{hint(value, valid)}"
+    raise ValueError(msg)
+
+
+def shape(name: str, value: object) -> tuple[int, ...]:
+    """Return ``value`` as a tuple of positive ints: the shape of one sample."""
+    if not isinstance(value, (tuple, list)) or not value:
+        refuse(name, "a tuple of positive integers, the shape of one sample", value)
+    try:
+        return tuple(integer(name, size, 1) for size in value)
+    except ValueError:
+        refuse(name, "a tuple of positive integers, the shape of one sample", value)
+
+
+def no_more_arguments(what: str, unknown: dict[str, Any], valid: Iterable[str]) -> None:
+    """Refuse the keyword arguments ``unknown`` of ``what``, naming the nearest valid one."""
+    if unknown:
+        valid = list(valid)
+        name = next(iter(unknown))
+        near = hint(name, valid) or f"; valid arguments are {', '.join(valid)}"
+        msg = f"{what} got an unexpected keyword argument {name!r}{near}"
+        raise TypeError(msg)

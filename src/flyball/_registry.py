@@ -1,0 +1,105 @@
+"""Objects by name: from the strings, classes and configurations a user or a saved file gives, to instances.
+
+Only classes listed in a :class:`Registry` can come out of one, which is what makes loading a file safe.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from flyball import _checks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def parameters(cls: type) -> list[str]:
+    """Names of the arguments that the constructor of ``cls`` takes by name."""
+    skip = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return [p.name for p in inspect.signature(cls).parameters.values() if p.kind not in skip]
+
+
+class Configurable:
+    """An object that is described by the arguments of its constructor, each kept as an attribute of the same name."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as JSON types; nested objects as ``{"class_name", "config"}``."""
+        return {name: _plain(getattr(self, name)) for name in parameters(type(self))}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make an object from what :meth:`get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        """Write the constructor call."""
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in parameters(type(self)))
+        return f"{type(self).__name__}({arguments})"
+
+
+def serialize(item: Configurable) -> dict[str, Any]:
+    """Return ``{"class_name": ..., "config": ...}``, from which a :class:`Registry` makes the object again."""
+    return {"class_name": type(item).__name__, "config": item.get_config()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Configurable):
+        return serialize(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+T = TypeVar("T", bound=Configurable)
+
+
+def _normalised(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+class Registry(Generic[T]):
+    """The classes of one kind by name, found under any usual spelling: ``he_normal``, ``HeNormal``."""
+
+    def __init__(self, kind: str, base: type[T], names: Mapping[str, type[T]]) -> None:
+        self.kind = kind
+        self.base = base
+        self.names = list(names)
+        self.classes = {cls.__name__: cls for cls in names.values()}
+        self._by_name = {_normalised(name): cls for name, cls in names.items()}
+
+    def get(self, identifier: object, argument: str | None = None) -> T:
+        """Return ``identifier`` itself if it is an instance, else one made from a name, a class or a configuration."""
+        if isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, str) and _normalised(identifier) in self._by_name:
+            return self._by_name[_normalised(identifier)]()
+        if isinstance(identifier, type) and issubclass(identifier, self.base):
+            return identifier()
+        if isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        argument = argument or self.kind
+        msg = (
+            f"{argument} must be {self._article} or one of {', '.join(self.names)}, "
+            f"got {identifier!r}{_checks.hint(identifier, self.names)}"
+        )
+        raise ValueError(msg)
+
+    def deserialize(self, config: object) -> T:
+        """Make an object from ``{"class_name": ..., "config": {...}}``; only registered classes are made."""
+        if not isinstance(config, dict) or set(config) != {"class_name", "config"}:
+            _checks.refuse(f"the configuration of {self._article}", "a dict of 'class_name' and 'config'", config)
+        name, arguments = config["class_name"], config["config"]
+        cls = self.classes[_checks.choice(f"class_name of {self._article}", name, self.classes.keys())]
+        if not isinstance(arguments, dict):
+            _checks.refuse(f"the configuration of {name}", "a dict of its constructor's arguments", arguments)
+        return cls.from_config(arguments)
+
+    @property
+    def _article(self) -> str:
+        return f"an {self.kind}" if self.kind[0] in "aeiou" else f"a {self.kind}"
+
+
+def snake_case(name: str) -> str:
+    """Return a CamelCase name in snake_case as Keras spells it: ``ReLU`` is ``re_lu``."""
+    import re
+
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()

@@ -1,0 +1,248 @@
+"""What the functions of this package ask of their arguments, in the order of speed: the fast path first, the diagnosis
+only where something is off.
+
+Inputs are used as they are if they are aligned, C-contiguous float32 or float64 arrays of the machine's byte order, and
+copied once if only layout or byte order is wrong. Arrays that are written to are never copied.
+"""
+
+from __future__ import annotations
+
+import sys
+from math import inf, prod
+from numbers import Real
+from operator import index
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from flyball.reference._arrays import BOOL, FLOAT32, FLOAT64, INT64, need_out, refuse_overlap
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flyball.backend import Bools, Floats, Integers
+
+    Array = NDArray[Any]
+    Dtype = np.dtype[Any]
+
+# --- arrays -----------------------------------------------------------------------------------------------------
+
+
+def floats(name: str, value: Any) -> Floats:
+    """Return a float array as operations want it."""
+    if type(value) is np.ndarray:
+        dtype = value.dtype
+        if dtype is FLOAT32 or dtype is FLOAT64:
+            flags = value.flags
+            if flags.c_contiguous and flags.aligned and value.size:
+                return value
+    array = not_empty(name, plain(name, value))
+    return tidy(array, native_float(name, array))
+
+
+def floats_like(name: str, value: Any, dtype: Dtype, like: str) -> Floats:
+    """Return a float array of the dtype that the argument ``like`` has."""
+    if type(value) is np.ndarray and value.dtype is dtype:
+        flags = value.flags
+        if flags.c_contiguous and flags.aligned:
+            return value
+    array = plain(name, value)
+    if array.dtype.newbyteorder("=") != dtype:
+        msg = f"{name} must be {dtype} like {like}, got {array.dtype}"
+        raise TypeError(msg)
+    return tidy(array, dtype)
+
+
+def optional_like(name: str, value: Any, dtype: Dtype, like: str) -> Floats | None:
+    """Return None for None, else what :func:`floats_like` does."""
+    return None if value is None else floats_like(name, value, dtype, like)
+
+
+def doubles(name: str, value: Any) -> NDArray[np.float64]:
+    """Return a float64 array as operations want it."""
+    array = plain(name, value)
+    if array.dtype.newbyteorder("=") != FLOAT64:
+        msg = f"{name} must be float64, got {array.dtype}"
+        raise TypeError(msg)
+    return tidy(array, FLOAT64)
+
+
+def bools(name: str, value: Any) -> Bools | None:
+    """Return None for None, else a bool array as operations want it."""
+    if value is None:
+        return None
+    array = plain(name, value)
+    if array.dtype != BOOL:
+        msg = f"{name} must be bool, got {array.dtype}"
+        raise TypeError(msg)
+    return tidy(array, BOOL)
+
+
+def integers(name: str, value: Any) -> Integers:
+    """Return an int64 array as operations want it, converted from any integer dtype."""
+    array = plain(name, value)
+    if array.dtype.kind not in "iu":
+        msg = f"{name} must be integers, got {array.dtype}"
+        raise TypeError(msg)
+    if array.dtype.kind == "u" and array.dtype.itemsize == 8 and array.size and int(array.max()) > sys.maxsize:
+        msg = f"{name} must be below 2**63, got {array.max()}"
+        raise ValueError(msg)
+    return tidy(array, INT64)
+
+
+def plain(name: str, value: Any) -> Array:
+    """Return ``value`` as a base-class array without a copy; refuse what is no array, or has a mask of its own."""
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
+        return np.asarray(value)
+    msg = f"{name} must be a NumPy array, got {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def native_float(name: str, array: Array) -> Dtype:
+    """Return float32 or float64 in the machine's byte order, whichever ``array`` has in any byte order."""
+    dtype = array.dtype.newbyteorder("=")
+    if dtype not in (FLOAT32, FLOAT64):
+        msg = f"{name} must be float32 or float64, got {array.dtype}"
+        raise TypeError(msg)
+    return dtype
+
+
+def not_empty(name: str, array: Array) -> Array:
+    """Refuse an array without elements."""
+    if not array.size:
+        msg = f"{name} must not be empty, got shape {array.shape}"
+        raise ValueError(msg)
+    return array
+
+
+def tidy(array: Array, dtype: Dtype) -> Array:
+    """Return ``array`` as an aligned, C-contiguous one of ``dtype``, copied only if it is not."""
+    flags = array.flags
+    if array.dtype == dtype and flags.c_contiguous and flags.aligned:
+        return array
+    return np.array(array, dtype=dtype, order="C")
+
+
+def at_least_1d(name: str, array: Array) -> Array:
+    """Refuse an array without dimensions."""
+    if not array.ndim:
+        msg = f"{name} must have at least 1 dimension, got shape ()"
+        raise ValueError(msg)
+    return array
+
+
+def same_shape(name: str, array: Array, like: Array) -> None:
+    """Refuse an array of another shape; where the backend would name the shape of a reshaped view."""
+    if array.shape != like.shape:
+        wrong_shape(name, array, str(like.shape))
+
+
+def wrong_shape(name: str, array: Array, expected: str) -> NoReturn:
+    """Raise the error of a shape that does not fit."""
+    msg = f"{name} must have shape {expected}, got {array.shape}"
+    raise ValueError(msg)
+
+
+def new_or_given(
+    out: Any, shape: tuple[int, ...], dtype: Dtype, in_place: bool = False, **inputs: Array | None
+) -> Array:
+    """Return ``out`` if it fits, a new array if it is None; with ``in_place`` it may be exactly the first input."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if type(out) is not np.ndarray or out.dtype is not dtype or out.shape != shape or not out.flags.carray:
+        written("out", out, dtype, shape)
+        out = plain("out", out)
+    if out.base is not None or any(x is not None and (x is out or x.base is not None) for x in inputs.values()):
+        refuse_overlap({"out": out}, inputs, in_place)
+    return out  # type: ignore[no-any-return]
+
+
+def written(name: str, value: Any, dtype: Dtype, shape: tuple[int, ...]) -> None:
+    """Refuse an array that is to be written to unless it is None or fits without a copy."""
+    if value is not None:
+        need_out(name, plain(name, value), dtype, shape)
+
+
+# --- scalars ----------------------------------------------------------------------------------------------------
+
+
+def number(name: str, value: Any) -> float:
+    """Return a real number as a float."""
+    if type(value) is float:
+        return value
+    if isinstance(value, Real):
+        return float(value)
+    msg = f"{name} must be a number, got {value!r}"
+    raise TypeError(msg)
+
+
+def outside(name: str, interval: str, value: object) -> NoReturn:
+    """Raise the error of a number outside an interval."""
+    msg = f"{name} must be in {interval}, got {value}"
+    raise ValueError(msg)
+
+
+def fraction(name: str, value: Any) -> float:
+    """Return a number in [0, 1)."""
+    result = number(name, value)
+    if not 0.0 <= result < 1.0:
+        outside(name, "[0, 1)", value)
+    return result
+
+
+def share(name: str, value: Any) -> float:
+    """Return a number in [0, 1]."""
+    result = number(name, value)
+    if not 0.0 <= result <= 1.0:
+        outside(name, "[0, 1]", value)
+    return result
+
+
+def positive(name: str, value: Any) -> float:
+    """Return a finite number above 0."""
+    result = number(name, value)
+    if not 0.0 < result < inf:
+        outside(name, "(0, inf)", value)
+    return result
+
+
+def not_negative(name: str, value: Any) -> float:
+    """Return a finite number, 0 or above."""
+    result = number(name, value)
+    if not 0.0 <= result < inf:
+        outside(name, "[0, inf)", value)
+    return result
+
+
+def whole(name: str, value: Any, low: int, bits: int) -> int:
+    """Return an integer in [low, 2**bits)."""
+    try:
+        result = index(value)
+    except TypeError:
+        msg = f"{name} must be an integer in [{low}, 2**{bits}), got {value!r}"
+        raise TypeError(msg) from None
+    if not low <= result < 1 << bits:
+        msg = f"{name} must be an integer in [{low}, 2**{bits}), got {value}"
+        raise ValueError(msg)
+    return result
+
+
+def address(seed: Any, stream: Any, step: Any) -> tuple[int, int, int]:
+    """Return seed, stream and step of random numbers."""
+    return whole("seed", seed, 0, 64), whole("stream", stream, 0, 32), whole("step", step, 0, 48)
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Return a shape, given as an integer or a sequence of them, that has an array's worth of elements."""
+    try:
+        shape = tuple(index(size) for size in value) if hasattr(value, "__iter__") else (index(value),)
+    except TypeError:
+        msg = f"shape must be an integer or a sequence of integers, got {value!r}"
+        raise TypeError(msg) from None
+    if any(size < 0 for size in shape):
+        msg = f"shape must not have negative sizes, got {shape}"
+        raise ValueError(msg)
+    if prod(max(size, 1) for size in shape) > sys.maxsize:
+        msg = f"shape {shape} has too many elements"
+        raise ValueError(msg)
+    return shape

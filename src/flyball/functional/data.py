@@ -1,0 +1,64 @@
+"""Rows of a data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball.backend import get_backend
+from flyball.functional._checks import at_least_1d, integers, new_or_given, not_empty, plain, tidy
+from flyball.reference._arrays import FLOAT32, float_dtype
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from flyball.backend import Floats
+
+
+def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = None, out: Floats | None = None) -> Floats:
+    """Gather rows, with conversion: ``out[i] = x[rows[i]]``.
+
+    Parameters
+    ----------
+    x : array of any float or integer dtype, shape (n, ...)
+        Data. Copied once if its layout asks for it, as is ``rows``.
+    rows : array of integers in [0, n), shape (N,)
+        Which rows to take; repeats are welcome, negative ones are not.
+    dtype : dtype, optional
+        float32 or float64; that of ``out``, else that of ``x`` if it is one of these, else float32.
+    out : array of that dtype, shape (N, ...), optional
+        Receives the result. It is never copied.
+
+    Returns
+    -------
+    out : array, shape (N, ...)
+        The rows.
+
+    Raises
+    ------
+    TypeError
+        If a dtype is another one, or an argument is no array.
+    ValueError
+        If ``x`` or ``rows`` is empty, a row is out of range, or ``out`` does not fit or overlaps ``x``.
+    """
+    data = at_least_1d("x", not_empty("x", plain("x", x)))
+    data_dtype = data.dtype.newbyteorder("=")
+    if data_dtype.kind not in "fiu":
+        msg = f"x must be of a float or integer dtype, got {data.dtype}"
+        raise TypeError(msg)
+    data = tidy(data, data_dtype)
+    indices = not_empty("rows", integers("rows", rows))
+    if indices.ndim != 1:
+        msg = f"rows must have 1 dimension, got shape {indices.shape}"
+        raise ValueError(msg)
+    if dtype is not None:
+        wanted = np.dtype(dtype)
+        float_dtype("dtype", np.empty(0, wanted))
+    elif out is not None:
+        wanted = float_dtype("out", plain("out", out))
+    else:
+        wanted = data_dtype if data_dtype in ("f4", "f8") else FLOAT32
+    result = new_or_given(out, (indices.size, *data.shape[1:]), wanted, x=data, rows=indices)
+    get_backend().gather(result.reshape(indices.size, -1), data.reshape(len(data), -1), indices)
+    return result

@@ -1,0 +1,218 @@
+"""Dense layers and matrix products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from flyball.backend import get_backend
+from flyball.functional._checks import (
+    at_least_1d,
+    floats,
+    floats_like,
+    new_or_given,
+    optional_like,
+    written,
+    wrong_shape,
+)
+from flyball.reference._arrays import need_activation, need_ndim
+
+if TYPE_CHECKING:
+    from flyball.backend import Floats
+
+
+class DenseGradients(NamedTuple):
+    """What :func:`dense_backward` returns: the gradients with respect to input, weights and bias."""
+
+    dx: Floats | None
+    dw: Floats | None
+    db: Floats | None
+
+
+def matmul(
+    a: Floats,
+    b: Floats,
+    *,
+    bias: Floats | None = None,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    activation: str = "linear",
+    out: Floats | None = None,
+) -> Floats:
+    """Product of two matrices, ``c = activation(op(a) @ op(b) + bias)``, where ``op`` transposes on request.
+
+    Parameters
+    ----------
+    a, b : arrays of float32 or float64
+        ``op(a)`` is (M, K) and ``op(b)`` is (K, N). The transpose of a contiguous array is used as it is; other layouts
+        are copied once.
+    bias : array, shape (N,), optional
+        Added to each row.
+    transpose_a, transpose_b : bool
+        Whether ``op(a)`` is ``a.T``, and ``op(b)`` is ``b.T``.
+    activation : {"linear", "relu"}
+        Applied to each element.
+    out : array, shape (M, N), optional
+        Receives the result; overlaps no input. It is never copied.
+
+    Returns
+    -------
+    c : array, shape (M, N)
+        ``out`` if that was given. Its bits do not depend on the number of threads.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If an array is empty, a shape does not fit, ``out`` overlaps an input, or the activation is unknown.
+    """
+    a, transpose_a = matrix("a", a, transpose_a)
+    dtype = a.dtype
+    b, transpose_b = matrix("b", b, transpose_b)
+    b = floats_like("b", b, dtype, "a")
+    bias = optional_like("bias", bias, dtype, "a")
+    need_activation(activation)
+    inner = a.shape[0 if transpose_a else 1]
+    if b.shape[1 if transpose_b else 0] != inner:
+        wrong_shape("b", b, f"(N, {inner})" if transpose_b else f"({inner}, N)")
+    shape = (a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1])
+    c = new_or_given(out, shape, dtype, a=a, b=b, bias=bias)
+    get_backend().matmul(c, a, b, bias, transpose_a, transpose_b, activation)
+    return c
+
+
+def matrix(name: str, value: Any, transpose: bool) -> tuple[Floats, bool]:
+    """Return a matrix and whether to transpose it, without a copy if it is the transpose of a contiguous one."""
+    if type(value) is np.ndarray and value.ndim == 2 and not value.flags.c_contiguous and value.flags.f_contiguous:
+        value, transpose = value.T, not transpose
+    array = floats(name, value)
+    if array.ndim != 2:
+        need_ndim(name, array, 2)
+    return array, transpose is True or bool(transpose)
+
+
+def dense_forward(
+    x: Floats, w: Floats, b: Floats | None = None, *, activation: str = "linear", out: Floats | None = None
+) -> Floats:
+    """Dense layer: ``y = activation(x @ w + b)``.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, shape (..., K)
+        Input. Copied once if its layout asks for it, as are ``w`` and ``b``.
+    w : array like x, shape (K, C)
+        Weights, stored (in, out) as in Keras; PyTorch stores the transpose.
+    b : array like x, shape (C,), optional
+        Bias.
+    activation : {"linear", "relu"}
+        Applied to each element.
+    out : array like x, shape (..., C), optional
+        Receives the result; overlaps no input. It is never copied.
+
+    Returns
+    -------
+    y : array, shape (..., C)
+        ``out`` if that was given.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If an array is empty, a shape does not fit, ``out`` overlaps an input, or the activation is unknown.
+    """
+    x = at_least_1d("x", floats("x", x))
+    dtype = x.dtype
+    w = floats_like("w", w, dtype, "x")
+    b = optional_like("b", b, dtype, "x")
+    need_activation(activation)
+    units = weight_units(w, x)
+    y = new_or_given(out, (*x.shape[:-1], units), dtype, x=x, w=w, b=b)
+    if x.ndim == 2:
+        get_backend().dense_forward(y, x, w, b, activation)
+    else:
+        get_backend().dense_forward(y.reshape(-1, units), x.reshape(-1, x.shape[-1]), w, b, activation)
+    return y
+
+
+def dense_backward(
+    dy: Floats,
+    x: Floats,
+    w: Floats,
+    *,
+    need_dx: bool = True,
+    need_dw: bool = True,
+    need_db: bool = True,
+    out: tuple[Floats | None, Floats | None, Floats | None] | None = None,
+) -> DenseGradients:
+    """Gradients of a linear dense layer: ``dx = dy @ w.T``, ``dw = x.T @ dy``, ``db = sum(dy)`` over the rows.
+
+    With an activation, ``dy`` is the gradient with respect to its input: see :func:`relu_backward`.
+
+    Parameters
+    ----------
+    dy : array of float32 or float64, shape (..., C)
+        Gradient with respect to ``x @ w + b``. Copied once if its layout asks for it, as are ``x`` and ``w``.
+    x : array like dy, shape (..., K)
+        Input of the forward pass.
+    w : array like dy, shape (K, C)
+        Weights.
+    need_dx, need_dw, need_db : bool
+        Which gradients to compute; the others are None.
+    out : tuple (dx, dw, db), optional
+        Arrays that receive the results; a new one is made for a None. They are never copied, and overlap no input.
+
+    Returns
+    -------
+    DenseGradients
+        Named tuple of ``dx`` (..., K), ``dw`` (K, C) and ``db`` (C,).
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If an array is empty, a shape does not fit, or an output overlaps another array.
+    """
+    dy = at_least_1d("dy", floats("dy", dy))
+    dtype = dy.dtype
+    x = at_least_1d("x", floats_like("x", x, dtype, "dy"))
+    w = floats_like("w", w, dtype, "dy")
+    units = weight_units(w, x)
+    if dy.shape[:-1] != x.shape[:-1] or dy.shape[-1] != units:
+        wrong_shape("dy", dy, str((*x.shape[:-1], units)))
+    dx, dw, db = (None, None, None) if out is None else out
+    if need_dx:
+        dx = gradient("dx", dx, x.shape, dtype)
+    if need_dw:
+        dw = gradient("dw", dw, w.shape, dtype)
+    if need_db:
+        db = gradient("db", db, (units,), dtype)
+    rows = (-1, x.shape[-1])
+    get_backend().dense_backward(
+        dx.reshape(rows) if need_dx and dx is not None else None,
+        dw if need_dw else None,
+        db if need_db else None,
+        dy.reshape(-1, units),
+        x.reshape(rows),
+        w,
+    )
+    return DenseGradients(dx if need_dx else None, dw if need_dw else None, db if need_db else None)
+
+
+def weight_units(w: Floats, x: Floats) -> int:
+    """Return the number of units of weights that fit the input ``x``."""
+    if w.ndim != 2 or w.shape[0] != x.shape[-1] or not w.size:
+        wrong_shape("w", w, f"({x.shape[-1]}, units)")
+    return int(w.shape[1])
+
+
+def gradient(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Floats:
+    """Return ``out`` if it fits, a new array if it is None."""
+    if out is None:
+        return new_or_given(None, shape, dtype)
+    written(name, out, dtype, shape)
+    result: Floats = out
+    return result

@@ -1,0 +1,311 @@
+"""First values of weights: ``initializer(shape, dtype, rng) -> array``.
+
+An initializer with a ``seed`` returns the same values at every call, as in Keras; one without
+draws from the generator it is given.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball import _checks, utils
+from flyball._registry import Configurable, Registry, serialize
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "get",
+    "serialize",
+]
+
+# The standard deviation of a standard normal variable cut at two: sqrt(1 - 2 * 2 * pdf(2) / (cdf(2) - cdf(-2))).
+TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer(Configurable):
+    """Base of all initializers. To write your own, define :meth:`sample`."""
+
+    seed: int | None = None
+
+    def __call__(
+        self, shape: tuple[int, ...], dtype: DTypeLike = np.float32, rng: np.random.Generator | None = None
+    ) -> NDArray[Any]:
+        """Return a new array of ``shape`` and ``dtype``; drawn from ``rng`` where the initializer has no seed."""
+        if self.seed is not None:
+            rng = np.random.default_rng(self.seed)
+        elif rng is None:
+            rng = np.random.default_rng(utils.new_seed())
+        return np.ascontiguousarray(self.sample(shape, rng), dtype=dtype)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Return the values as an array of ``shape``, in double precision."""
+        raise NotImplementedError
+
+
+class Constant(Initializer):
+    """All elements are ``value``."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = _checks.number("value", value)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Return the values."""
+        del rng
+        return np.full(shape, self.value)
+
+
+class Zeros(Initializer):
+    """All elements are 0."""
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Return the values."""
+        del rng
+        return np.zeros(shape)
+
+
+class Ones(Initializer):
+    """All elements are 1."""
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Return the values."""
+        del rng
+        return np.ones(shape)
+
+
+class RandomNormal(Initializer):
+    """Normal with the given ``mean`` and standard deviation ``stddev``."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = _checks.number("mean", mean)
+        self.stddev = _checks.number("stddev", stddev, "[0, inf)")
+        self.seed = _seed(seed)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Return the values."""
+        return rng.normal(self.mean, self.stddev, shape)
+
+
+class RandomUniform(Initializer):
+    """Uniform in [``minval``, ``maxval``)."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        self.minval = _checks.number("minval", minval)
+        self.maxval = _checks.number("maxval", maxval)
+        if self.maxval < self.minval:
+            _checks.refuse("maxval", f"at least minval = {self.minval}", maxval)
+        self.seed = _seed(seed)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Return the values."""
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+class TruncatedNormal(Initializer):
+    """Normal with ``mean`` and ``stddev``; values beyond two standard deviations are drawn again."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = _checks.number("mean", mean)
+        self.stddev = _checks.number("stddev", stddev, "[0, inf)")
+        self.seed = _seed(seed)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Return the values."""
+        return self.mean + self.stddev * _truncated(shape, rng)
+
+
+class VarianceScaling(Initializer):
+    """Values of variance ``scale / n``, with n the fan in, the fan out, or their mean.
+
+    The fan in of a kernel (in, out) is ``in``, its fan out ``out``; for (..., in, out) both are multiplied by the
+    leading sizes.
+
+    Parameters
+    ----------
+    scale : float
+        Positive factor.
+    mode : str
+        ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
+    distribution : str
+        ``"truncated_normal"`` (normal, drawn again beyond two standard deviations of the untruncated normal, which is
+        widened so that the variance is met), ``"untruncated_normal"`` or ``"uniform"`` (in +-sqrt(3 * scale / n)).
+    seed : int, optional
+        With a seed, every call returns the same values.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        self.scale = _checks.number("scale", scale, "(0, inf)")
+        self.mode = _checks.choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        self.distribution = _checks.choice(
+            "distribution", distribution, ("truncated_normal", "untruncated_normal", "uniform")
+        )
+        self.seed = _seed(seed)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        """Return the values."""
+        fan_in, fan_out = fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        stddev = math.sqrt(self.scale / max(1.0, n))
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0) * stddev
+            return rng.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return rng.normal(0.0, stddev, shape)
+        return stddev / TRUNCATED_STDDEV * _truncated(shape, rng)
+
+
+class GlorotUniform(VarianceScaling):
+    """Uniform in +-sqrt(6 / (fan_in + fan_out)). Glorot and Bengio 2010 ("Xavier")."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed)
+
+
+class GlorotNormal(VarianceScaling):
+    """Truncated normal of variance 2 / (fan_in + fan_out). Glorot and Bengio 2010 ("Xavier")."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+
+
+class HeUniform(VarianceScaling):
+    """Uniform in +-sqrt(6 / fan_in). He et al. 2015."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed)
+
+
+class HeNormal(VarianceScaling):
+    """Truncated normal of variance 2 / fan_in. He et al. 2015."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+
+
+class LecunUniform(VarianceScaling):
+    """Uniform in +-sqrt(3 / fan_in). LeCun et al. 1998."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed)
+
+
+class LecunNormal(VarianceScaling):
+    """Truncated normal of variance 1 / fan_in. LeCun et al. 1998."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+
+
+class _Function(Initializer):
+    """A user's function ``f(shape, dtype=...)``."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        del rng
+        values = np.asarray(self.function(shape, dtype=np.float64))
+        if values.shape != shape:
+            _checks.refuse("the initializer's result", f"an array of shape {shape}", values.shape)
+        return values
+
+    def get_config(self) -> dict[str, Any]:
+        name = getattr(self.function, "__name__", self.function)
+        msg = f"an initializer that is a function cannot be saved, got {name!r}; use one of flyball.initializers"
+        raise ValueError(msg)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Return (fan in, fan out) of a weight of ``shape``."""
+    if len(shape) < 2:
+        n = float(shape[0]) if shape else 1.0
+        return n, n
+    field = float(math.prod(shape[:-2]))
+    return shape[-2] * field, shape[-1] * field
+
+
+def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    values = rng.standard_normal(shape)
+    outside = np.abs(values) > 2.0
+    while outside.any():
+        values[outside] = rng.standard_normal(int(outside.sum()))
+        outside = np.abs(values) > 2.0
+    return values
+
+
+def _seed(seed: object) -> int | None:
+    return None if seed is None else _checks.integer("seed", seed)
+
+
+_names: dict[str, type[Initializer]] = {
+    "zeros": Zeros,
+    "ones": Ones,
+    "constant": Constant,
+    "random_normal": RandomNormal,
+    "random_uniform": RandomUniform,
+    "truncated_normal": TruncatedNormal,
+    "variance_scaling": VarianceScaling,
+    "glorot_uniform": GlorotUniform,
+    "glorot_normal": GlorotNormal,
+    "he_uniform": HeUniform,
+    "he_normal": HeNormal,
+    "lecun_uniform": LecunUniform,
+    "lecun_normal": LecunNormal,
+    "zero": Zeros,
+    "one": Ones,
+    "normal": RandomNormal,
+    "uniform": RandomUniform,
+}
+REGISTRY: Registry[Initializer] = Registry("initializer", Initializer, _names)
+
+
+def get(identifier: object, argument: str = "initializer") -> Initializer:
+    """Return the initializer that ``identifier`` stands for.
+
+    Parameters
+    ----------
+    identifier : str, Initializer, type, dict or callable
+        A name in any spelling (``"he_normal"``, ``"HeNormal"``), an initializer, its class, its configuration, or a
+        function ``f(shape, dtype=...)`` that returns an array.
+    argument : str
+        What errors call the value.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if callable(identifier) and not isinstance(identifier, (type, Initializer)):
+        return _Function(identifier)
+    return REGISTRY.get(identifier, argument)
+
+
+zeros, ones, constant = Zeros, Ones, Constant
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling = VarianceScaling
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal = HeUniform, HeNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal

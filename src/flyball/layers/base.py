@@ -1,0 +1,208 @@
+"""What all layers are: a name, weights, shapes, and the nodes they lower to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import numpy as np
+
+from flyball import _checks, initializers, utils
+from flyball._registry import Configurable, parameters, snake_case
+from flyball.program.nodes import Weight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from flyball.program.nodes import Node
+    from flyball.regularizers import Regularizer
+
+
+class LayerOptions(TypedDict, total=False):
+    """Arguments that every layer takes by name.
+
+    ``name`` (unique in a model; made from the class if not given), ``trainable`` (whether an optimizer may change the
+    weights), and ``input_shape`` or ``input_dim`` (the shape of one sample, for a first layer without an ``Input``).
+    """
+
+    name: str | None
+    trainable: bool
+    input_shape: Sequence[int] | None
+    input_dim: int | None
+
+
+class Layer(Configurable):
+    """Base of all layers.
+
+    A layer says what it computes, and computes nothing: :meth:`build` declares its weights for an input shape,
+    :meth:`lower` returns the nodes a :class:`flyball.program.Program` is made of. A model gives the weights memory.
+
+    Attributes
+    ----------
+    name : str
+        Unique in a model.
+    built : bool
+        Whether :meth:`build` was called.
+    input_shape, output_shape : tuple of int or None
+        Shapes of one sample; None while unknown.
+    weights : list of Weight
+        All arrays, in Keras' order: parameters, then running statistics.
+    """
+
+    def __init__(self, **options: Unpack[LayerOptions]) -> None:
+        _checks.no_more_arguments(
+            type(self).__name__,
+            {name: value for name, value in options.items() if name not in LayerOptions.__annotations__},
+            dict.fromkeys([*parameters(type(self)), *LayerOptions.__annotations__]),
+        )
+        name = options.get("name")
+        self.name = _automatic_name(type(self)) if name is None else _checks.text("name", name)
+        self.weights: list[Weight] = []
+        self._statistics: list[Weight] = []
+        self.built = False
+        self._trainable = _checks.flag("trainable", options.get("trainable", True))
+        self._declared_shape = _declared_shape(options.get("input_shape"), options.get("input_dim"))
+        self.input_shape = self._declared_shape
+        self.output_shape: tuple[int, ...] | None = None
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one sample of the output; raise ValueError where ``input_shape`` is not possible."""
+        return input_shape
+
+    def create_weights(self, input_shape: tuple[int, ...]) -> None:
+        """Declare the weights with :meth:`add_weight`; called once by :meth:`build`."""
+
+    def lower(self) -> list[Node]:
+        """Return the nodes of a built layer, unfused."""
+        raise NotImplementedError
+
+    def build(self, input_shape: Sequence[int]) -> None:
+        """Fix the shapes, and declare the weights; a second call with the same shape does nothing.
+
+        Raises
+        ------
+        ValueError
+            If the layer cannot take ``input_shape`` (one sample's), or was built or declared with another.
+        """
+        shape = _checks.shape("input_shape", tuple(input_shape))
+        if self.input_shape not in (None, shape):
+            msg = f"{self.name}: input_shape must be {self.input_shape}, as the layer was given, got {shape}"
+            raise ValueError(msg)
+        if not self.built:
+            try:
+                self.output_shape = self.compute_output_shape(shape)
+            except ValueError as error:
+                msg = f"{self.name}: {error}"
+                raise ValueError(msg) from error
+            self.create_weights(shape)
+            self.input_shape = shape
+            self.built = True
+
+    def add_weight(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: object,
+        regularizer: Regularizer | None = None,
+        *,
+        trainable: bool = True,
+        decays: bool = True,
+    ) -> Weight:
+        """Declare one array of the layer.
+
+        ``trainable=False`` is for running statistics; ``decays=False`` spares it from an optimizer's weight decay.
+        """
+        # A Weight's penalty is l2 / 2 * sum(w**2), a regularizer's l2 * sum(w**2).
+        weight = Weight(
+            name,
+            shape,
+            initializers.get(initializer),
+            trainable=trainable and self._trainable,
+            l1=regularizer.l1 if regularizer else 0.0,
+            l2=2.0 * regularizer.l2 if regularizer else 0.0,
+            decays=decays,
+        )
+        self.weights.append(weight)
+        if not trainable:
+            self._statistics.append(weight)
+        return weight
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change the weights; ``compile`` the model again after a change."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = _checks.flag("trainable", value)
+        for weight in self.weights:
+            weight.trainable = self._trainable and weight not in self._statistics
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """The arrays an optimizer changes."""
+        return [weight for weight in self.weights if weight.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """The arrays no optimizer changes."""
+        return [weight for weight in self.weights if not weight.trainable]
+
+    def count_params(self) -> int:
+        """Return the number of elements in all weights."""
+        if not self.built:
+            msg = f"{self.name} must be built before its parameters can be counted; give its model an input shape"
+            raise ValueError(msg)
+        return sum(weight.size for weight in self.weights)
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return copies of all weights."""
+        self._require_memory()
+        return [weight.value.copy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Copy ``weights``, in the order of :meth:`get_weights`, into the layer's.
+
+        Raises
+        ------
+        ValueError
+            If their number or a shape is wrong; nothing is changed then.
+        """
+        self._require_memory()
+        if len(weights) != len(self.weights):
+            names = ", ".join(weight.name for weight in self.weights) or "none"
+            msg = f"{self.name}: weights must be {len(self.weights)} arrays ({names}), got {len(weights)}"
+            raise ValueError(msg)
+        arrays = [np.asarray(array) for array in weights]
+        for weight, array in zip(self.weights, arrays, strict=True):
+            if array.shape != weight.shape or array.dtype.kind not in "biuf":
+                found = array.shape if array.dtype.kind in "biuf" else f"dtype {array.dtype}"
+                msg = f"{self.name}: weight {weight.name} must be numbers of shape {weight.shape}, got {found}"
+                raise ValueError(msg)
+        for weight, array in zip(self.weights, arrays, strict=True):
+            weight.value[...] = array
+
+    def _require_memory(self) -> None:
+        if not self.built or any(weight.value.shape != weight.shape for weight in self.weights):
+            msg = f"{self.name} must be in a built model before it has values; give its model an input shape"
+            raise ValueError(msg)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as JSON types."""
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        if self._declared_shape is not None:
+            config["input_shape"] = list(self._declared_shape)
+        return config | super().get_config()
+
+
+def _declared_shape(input_shape: object, input_dim: object) -> tuple[int, ...] | None:
+    if input_dim is not None:
+        if input_shape is not None:
+            _checks.refuse("input_dim", "None where input_shape is given", input_dim)
+        return (_checks.integer("input_dim", input_dim, 1),)
+    return None if input_shape is None else _checks.shape("input_shape", input_shape)
+
+
+def _automatic_name(cls: type) -> str:
+    return utils.unique_name(snake_case(cls.__name__))

@@ -1,0 +1,91 @@
+"""Memory checks, with the messages of ``csrc/bind/arrays.cpp`` word for word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from flyball.backend import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+INT64 = np.dtype(np.int64)
+BOOL = np.dtype(np.bool_)
+
+
+def float_dtype(name: str, array: Array) -> np.dtype[Any]:
+    """Return float32 or float64, whichever ``array`` is; refuse anything else."""
+    dtype = array.dtype
+    if dtype.kind == "f" and dtype.itemsize in (4, 8):
+        return FLOAT32 if dtype.itemsize == 4 else FLOAT64
+    msg = f"{name} must be float32 or float64, got {dtype}"
+    raise TypeError(msg)
+
+
+def need_ndim(name: str, array: Array, ndim: int) -> None:
+    """Refuse ``array`` unless it has ``ndim`` dimensions."""
+    if array.ndim != ndim:
+        msg = f"{name} must have {ndim} dimensions, got shape {array.shape}"
+        raise ValueError(msg)
+
+
+def need(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Refuse an input unless it is None or an aligned, C-contiguous array of ``dtype`` and ``shape``."""
+    if array is None:
+        return
+    flags = array.flags
+    if array.dtype == dtype and array.shape == shape and flags.c_contiguous and flags.aligned:
+        return
+    layout = "" if flags.c_contiguous else "non-contiguous "
+    msg = f"{name} must be a C-contiguous {dtype} array of shape {shape}, got {layout}{array.dtype} of shape {array.shape}"
+    raise ValueError(msg)
+
+
+def need_out(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Like :func:`need`, for an array that is written to."""
+    need(name, array, dtype, shape)
+    if array is not None and not array.flags.writeable:
+        msg = f"{name} must be writeable, got a read-only array"
+        raise ValueError(msg)
+
+
+def refuse_overlap(outputs: dict[str, Array | None], inputs: dict[str, Array | None], in_place: bool = False) -> None:
+    """Refuse an output that shares memory with another output or with an input.
+
+    With ``in_place`` the first output may be exactly the first input.
+    """
+    for index, (name, out) in enumerate(outputs.items()):
+        if out is None:
+            continue
+        for other_name, other in list(outputs.items())[:index]:
+            if other is not None and np.may_share_memory(out, other):
+                overlap(name, other_name)
+        may_be = in_place and index == 0
+        for other_name, other in inputs.items():
+            if other is not None and np.may_share_memory(out, other) and not (may_be and same_memory(out, other)):
+                overlap(name, other_name)
+            may_be = False
+
+
+def same_memory(a: Array, b: Array) -> bool:
+    """Whether two contiguous arrays are the same bytes."""
+    return a is b or (a.nbytes == b.nbytes and a.__array_interface__["data"][0] == b.__array_interface__["data"][0])
+
+
+def overlap(name: str, other_name: str) -> NoReturn:
+    """Raise the error of an output that overlaps another array."""
+    msg = f"{name} must not overlap {other_name}"
+    raise ValueError(msg)
+
+
+def need_activation(activation: str) -> None:
+    """Refuse an activation that no operation fuses."""
+    if activation not in ACTIVATIONS:
+        msg = f"activation must be 'linear' or 'relu', got '{activation}'"
+        raise ValueError(msg)

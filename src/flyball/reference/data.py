@@ -1,0 +1,39 @@
+"""Rows and totals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball.reference._arrays import FLOAT64, INT64, float_dtype, need, need_ndim, need_out, refuse_overlap
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flyball.backend import Doubles, Floats, Integers
+
+
+def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None:
+    need_ndim("x", x, 2)
+    need_ndim("rows", rows, 1)
+    need("x", x, x.dtype.newbyteorder("="), x.shape)
+    need("rows", rows, INT64, rows.shape)
+    need_out("out", out, float_dtype("out", out), (rows.size, x.shape[1]))
+    refuse_overlap({"out": out}, {"x": x, "rows": rows})
+    outside = (rows < 0) | (rows >= x.shape[0])
+    if outside.any():
+        msg = f"rows must be in [0, {x.shape[0]}), got {rows[outside][0]}"
+        raise ValueError(msg)
+
+    out[...] = x[rows]
+
+
+def add_total(total: Doubles, values: Doubles) -> None:
+    need_ndim("values", values, 1)
+    need("values", values, FLOAT64, values.shape)
+    need_out("total", total, FLOAT64, (1,))
+    refuse_overlap({"total": total}, {"values": values})
+
+    if values.size:
+        total[0] += np.cumsum(values)[-1]

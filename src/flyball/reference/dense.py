@@ -1,0 +1,75 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flyball.reference._arrays import float_dtype, need, need_activation, need_ndim, need_out, refuse_overlap
+from flyball.reference.activation import activate
+
+if TYPE_CHECKING:
+    from flyball.backend import Floats
+
+
+def matmul(
+    c: Floats, a: Floats, b: Floats, bias: Floats | None, transpose_a: bool, transpose_b: bool, activation: str
+) -> None:
+    need_ndim("a", a, 2)
+    need_ndim("b", b, 2)
+    need_activation(activation)
+    m, k = a.shape[::-1] if transpose_a else a.shape
+    n = b.shape[0 if transpose_b else 1]
+    dtype = float_dtype("a", a)
+    need("a", a, dtype, a.shape)
+    need("b", b, dtype, (n, k) if transpose_b else (k, n))
+    need("bias", bias, dtype, (n,))
+    need_out("c", c, dtype, (m, n))
+    refuse_overlap({"c": c}, {"a": a, "b": b, "bias": bias})
+
+    np.matmul(a.T if transpose_a else a, b.T if transpose_b else b, out=c)
+    if bias is not None:
+        c += bias
+    activate(c, activation)
+
+
+def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str) -> None:
+    need_ndim("x", x, 2)
+    need_ndim("w", w, 2)
+    need_activation(activation)
+    rows, inputs = x.shape
+    units = w.shape[1]
+    dtype = float_dtype("x", x)
+    need("x", x, dtype, x.shape)
+    need("w", w, dtype, (inputs, units))
+    need("b", b, dtype, (units,))
+    need_out("y", y, dtype, (rows, units))
+    refuse_overlap({"y": y}, {"x": x, "w": w, "b": b})
+
+    np.matmul(x, w, out=y)
+    if b is not None:
+        y += b
+    activate(y, activation)
+
+
+def dense_backward(dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats) -> None:
+    need_ndim("x", x, 2)
+    need_ndim("w", w, 2)
+    rows, inputs = x.shape
+    units = w.shape[1]
+    dtype = float_dtype("x", x)
+    need("x", x, dtype, x.shape)
+    need("w", w, dtype, (inputs, units))
+    need("dy", dy, dtype, (rows, units))
+    need_out("dx", dx, dtype, (rows, inputs))
+    need_out("dw", dw, dtype, (inputs, units))
+    need_out("db", db, dtype, (units,))
+    refuse_overlap({"dx": dx, "dw": dw, "db": db}, {"dy": dy, "x": x, "w": w})
+
+    if dx is not None:
+        np.matmul(dy, w.T, out=dx)
+    if dw is not None:
+        np.matmul(x.T, dy, out=dw)
+    if db is not None:
+        db[...] = dy.sum(axis=0, dtype=np.float64)

@@ -1,0 +1,151 @@
+"""Running a model's Programs over data: epochs of training, evaluation, prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball.backend import get_backend
+from flyball.data import step_bounds
+from flyball.program.lowering import Data, Lowering, Update
+from flyball.program.nodes import BatchNormNode
+from flyball.program.runners import Steps, runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from flyball.losses import Loss
+    from flyball.optimizers import Optimizer
+    from flyball.program.instructions import Program
+    from flyball.program.memory import Memory
+    from flyball.program.nodes import Node
+
+INFERENCE_ROWS = 1024
+"""Rows a prediction or evaluation takes at a time: enough to fill the kernels, few enough to stay in the cache."""
+
+
+def batch_statistics_layer(nodes: list[Node]) -> str | None:
+    """Name the first layer that needs more than one row to train on, or return None."""
+    return next((node.layer for node in nodes if isinstance(node, BatchNormNode)), None)
+
+
+def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the order of rows in an epoch: a function of (seed, epoch) only."""
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
+    return generator.permutation(rows)
+
+
+class Trainer:
+    """Trains on one data set, an epoch at a time."""
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        memory: Memory,
+        loss: Loss,
+        optimizer: Optimizer,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.memory = memory
+        self.optimizer = optimizer
+        self.seed = seed
+        needs_statistics = batch_statistics_layer(nodes) is not None
+        self.bounds = step_bounds(len(x), batch_size, batch_statistics=needs_statistics)
+        self.order = np.arange(len(x), dtype=np.int64)
+        largest = int(np.diff(self.bounds).max())
+        lowering = Lowering(nodes, memory, Data(x, y, self.order), largest, training=True, seed=seed)
+        lowering.objective(loss.objective)
+        lowering.update(Update(optimizer.update_op, optimizer.slots(), optimizer.params()))
+        self.program = lowering.program
+        self._runner = runner(self.program)
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return len(self.bounds) - 1
+
+    def run_epoch(
+        self, epoch: int, *, shuffle: bool, progress: Callable[[int], None] | None = None, interval: float = 0.1
+    ) -> dict[str, float]:
+        """Train for one epoch; return the mean ``loss`` (penalties included), ``hits`` and ``data_loss``."""
+        rows = len(self.order)
+        if shuffle:
+            self.order[:] = shuffled(rows, self.seed, epoch)
+        _clear(self.program)
+        learning_rates = np.full(self.steps, self.optimizer.learning_rate)
+        steps = Steps(self.bounds, learning_rates, self.optimizer.iterations)
+        try:
+            self._runner.run(steps, progress, interval)
+        finally:
+            self.optimizer.iterations += steps.done
+        penalties = sum(
+            float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty[")
+        )
+        return _means(self.program, rows, penalties / self.steps)
+
+
+class Evaluator:
+    """Computes loss and metrics on one data set with the model as it is."""
+
+    def __init__(
+        self, nodes: list[Node], memory: Memory, loss: Loss, x: NDArray[Any], y: NDArray[Any], batch_size: int | None
+    ) -> None:
+        self.memory = memory
+        rows = min(len(x), batch_size or INFERENCE_ROWS)
+        self.bounds = step_bounds(len(x), rows, batch_statistics=False)
+        lowering = Lowering(nodes, memory, Data(x, y, np.arange(len(x))), rows, training=False)
+        lowering.objective(loss.objective)
+        self.program = lowering.program
+        self._runner = runner(self.program)
+        self._rows = len(x)
+
+    def run(self) -> dict[str, float]:
+        """Return the mean ``loss`` (penalties included), ``hits`` and ``data_loss``."""
+        _clear(self.program)
+        self._runner.run(_no_learning(self.bounds))
+        return _means(self.program, self._rows, self.memory.penalty())
+
+
+class Predictor:
+    """Predicts; made once for a model and a dtype of samples, used for any number of rows."""
+
+    def __init__(self, nodes: list[Node], memory: Memory, x: NDArray[Any], batch_size: int | None) -> None:
+        self.rows = batch_size or INFERENCE_ROWS
+        self.key = (x.dtype, batch_size, get_backend().name)
+        lowering = Lowering(nodes, memory, Data(x, None, np.arange(len(x))), self.rows, training=False)
+        lowering.predictions(len(x))
+        self.program = lowering.program
+        self._runner = runner(self.program)
+
+    def run(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the outputs, one row for each row of ``x``."""
+        buffers = self.program.buffers
+        out = np.empty((len(x), buffers["predictions"].array.shape[1]), buffers["predictions"].array.dtype)
+        for name, array in (("x", x), ("order", np.arange(len(x), dtype=np.int64)), ("predictions", out)):
+            self._runner.bind(buffers[name], array)
+        self._runner.run(_no_learning(step_bounds(len(x), self.rows, batch_statistics=False)))
+        return out
+
+
+def _no_learning(bounds: NDArray[np.int64]) -> Steps:
+    return Steps(bounds, np.zeros(len(bounds) - 1), 0)
+
+
+def _clear(program: Program) -> None:
+    for name, buffer in program.buffers.items():
+        if name.startswith(("total_", "penalty[")):
+            buffer.array.fill(0.0)
+
+
+def _means(program: Program, rows: int, penalty: float) -> dict[str, float]:
+    data_loss = float(program.buffers["total_loss"].array[0]) / rows
+    means = {"loss": data_loss + penalty, "data_loss": data_loss}
+    if "total_hits" in program.buffers:
+        means["hits"] = float(program.buffers["total_hits"].array[0]) / rows
+    return means

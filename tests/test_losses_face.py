@@ -1,0 +1,132 @@
+"""Losses' names and the targets they take, and the metrics read off them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from flyball import losses, metrics
+
+SPARSE = losses.SparseCategoricalCrossentropy()
+DENSE = losses.CategoricalCrossentropy()
+SQUARED = losses.MeanSquaredError()
+
+
+def test_defaults_and_names():
+    assert (SPARSE.name, SPARSE.from_logits) == ("sparse_categorical_crossentropy", False)
+    assert (DENSE.name, DENSE.from_logits) == ("categorical_crossentropy", False)
+    assert (SQUARED.name, SQUARED.from_logits) == ("mean_squared_error", False)
+    assert losses.SparseCategoricalCrossentropy(from_logits=True).from_logits is True
+
+
+@pytest.mark.parametrize("name", ["mse", "MSE", "mean_squared_error", "MeanSquaredError"])
+def test_get(name):
+    assert type(losses.get(name)) is losses.MeanSquaredError
+    assert losses.get(SPARSE) is SPARSE
+
+
+def test_config_round_trip():
+    loss = losses.CategoricalCrossentropy(from_logits=True)
+    assert losses.get(losses.serialize(loss)).get_config() == {"from_logits": True, "name": "categorical_crossentropy"}
+
+
+@pytest.mark.parametrize("y", [[0, 2, 1], [[0], [2], [1]], [0.0, 2.0, 1.0], np.array([0, 2, 1], np.uint8)])
+def test_sparse_targets(y):
+    labels = SPARSE.prepare_targets(y, (3,), np.float32)
+    assert labels.dtype == np.int64
+    assert labels.flags.c_contiguous
+    np.testing.assert_array_equal(labels, [0, 2, 1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_categorical_targets(dtype):
+    targets = DENSE.prepare_targets([[1, 0], [0.25, 0.75]], (2,), dtype)
+    assert targets.dtype == dtype
+    np.testing.assert_array_equal(targets, [[1, 0], [0.25, 0.75]])
+
+
+def test_squared_targets():
+    np.testing.assert_array_equal(SQUARED.prepare_targets([1, 2], (1,), np.float32), [[1], [2]])
+    np.testing.assert_array_equal(SQUARED.prepare_targets([[1, 2]], (2,), np.float64), [[1, 2]])
+
+
+def test_empty_targets_have_their_shape():
+    assert SPARSE.prepare_targets(np.empty(0, int), (3,), np.float32).shape == (0,)
+    assert DENSE.prepare_targets(np.empty((0, 3)), (3,), np.float32).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "shape", "message"),
+    [
+        (SPARSE, [0, 3], (3,), "y must be integers in [0, 3), got 3 in row 1"),
+        (SPARSE, [-1, 0], (3,), "y must be integers in [0, 3), got -1 in row 0"),
+        (SPARSE, [0, np.nan], (3,), "y must be integers in [0, 3), got nan in row 1"),
+        (SPARSE, [0, np.inf], (3,), "y must be integers in [0, 3), got inf in row 1"),
+        (SPARSE, [0, 1.5], (3,), "y must be integers in [0, 3), got 1.5 in row 1"),
+        (SPARSE, np.array([2**63], np.uint64), (3,), "y must be integers in [0, 3), got 9223372036854775808"),
+        (SPARSE, np.eye(3), (3,), "got shape (3, 3); for one-hot rows use categorical_crossentropy"),
+        (SPARSE, ["a"], (3,), "y must be an array of numbers, got dtype <U1"),
+        (SPARSE, [None], (3,), "y must be an array of numbers, got dtype object"),
+        (SPARSE, [[1], [1, 2]], (3,), "y must be an array of numbers, got list"),
+        (SPARSE, [0], (3, 3), "the model's output must have shape (n, columns)"),
+        (DENSE, [0, 1], (2,), "got shape (2,); for class indices use sparse_categorical_crossentropy"),
+        (DENSE, [[0, 1, 0]], (2,), "y must be of shape (n, 2) for categorical_crossentropy, got shape (1, 3)"),
+        (DENSE, [[1, 0], [-0.5, 1.5]], (2,), "y must be non-negative and finite, got -0.5 in row 1"),
+        (DENSE, [[np.nan, 1]], (2,), "y must be non-negative and finite, got nan in row 0"),
+        (DENSE, [[1, 0], [0.5, 0.4]], (2,), "y must be rows that sum to 1, got a sum of 0.9 in row 1"),
+        (SQUARED, [1, 2], (2,), "y must be of shape (n, 2) for mean_squared_error, got shape (2,)"),
+        (SQUARED, [[1, 2]], (1,), "y must be of shape (n,) or (n, 1) for mean_squared_error, got shape (1, 2)"),
+        (SQUARED, [1, np.nan], (1,), "y must be finite in float32, got nan in row 1"),
+        (SQUARED, [1e300], (1,), "y must be finite in float32, got 1e+300 in row 0"),
+    ],
+)
+def test_bad_targets(loss, y, shape, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        loss.prepare_targets(y, shape, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: losses.get("sparse_categorical_crosentropy"), "did you mean 'sparse_categorical_crossentropy'?"),
+        (lambda: losses.get(None), "loss must be a loss or one of"),
+        (lambda: losses.CategoricalCrossentropy(from_logits="yes"), "from_logits must be True or False, got 'yes'"),
+    ],
+)
+def test_bad_arguments(make, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "source"),
+    [
+        ("accuracy", SPARSE, "hits"),
+        ("acc", DENSE, "hits"),
+        ("sparse_categorical_accuracy", SPARSE, "hits"),
+        ("categorical_accuracy", DENSE, "hits"),
+        ("mse", SQUARED, "loss"),
+        ("mean_squared_error", SQUARED, "loss"),
+    ],
+)
+def test_metrics(name, loss, source):
+    metric = metrics.get(name, loss)
+    assert (metric.name, metric.source) == (name, source)
+    assert metrics.get(metric, loss) == metric
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "message"),
+    [
+        ("accuracy", SQUARED, "metric must be one of mse, mean_squared_error with the loss mean_squared_error"),
+        ("mse", SPARSE, "metric must be one of accuracy, acc, sparse_categorical_accuracy with the loss"),
+        ("categorical_accuracy", SPARSE, "got 'categorical_accuracy'"),
+        ("acuracy", SPARSE, "got 'acuracy'; did you mean 'accuracy'?"),
+        (3, SPARSE, "got 3"),
+    ],
+)
+def test_bad_metrics(name, loss, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        metrics.get(name, loss)
