@@ -79,6 +79,14 @@ def peak(threads: int) -> float | None:
         return float(result.stdout)
 
 
+def peaks(threads: int) -> dict[str, float | None]:
+    """Measure and print the peak on one thread and on all; without a compiler there is none."""
+    values = {str(count): peak(count) for count in sorted({1, threads})}
+    for count, value in values.items():
+        print(f"multiply-add peak, {count} thread(s): {value or 'no compiler'} GFLOP/s")
+    return values
+
+
 def measure(
     contestants: list[tuple[str, Worker]], label: str, task: Any, options: argparse.Namespace
 ) -> dict[str, Any]:
@@ -152,9 +160,7 @@ def main() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])  # workers inherit it
     report: dict[str, Any] = {"cpu": cpu_name(), "python": platform.python_version(), "threads": options.threads}
     print(f"{report['cpu']}, Python {report['python']}, {options.threads} threads")
-    report["peak_gflops"] = {str(n): peak(n) for n in sorted({1, options.threads})}
-    for threads, value in report["peak_gflops"].items():
-        print(f"multiply-add peak, {threads} thread(s): {value or 'no compiler'} GFLOP/s")
+    report["peak_gflops"] = peaks(options.threads)
 
     workers = []
     report["peers"] = {}
@@ -191,6 +197,8 @@ def main() -> None:
                 report["operations"][label] = result
     for worker in workers:
         worker.close()
+    print("\nagain, to see whether the machine was at rest:")
+    report["peak_gflops_after"] = peaks(options.threads)
     if report["steps"]:
         names = [variant for worker in workers for variant in worker.greeting["steps"]]
         names = [name for name in names if name != "torch.compile" or options.compile]
