@@ -41,8 +41,8 @@ def test_dense_weights_and_nodes():
     layer = built(layers.Dense(3, "relu", kernel_regularizer=regularizers.L1L2(0.1, 0.2), bias_regularizer="l2"))
     kernel, bias = layer.weights
     assert (layer.input_shape, layer.output_shape, layer.count_params()) == ((4,), (3,), 15)
-    assert (kernel.name, kernel.shape, kernel.decays) == ("kernel", (4, 3), True)
-    assert (bias.name, bias.shape, bias.decays) == ("bias", (3,), False)
+    assert (kernel.name, kernel.shape, kernel.decays) == ("dense/kernel", (4, 3), True)
+    assert (bias.name, bias.shape, bias.decays) == ("dense/bias", (3,), False)
     assert (kernel.l1, kernel.l2) == (0.1, 0.4)  # a Weight's penalty is l2 / 2 * sum(w**2)
     assert bias.l2 == 0.02
     dense, activation = layer.lower()
@@ -54,14 +54,15 @@ def test_dense_weights_and_nodes():
 
 def test_dense_without_bias_or_activation():
     layer = built(layers.Dense(3, use_bias=False))
-    assert [weight.name for weight in layer.weights] == ["kernel"]
+    assert [weight.name for weight in layer.weights] == ["dense/kernel"]
     (node,) = layer.lower()
     assert node.b is None
 
 
 def test_batch_normalization_weights_in_keras_order():
     layer = built(layers.BatchNormalization())
-    assert [weight.name for weight in layer.weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
+    names = ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert [weight.name for weight in layer.weights] == [f"batch_normalization/{name}" for name in names]
     assert [weight.trainable for weight in layer.weights] == [True, True, False, False]
     assert not any(weight.decays for weight in layer.weights)
     assert [type(weight.initializer).__name__ for weight in layer.weights] == ["Ones", "Zeros", "Zeros", "Ones"]
@@ -133,7 +134,7 @@ def test_trainable_spares_statistics():
     with pytest.raises(ValueError, match="batch_normalization: trainable must be True"):
         layer.lower()
     layer.trainable = True
-    assert [weight.name for weight in layer.trainable_weights] == ["gamma", "beta"]
+    assert layer.trainable_weights == [layer.gamma, layer.beta]
     frozen = built(layers.Dense(3, trainable=False))
     assert frozen.trainable_weights == []
 
@@ -151,9 +152,9 @@ def test_get_and_set_weights():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([np.zeros((4, 2))], "dense: weights must be 2 arrays (kernel, bias), got 1"),
-        ([np.ones((4, 2)), np.zeros(3)], "dense: weight bias must be numbers of shape (2,), got (3,)"),
-        ([np.ones((4, 2)), ["a", "b"]], "dense: weight bias must be numbers of shape (2,), got dtype <U1"),
+        ([np.zeros((4, 2))], "dense: weights must be 2 arrays (dense/kernel, dense/bias), got 1"),
+        ([np.ones((4, 2)), np.zeros(3)], "weight dense/bias must be numbers of shape (2,), got (3,)"),
+        ([np.ones((4, 2)), ["a", "b"]], "weight dense/bias must be numbers of shape (2,), got dtype <U1"),
     ],
 )
 def test_set_weights_refuses_and_changes_nothing(weights, message):

@@ -107,8 +107,8 @@ def test_bad_arguments(make, message):
         ("acc", DENSE, "hits"),
         ("sparse_categorical_accuracy", SPARSE, "hits"),
         ("categorical_accuracy", DENSE, "hits"),
-        ("mse", SQUARED, "loss"),
-        ("mean_squared_error", SQUARED, "loss"),
+        ("mse", SQUARED, "data_loss"),
+        ("mean_squared_error", SQUARED, "data_loss"),
     ],
 )
 def test_metrics(name, loss, source):

@@ -128,4 +128,34 @@ void require_indices(const char* name, const char* place, const Index* values, I
   }
 }
 
+void refuse_source(const Array& x) {
+  throw py::value_error(
+      "x must have rows of consecutive, aligned elements of an integer or float dtype (float32, "
+      "float64, 8 to 64 bits, bool), got " +
+      py::str(x.dtype()).cast<std::string>() + " with strides (" + std::to_string(x.strides(0)) + ", " +
+      std::to_string(x.strides(1)) + ")");
+}
+
+SourceType source_type(const Array& x) {
+  const auto bytes = x.itemsize();
+  const auto one_of = [&](SourceType b1, SourceType b2, SourceType b4, SourceType b8) {
+    return bytes == 1 ? b1 : bytes == 2 ? b2 : bytes == 4 ? b4 : b8;
+  };
+  const bool native = py::detail::array_descriptor_proxy(x.dtype().ptr())->byteorder != '>';
+  switch (native ? x.dtype().kind() : 'V') {
+    case 'i':
+      return one_of(SourceType::int8, SourceType::int16, SourceType::int32, SourceType::int64);
+    case 'u':
+      return one_of(SourceType::uint8, SourceType::uint16, SourceType::uint32, SourceType::uint64);
+    case 'b':
+      return SourceType::uint8;
+    case 'f':
+      if (bytes == 4) return SourceType::float32;
+      if (bytes == 8) return SourceType::float64;
+      [[fallthrough]];
+    default:
+      refuse_source(x);
+  }
+}
+
 }  // namespace flyball::bind

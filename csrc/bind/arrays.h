@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "flyball/params.h"
 #include "runtime/team.h"
 
 namespace flyball::bind {
@@ -163,5 +164,9 @@ inline const Array* given(const OptionalArray& array) { return array ? &*array :
 
 // Throws ValueError "<name> must be in [0, <limit>), got <value> at <place> <i>" at the first value that is not.
 void require_indices(const char* name, const char* place, const Index* values, Index count, Index limit);
+
+// The element type of rows to gather from; refuse_source if there is none.
+SourceType source_type(const Array& x);
+[[noreturn]] void refuse_source(const Array& x);
 
 }  // namespace flyball::bind

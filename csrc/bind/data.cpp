@@ -5,36 +5,6 @@
 namespace flyball::bind {
 namespace {
 
-[[noreturn]] void refuse_source(const Array& x) {
-  throw py::value_error(
-      "x must have rows of consecutive, aligned elements of an integer or float dtype (float32, "
-      "float64, 8 to 64 bits, bool), got " +
-      py::str(x.dtype()).cast<std::string>() + " with strides (" + std::to_string(x.strides(0)) + ", " +
-      std::to_string(x.strides(1)) + ")");
-}
-
-SourceType source_type(const Array& x) {
-  const auto bytes = x.itemsize();
-  const auto one_of = [&](SourceType b1, SourceType b2, SourceType b4, SourceType b8) {
-    return bytes == 1 ? b1 : bytes == 2 ? b2 : bytes == 4 ? b4 : b8;
-  };
-  const bool native = py::detail::array_descriptor_proxy(x.dtype().ptr())->byteorder != '>';
-  switch (native ? x.dtype().kind() : 'V') {
-    case 'i':
-      return one_of(SourceType::int8, SourceType::int16, SourceType::int32, SourceType::int64);
-    case 'u':
-      return one_of(SourceType::uint8, SourceType::uint16, SourceType::uint32, SourceType::uint64);
-    case 'b':
-      return SourceType::uint8;
-    case 'f':
-      if (bytes == 4) return SourceType::float32;
-      if (bytes == 8) return SourceType::float64;
-      [[fallthrough]];
-    default:
-      refuse_source(x);
-  }
-}
-
 // Rows may be any distance apart, as those of a memory-mapped file or of a slice are.
 Source source(const Array& x) {
   const SourceType type = source_type(x);
@@ -60,6 +30,18 @@ void bind_gather(const Array& output, const Array& x, const Array& rows) {
   });
 }
 
+void bind_gather_labels(const Array& output, const Array& labels, const Array& rows) {
+  require_ndim("labels", labels, 1);
+  require_ndim("rows", rows, 1);
+  const Index n = size(rows, 0);
+  Index* out_data = out<Index>("out", output, {n});
+  const Index* labels_data = in<Index>("labels", labels, Shape(labels));
+  const Index* rows_data = in<Index>("rows", rows, {n});
+  refuse_overlaps({{"out", &output}}, {{"labels", &labels}, {"rows", &rows}});
+  require_indices("rows", "position", rows_data, n, size(labels, 0));
+  run(elementwise_cost(n), 0, [=](Team& team) { gather_labels(team, out_data, labels_data, rows_data, n); });
+}
+
 void bind_add_total(const Array& total, const Array& values) {
   require_ndim("values", values, 1);
   const Index n = size(values, 0);
@@ -73,6 +55,7 @@ void bind_add_total(const Array& total, const Array& values) {
 
 void register_data(py::module_& module) {
   module.def("gather", bind_gather, py::arg("out"), py::arg("x"), py::arg("rows"));
+  module.def("gather_labels", bind_gather_labels, py::arg("out"), py::arg("labels"), py::arg("rows"));
   module.def("add_total", bind_add_total, py::arg("total"), py::arg("values"));
 }
 

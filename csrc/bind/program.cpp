@@ -80,6 +80,7 @@ class PyProgram {
     arrays_.at(i) = array;
   }
 
+  // What _loop drives; it borrows the Program, which must outlive it.
   py::capsule runner() { return py::capsule(static_cast<StepRunner*>(&program_), "flyball.StepRunner"); }
 
  private:
@@ -100,7 +101,7 @@ void register_program(py::module_& module) {
       .def(py::init<const std::vector<std::pair<Array, int>>&, const std::vector<Row>&>(), py::arg("buffers"),
            py::arg("instructions"))
       .def("bind", &PyProgram::bind, py::arg("index"), py::arg("array"))
-      .def("runner", &PyProgram::runner, py::keep_alive<0, 1>());
+      .def("runner", &PyProgram::runner);
 }
 
 }  // namespace flyball::bind

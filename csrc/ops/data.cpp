@@ -15,6 +15,11 @@ void gather(Team& team, T* out, const Source& x, const Index* rows, Index n, Ind
 template void gather(Team&, float*, const Source&, const Index*, Index, Index);
 template void gather(Team&, double*, const Source&, const Index*, Index, Index);
 
+void gather_labels(Team& team, Index* out, const Index* labels, const Index* rows, Index n) {
+  const Range mine = team.range(n);
+  for (Index i = mine.begin; i < mine.end; ++i) out[i] = labels[rows[i]];
+}
+
 void add_total(Team& team, double* total, const double* values, Index n) {
   if (team.rank() != 0) return;
   double sum = 0.0;

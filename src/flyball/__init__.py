@@ -1,3 +1,59 @@
 """flyball: the fastest way to train a regularised neural network on a CPU."""
 
 __version__ = "0.1.0"
+
+import warnings as _warnings
+
+try:
+    from flyball import _core
+except ImportError as _error:
+    _message = f"flyball's native extension cannot be imported ({_error}); install flyball again: there is no fallback"
+    raise ImportError(_message, name="flyball._core") from _error
+
+from flyball import (
+    backend,
+    callbacks,
+    functional,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    saving,
+    utils,
+)
+from flyball import threads as _threads
+from flyball._info import build_info
+from flyball.backend import use_backend
+from flyball.layers import Input
+from flyball.models import Sequential
+from flyball.saving import load_model
+from flyball.threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "backend",
+    "build_info",
+    "callbacks",
+    "functional",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+    "saving",
+    "set_num_threads",
+    "use_backend",
+    "utils",
+]
+
+if _core.level_warning():
+    _warnings.warn(_core.level_warning(), RuntimeWarning, stacklevel=2)
+set_num_threads(_threads.default_num_threads())

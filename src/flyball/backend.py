@@ -284,6 +284,10 @@ class Backend(Protocol):
         """``out[i] = x[rows[i]]`` with conversion; ``x`` (n, C) of any float or integer dtype, ``rows`` (N,) int64."""
         ...
 
+    def gather_labels(self, out: Integers, labels: Integers, rows: Integers) -> None:
+        """``out[i] = labels[rows[i]]``; ``labels`` (n,), ``out`` and ``rows`` (N,), all int64."""
+        ...
+
     def add_total(self, total: Doubles, values: Doubles) -> None:
         """``total[0] += sum(values)``, added in order; ``total`` (1,), ``values`` (N,)."""
         ...

@@ -65,14 +65,6 @@ def require_same_length(name: str, array: NDArray[Any], other_name: str, other: 
         raise ValueError(msg)
 
 
-def positive_int(name: str, value: Any) -> int:
-    """Return ``value`` as an int of at least 1, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        msg = f"{name} must be a positive integer, got {value!r}"
-        raise ValueError(msg)
-    return int(value)
-
-
 def step_bounds(rows: int, batch_size: int, *, batch_statistics: bool) -> NDArray[np.int64]:
     """Return where the steps of an epoch begin and end: step ``s`` covers rows ``[bounds[s], bounds[s + 1])``.
 

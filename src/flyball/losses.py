@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from flyball import _checks
 from flyball._registry import Configurable, Registry, serialize
+from flyball.program.lowering import Objective
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -34,15 +35,22 @@ class Loss(Configurable):
         What configurations call it.
     from_logits : bool
         Whether predictions are logits, not probabilities.
+    objective : Objective
+        The operation that computes it.
     """
 
     from_logits: bool = False
+    objective: ClassVar[Objective]
 
     def __init__(self, name: str) -> None:
         self.name = _checks.text("name", name)
 
-    def prepare_targets(self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
         """Check the targets ``y`` of a model whose output has ``output_shape`` (one sample's), and convert them.
+
+        ``name`` is what errors call them.
 
         Raises
         ------
@@ -64,24 +72,32 @@ class SparseCategoricalCrossentropy(Loss):
         What configurations call it.
     """
 
+    objective = Objective("softmax_cross_entropy", "labels", fused="softmax", counts_hits=True)
+
     def __init__(self, from_logits: bool = False, *, name: str = "sparse_categorical_crossentropy") -> None:
         super().__init__(name)
         self.from_logits = _checks.flag("from_logits", from_logits)
 
-    def prepare_targets(self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
         """Return ``y``, (n,) or (n, 1) integers (also integral floats) in [0, classes), as (n,) int64."""
         del dtype
         classes = _columns(self, output_shape)
-        values = _numbers(y)
+        values = _numbers(name, y)
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim != 1:
             expectation = "of shape (n,) or (n, 1) for sparse_categorical_crossentropy"
-            msg = f"y must be {expectation}, got shape {values.shape}; for one-hot rows use categorical_crossentropy"
+            msg = (
+                f"{name} must be {expectation}, got shape {values.shape}; for one-hot rows use categorical_crossentropy"
+            )
             raise ValueError(msg)
         with np.errstate(invalid="ignore"):  # nan and inf have no integer; the comparison below finds them
             labels = values.astype(np.int64)
-        _refuse_rows(f"integers in [0, {classes})", values, (labels != values) | (values < 0) | (values >= classes))
+        _refuse_rows(
+            name, f"integers in [0, {classes})", values, (labels != values) | (values < 0) | (values >= classes)
+        )
         return np.ascontiguousarray(labels)
 
 
@@ -96,44 +112,52 @@ class CategoricalCrossentropy(Loss):
         What configurations call it.
     """
 
+    objective = Objective("softmax_cross_entropy_soft", "targets", fused="softmax", counts_hits=True)
+
     def __init__(self, from_logits: bool = False, *, name: str = "categorical_crossentropy") -> None:
         super().__init__(name)
         self.from_logits = _checks.flag("from_logits", from_logits)
 
-    def prepare_targets(self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
         """Return ``y``, (n, classes) with non-negative rows that sum to 1 within 1e-3, in ``dtype``."""
         classes = _columns(self, output_shape)
-        values = _numbers(y)
+        values = _numbers(name, y)
         if values.ndim != 2 or values.shape[1] != classes:
-            msg = f"y must be of shape (n, {classes}) for categorical_crossentropy, got shape {values.shape}"
+            msg = f"{name} must be of shape (n, {classes}) for categorical_crossentropy, got shape {values.shape}"
             if values.ndim == 1 or values.shape[1:] == (1,):
                 msg += "; for class indices use sparse_categorical_crossentropy"
             raise ValueError(msg)
-        _refuse_rows("non-negative and finite", values, ~((values >= 0) & np.isfinite(values)))
+        _refuse_rows(name, "non-negative and finite", values, ~((values >= 0) & np.isfinite(values)))
         sums = values.sum(axis=1, dtype=np.float64)
-        _refuse_rows("rows that sum to 1", sums, np.abs(sums - 1.0) > PROBABILITY_TOLERANCE, "a sum of ")
+        _refuse_rows(name, "rows that sum to 1", sums, np.abs(sums - 1.0) > PROBABILITY_TOLERANCE, "a sum of ")
         return np.ascontiguousarray(values, dtype=dtype)
 
 
 class MeanSquaredError(Loss):
     """``mean((p - t)**2)`` over the outputs of a sample."""
 
+    objective = Objective("mean_squared_error", "targets")
+
     def __init__(self, *, name: str = "mean_squared_error") -> None:
         super().__init__(name)
 
-    def prepare_targets(self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
         """Return ``y``, (n, outputs), or (n,) if there is one output, finite, as (n, outputs) in ``dtype``."""
         outputs = _columns(self, output_shape)
-        values = _numbers(y)
+        values = _numbers(name, y)
         if values.ndim == 1 and outputs == 1:
             values = values[:, np.newaxis]
         if values.ndim != 2 or values.shape[1] != outputs:
             expectation = "(n,) or (n, 1)" if outputs == 1 else f"(n, {outputs})"
-            msg = f"y must be of shape {expectation} for mean_squared_error, got shape {values.shape}"
+            msg = f"{name} must be of shape {expectation} for mean_squared_error, got shape {values.shape}"
             raise ValueError(msg)
         with np.errstate(over="ignore"):  # a value too large for dtype becomes inf, which is refused here
             converted = np.ascontiguousarray(values, dtype=dtype)
-        _refuse_rows(f"finite in {converted.dtype}", values, ~np.isfinite(converted))
+        _refuse_rows(name, f"finite in {converted.dtype}", values, ~np.isfinite(converted))
         return converted
 
 
@@ -144,22 +168,22 @@ def _columns(loss: Loss, output_shape: tuple[int, ...]) -> int:
     return output_shape[0]
 
 
-def _numbers(y: Any) -> NDArray[Any]:
+def _numbers(name: str, y: Any) -> NDArray[Any]:
     try:
         values = np.asarray(y)
     except ValueError as error:  # a ragged list
-        msg = f"y must be an array of numbers, got {type(y).__name__} ({error})"
+        msg = f"{name} must be an array of numbers, got {type(y).__name__} ({error})"
         raise ValueError(msg) from error
     if values.dtype.kind not in "biuf":
-        msg = f"y must be an array of numbers, got dtype {values.dtype}"
+        msg = f"{name} must be an array of numbers, got dtype {values.dtype}"
         raise ValueError(msg)
     return values
 
 
-def _refuse_rows(expectation: str, values: NDArray[Any], wrong: NDArray[np.bool_], what: str = "") -> None:
+def _refuse_rows(name: str, expectation: str, values: NDArray[Any], wrong: NDArray[np.bool_], what: str = "") -> None:
     if wrong.any():
         row = int(np.argwhere(wrong)[0][0])
-        msg = f"y must be {expectation}, got {what}{values[wrong].flat[0]!s} in row {row}"
+        msg = f"{name} must be {expectation}, got {what}{values[wrong].flat[0]!s} in row {row}"
         raise ValueError(msg)
 
 

@@ -21,25 +21,25 @@ class Metric:
     ----------
     name : str
         What ``History`` and ``metrics_names`` call it: the name it was asked for by, as in Keras.
-    source : {"hits", "loss"}
+    source : {"hits", "data_loss"}
         The mean of which per-sample value it is: 1 where the most likely class is the target's, or the loss itself
         without penalties.
     """
 
     name: str
-    source: Literal["hits", "loss"]
+    source: Literal["hits", "data_loss"]
 
 
 _SPARSE = (losses.SparseCategoricalCrossentropy,)
 _CATEGORICAL = (losses.CategoricalCrossentropy,)
 _SQUARED = (losses.MeanSquaredError,)
-_METRICS: Mapping[str, tuple[Literal["hits", "loss"], tuple[type[losses.Loss], ...]]] = {
+_METRICS: Mapping[str, tuple[Literal["hits", "data_loss"], tuple[type[losses.Loss], ...]]] = {
     "accuracy": ("hits", _SPARSE + _CATEGORICAL),
     "acc": ("hits", _SPARSE + _CATEGORICAL),
     "sparse_categorical_accuracy": ("hits", _SPARSE),
     "categorical_accuracy": ("hits", _CATEGORICAL),
-    "mse": ("loss", _SQUARED),
-    "mean_squared_error": ("loss", _SQUARED),
+    "mse": ("data_loss", _SQUARED),
+    "mean_squared_error": ("data_loss", _SQUARED),
 }
 
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flyball import _checks, saving
 from flyball import callbacks as callbacks_module
 from flyball import layers as layers_module
 from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
-from flyball import saving
 from flyball.backend import get_backend
-from flyball.data import as_samples, positive_int, require_finite, require_same_length
+from flyball.data import as_samples, require_finite, require_same_length
 from flyball.program.memory import Memory
 from flyball.program.nodes import ActivationNode
-from flyball.progress import make_progress
+from flyball.progress import check_verbose, make_progress
 from flyball.training import Evaluator, Predictor, Trainer, batch_statistics_layer
 from flyball.utils import new_seed
 
@@ -55,11 +55,8 @@ class Sequential:
     """
 
     def __init__(self, layers: Iterable[Layer] | None = None, *, name: str = "sequential", dtype: str = "float32"):
-        if dtype not in ("float32", "float64"):
-            msg = f"dtype must be 'float32' or 'float64', got {dtype!r}"
-            raise ValueError(msg)
-        self.name = name
-        self.dtype = np.dtype(dtype)
+        self.name = _checks.text("name", name)
+        self.dtype = np.dtype(_checks.choice("dtype", dtype, ("float32", "float64")))
         self.stop_training = False
         self.history: History | None = None
         self.optimizer: Optimizer | None = None
@@ -95,13 +92,13 @@ class Sequential:
     def input_shape(self) -> tuple[int | None, ...]:
         """Shape of a batch of inputs; the first axis is the samples'."""
         self._require_built()
-        return (None, *self.layers[0].input_shape)
+        return (None, *(self._input_shape or ()))
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
         """Shape of a batch of outputs; the first axis is the samples'."""
         self._require_built()
-        return (None, *self.layers[-1].output_shape)
+        return (None, *(self.layers[-1].output_shape or ()))
 
     @property
     def metrics_names(self) -> list[str]:
@@ -116,13 +113,17 @@ class Sequential:
         if any(layer.name == other.name for other in self._layers):
             msg = f"layer names must be unique, got {layer.name!r} twice"
             raise ValueError(msg)
-        if self.built and any(not other.built for other in (layer,)) and layer.weights:
-            msg = f"layer must not have weights of another model, got {layer.name!r}"
+        if layer.built and layer.weights:
+            msg = f"layer must be new, got {layer.name!r}, which has weights in a model"
             raise ValueError(msg)
         self._layers.append(layer)
-        shape = self._layers[0].declared_input_shape
+        shape = self._input_shape or self._layers[0].input_shape
         if shape is not None:
-            self.build(shape)
+            try:
+                self.build(shape)
+            except ValueError:
+                self._layers.pop()
+                raise
 
     def pop(self) -> Layer:
         """Remove and return the last layer."""
@@ -143,14 +144,16 @@ class Sequential:
         shape = tuple(input_shape)
         if shape and shape[0] is None:
             shape = shape[1:]
-        self._input_shape = tuple(positive_int("input_shape", extent) for extent in shape)
+        shape = _checks.shape("input_shape", shape)
+        kept = {id(weight): weight.value.copy() for weight in self.weights if weight.value.size}
+        current: tuple[int, ...] | None = shape
+        for layer in self._layers:
+            if current is not None:
+                layer.build(current)
+                current = layer.output_shape
+        self._input_shape = shape
         if not self.layers:
             return
-        kept = {id(weight): weight.value.copy() for weight in self.weights if weight.value.size}
-        current = self._input_shape
-        for layer in self.layers:
-            layer.build(current)
-            current = layer.output_shape
         self._memory = Memory(self.weights, self.dtype)
         rng = np.random.Generator(np.random.Philox(key=np.array([self._seed, 2**64 - 1], np.uint64)))
         for weight in self.weights:
@@ -187,7 +190,11 @@ class Sequential:
         self._require_built()
         rows = [("Layer (type)", "Output Shape", "Param #")]
         rows += [
-            (f"{layer.name} ({type(layer).__name__})", str((None, *layer.output_shape)), f"{layer.count_params():,}")
+            (
+                f"{layer.name} ({type(layer).__name__})",
+                str((None, *(layer.output_shape or ()))),
+                f"{layer.count_params():,}",
+            )
             for layer in self.layers
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
@@ -290,19 +297,22 @@ class Sequential:
             At Ctrl-C, within a tenth of a second; the model is as the last finished step left it.
         """
         loss, optimizer = self._require_compiled()
-        epochs = positive_int("epochs", epochs)
-        validation_freq = positive_int("validation_freq", validation_freq)
-        batch_size = DEFAULT_BATCH_SIZE if batch_size is None else positive_int("batch_size", batch_size)
+        epochs = _checks.integer("epochs", epochs, 1)
+        validation_freq = _checks.integer("validation_freq", validation_freq, 1)
+        batch_size = DEFAULT_BATCH_SIZE if batch_size is None else _checks.integer("batch_size", batch_size, 1)
+        initial_epoch = _checks.integer("initial_epoch", initial_epoch)
+        if validation_batch_size is not None:
+            validation_batch_size = _checks.integer("validation_batch_size", validation_batch_size, 1)
+        validation_split = _checks.number("validation_split", validation_split, "[0, 1)")
         samples, targets = self._prepare("x", x, "y", y)
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
                 msg = f"validation_data must be a pair (x, y), got {type(validation_data).__name__}"
                 raise ValueError(msg)
-            validation = self._prepare("validation_data[0]", validation_data[0], "validation_data[1]", validation_data[1])
-        elif not 0.0 <= validation_split < 1.0:
-            msg = f"validation_split must be in [0, 1), got {validation_split}"
-            raise ValueError(msg)
+            validation = self._prepare(
+                "validation_data[0]", validation_data[0], "validation_data[1]", validation_data[1]
+            )
         elif validation_split > 0.0:
             split = int(len(samples) * (1.0 - validation_split))
             if split in (0, len(samples)):
@@ -358,9 +368,10 @@ class Sequential:
         """Return the loss, or ``[loss, *metrics]`` where there are metrics, or a dict of them by name."""
         loss, _ = self._require_compiled()
         samples, targets = self._prepare("x", x, "y", y)
-        rows = None if batch_size is None else positive_int("batch_size", batch_size)
+        rows = None if batch_size is None else _checks.integer("batch_size", batch_size, 1)
         means = Evaluator(self._nodes(), self._require_built(), loss, samples, targets, rows).run()
         logs = self._report(means)
+        check_verbose(verbose)
         if verbose in (1, 2):
             print(" - ".join(f"{name}: {value:.4f}" for name, value in logs.items()))
         if return_dict:
@@ -371,13 +382,13 @@ class Sequential:
     def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = "auto") -> NDArray[Any]:
         """Return the outputs (samples, outputs) for ``x``; ``batch_size`` bounds the memory used, not the result."""
         del verbose  # Keras' argument; prediction prints nothing
-        if not self.built and self.layers:
-            self.build(np.shape(x)[1:])
-        self._require_built()
-        samples = as_samples("x", x, self.layers[0].input_shape[-1])
-        rows = None if batch_size is None else positive_int("batch_size", batch_size)
+        samples = as_samples("x", x, self._features())
+        if not self.built:
+            self.build(samples.shape[1:])
+        memory = self._require_built()
+        rows = None if batch_size is None else _checks.integer("batch_size", batch_size, 1)
         if self._predictor is None or self._predictor.key != (samples.dtype, rows, get_backend().name):
-            self._predictor = Predictor(self._nodes(), self._require_built(), samples, rows)
+            self._predictor = Predictor(self._nodes(), memory, samples, rows)
         return self._predictor.run(samples)
 
     # --- configuration -------------------------------------------------------------------------------------------
@@ -390,7 +401,7 @@ class Sequential:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Sequential:
         """Make a model from the result of :meth:`get_config`."""
-        layers = [layers_module.from_config(item) for item in config["layers"]]
+        layers = [layers_module.deserialize(item) for item in config["layers"]]
         model = cls(layers, name=config["name"], dtype=config["dtype"])
         if not model.built and config.get("input_shape") is not None:
             model.build(config["input_shape"])
@@ -409,9 +420,15 @@ class Sequential:
         self._predictor = None
 
     def _report(self, means: dict[str, float]) -> dict[str, float]:
-        return {**{metric.name: means[metric.source] for metric in self._metrics}, "loss": means["loss"]}
+        return {**{metric.name: means[metric.source] for metric in self._metrics}, "loss": means["objective"]}
+
+    def _features(self) -> int | None:
+        return None if self._input_shape is None else self._input_shape[-1]
 
     def _require_built(self) -> Memory:
+        if not self.layers:
+            msg = "model must have at least one layer, got none"
+            raise ValueError(msg)
         if self._memory is None:
             msg = "model must be built: give the first layer an input_shape, add layers.Input, or call fit or build"
             raise ValueError(msg)
@@ -425,15 +442,13 @@ class Sequential:
 
     def _prepare(self, x_name: str, x: Any, y_name: str, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         loss, _ = self._require_compiled()
-        samples = as_samples(x_name, x, self.layers[0].input_shape[-1] if self.built else None)
-        if not self.layers:
-            msg = "model must have at least one layer, got none"
-            raise ValueError(msg)
+        samples = as_samples(x_name, x, self._features())
         require_finite(x_name, samples)
         if not self.built:
             self.build(samples.shape[1:])
             self._check_output(loss)
-        targets = loss.prepare_targets(y, self.layers[-1].output_shape, self.dtype, name=y_name)
+        self._require_built()
+        targets = loss.prepare_targets(y, self.output_shape[1:], self.dtype, name=y_name)
         require_same_length(y_name, targets, x_name, samples)
         return samples, targets
 

@@ -73,7 +73,7 @@ class Trainer:
     def run_epoch(
         self, epoch: int, *, shuffle: bool, progress: Callable[[int], None] | None = None, interval: float = 0.1
     ) -> dict[str, float]:
-        """Train for one epoch; return the mean ``loss`` (penalties included), ``hits`` and ``data_loss``."""
+        """Train for one epoch; return the means over its samples as :meth:`Evaluator.run` does."""
         rows = len(self.order)
         if shuffle:
             self.order[:] = shuffled(rows, self.seed, epoch)
@@ -84,9 +84,7 @@ class Trainer:
             self._runner.run(steps, progress, interval)
         finally:
             self.optimizer.iterations += steps.done
-        penalties = sum(
-            float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty[")
-        )
+        penalties = sum(float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty["))
         return _means(self.program, rows, penalties / self.steps)
 
 
@@ -106,7 +104,7 @@ class Evaluator:
         self._rows = len(x)
 
     def run(self) -> dict[str, float]:
-        """Return the mean ``loss`` (penalties included), ``hits`` and ``data_loss``."""
+        """Return the means over the samples: ``loss``, ``hits``, and ``objective``, the loss with penalties."""
         _clear(self.program)
         self._runner.run(_no_learning(self.bounds))
         return _means(self.program, self._rows, self.memory.penalty())
@@ -144,8 +142,8 @@ def _clear(program: Program) -> None:
 
 
 def _means(program: Program, rows: int, penalty: float) -> dict[str, float]:
-    data_loss = float(program.buffers["total_loss"].array[0]) / rows
-    means = {"loss": data_loss + penalty, "data_loss": data_loss}
+    loss = float(program.buffers["total_loss"].array[0]) / rows
+    means = {"loss": loss, "objective": loss + penalty}
     if "total_hits" in program.buffers:
         means["hits"] = float(program.buffers["total_hits"].array[0]) / rows
     return means

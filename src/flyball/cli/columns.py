@@ -85,7 +85,7 @@ def kind_of(column: pd.Series[Any]) -> str | None:
     if kind is not None:
         return None if bool(column.isna().all()) else kind
     values = texts(column)
-    present = values[values != None]  # noqa: E711 - elementwise
+    present = values[values != None]
     if len(present) == 0:
         return None
     if not np.isnan(_numbers_of_texts(present)).any():
@@ -100,7 +100,7 @@ def kind_of(column: pd.Series[Any]) -> str | None:
 def share_of_numbers(column: pd.Series[Any]) -> float:
     """Return which part of the values present are numbers, in [0, 1]."""
     values = texts(column)
-    present = values[values != None]  # noqa: E711 - elementwise
+    present = values[values != None]
     return float(np.mean(~np.isnan(_numbers_of_texts(present)))) if len(present) else 0.0
 
 
@@ -122,7 +122,7 @@ def parse(column: pd.Series[Any], kind: str) -> Values:
             column = column.dt.total_seconds()
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
     values = texts(column)
-    missing = values == None  # noqa: E711 - elementwise
+    missing = values == None
     if kind == "datetime":
         parsed = _datetimes_of_texts(values)
     else:

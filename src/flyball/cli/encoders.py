@@ -151,7 +151,7 @@ class CategoryEncoder:
     def fit(cls, column: pd.Series[Any]) -> CategoryEncoder:
         """Fit on training rows: the :data:`MAX_CATEGORIES` most frequent categories, in alphabetical order."""
         values = columns.texts(column)
-        present = values[values != None]  # noqa: E711 - elementwise
+        present = values[values != None]
         names, counts = np.unique(present.astype(str), return_counts=True)
         frequent = names[np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]]
         return cls(str(column.name), tuple(sorted(map(str, frequent))), len(present) < len(values))

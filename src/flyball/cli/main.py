@@ -96,20 +96,26 @@ def make_parser() -> Parser:
     parser = Parser("python -m flyball", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=layout)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    info = commands.add_parser("info", help="show the build: version, instruction sets, threads", description="Show the build.")
+    info = commands.add_parser(
+        "info", help="show the build: version, instruction sets, threads", description="Show the build."
+    )
     info.add_argument("--json", action="store_true", help="as JSON")
 
     text = "train on the bundled digits, or on a table of yours"
     train = commands.add_parser("train", help=text, description=_TRAIN, formatter_class=layout)
     train.add_argument("data", type=Path, metavar="digits|FILE", help="the word digits, or a table")
     both = train.add_argument_group("options for both")
-    both.add_argument("--seed", type=_integer(0, 2**31), default=0, metavar="N", help="(first) seed of everything random (0)")
+    both.add_argument(
+        "--seed", type=_integer(0, 2**31), default=0, metavar="N", help="(first) seed of everything random (0)"
+    )
     both.add_argument("--epochs", type=_integer(1, 10**6), metavar="N", help="most epochs (digits 100, tables 200)")
     both.add_argument("--json", type=Path, metavar="PATH", help="write all figures as JSON")
     both.add_argument("--plot", type=Path, metavar="PATH", help="draw the learning curves: .png, .pdf or .svg")
     _add_run_options(both)
     digits = train.add_argument_group("options for digits")
-    digits.add_argument("--seeds", type=_integer(1, 1000), metavar="N", help="how many seeds to train and average over (5)")
+    digits.add_argument(
+        "--seeds", type=_integer(1, 1000), metavar="N", help="how many seeds to train and average over (5)"
+    )
     table = train.add_argument_group("options for a table")
     table.add_argument("--target", metavar="COLUMN", help="the column to predict (required)")
     table.add_argument(
@@ -118,7 +124,9 @@ def make_parser() -> Parser:
         metavar="TASK",
         help="classification or regression; else by the target: text, booleans and few whole numbers are classes",
     )
-    table.add_argument("--ignore", action="append", metavar="COLUMN", help="do not learn from this column; can be repeated")
+    table.add_argument(
+        "--ignore", action="append", metavar="COLUMN", help="do not learn from this column; can be repeated"
+    )
     table.add_argument("--model", type=Path, metavar="PATH", help="save the model: .safetensors")
     table.add_argument("--test-size", type=_share, metavar="SHARE", help="share of the rows kept for the test (0.2)")
     table.add_argument("--hidden", type=_hidden, metavar="UNITS", help="units of the hidden layers (256,256)")
@@ -134,7 +142,9 @@ def make_parser() -> Parser:
 
 
 def _add_run_options(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--backend", type=_one_of("native", "reference"), metavar="NAME", help="native or reference (NumPy)")
+    group.add_argument(
+        "--backend", type=_one_of("native", "reference"), metavar="NAME", help="native or reference (NumPy)"
+    )
     group.add_argument("--threads", type=_integer(1, 4096), metavar="N", help="threads to use (all that are allowed)")
     group.add_argument("--quiet", action="store_true", help="no progress line")
 

@@ -101,7 +101,7 @@ def _useless(column: pd.Series[Any], kind: str | None) -> str:
         return "every value is missing"
     if kind == "category":
         values = columns.texts(column)
-        present = values[values != None]  # noqa: E711 - elementwise
+        present = values[values != None]
         distinct = len(set(present))
         if distinct == 1 and len(present) == len(values):
             return f"every value is {present[0]!r}"

@@ -116,7 +116,7 @@ def present_rows(column: pd.Series[Any]) -> NDArray[np.bool_]:
     """Return which rows have a target."""
     if columns.kind_of(column) == "number":
         return ~np.isnan(columns.parse(column, "number"))
-    return np.asarray(columns.texts(column) != None, dtype=np.bool_)  # noqa: E711 - elementwise
+    return np.asarray(columns.texts(column) != None, dtype=np.bool_)
 
 
 def task_of(column: pd.Series[Any]) -> str:

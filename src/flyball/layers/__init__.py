@@ -18,6 +18,7 @@ __all__ = [
     "Layer",
     "ReLU",
     "deserialize",
+    "from_config",
     "serialize",
 ]
 
@@ -41,3 +42,6 @@ def deserialize(config: object) -> Layer:
         If it describes no layer of this module.
     """
     return REGISTRY.deserialize(config)
+
+
+from_config = deserialize

@@ -46,6 +46,8 @@ class Layer(Configurable):
         Whether :meth:`build` was called.
     input_shape, output_shape : tuple of int or None
         Shapes of one sample; None while unknown.
+    declared_input_shape : tuple of int or None
+        What the constructor was told about the input.
     weights : list of Weight
         All arrays, in Keras' order: parameters, then running statistics.
     """
@@ -62,8 +64,8 @@ class Layer(Configurable):
         self._statistics: list[Weight] = []
         self.built = False
         self._trainable = _checks.flag("trainable", options.get("trainable", True))
-        self._declared_shape = _declared_shape(options.get("input_shape"), options.get("input_dim"))
-        self.input_shape = self._declared_shape
+        self.declared_input_shape = _declared_shape(options.get("input_shape"), options.get("input_dim"))
+        self.input_shape = self.declared_input_shape
         self.output_shape: tuple[int, ...] | None = None
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -109,13 +111,13 @@ class Layer(Configurable):
         trainable: bool = True,
         decays: bool = True,
     ) -> Weight:
-        """Declare one array of the layer.
+        """Declare one array of the layer, which is called ``layer/name``.
 
         ``trainable=False`` is for running statistics; ``decays=False`` spares it from an optimizer's weight decay.
         """
         # A Weight's penalty is l2 / 2 * sum(w**2), a regularizer's l2 * sum(w**2).
         weight = Weight(
-            name,
+            f"{self.name}/{name}",
             shape,
             initializers.get(initializer),
             trainable=trainable and self._trainable,
@@ -178,7 +180,7 @@ class Layer(Configurable):
         for weight, array in zip(self.weights, arrays, strict=True):
             if array.shape != weight.shape or array.dtype.kind not in "biuf":
                 found = array.shape if array.dtype.kind in "biuf" else f"dtype {array.dtype}"
-                msg = f"{self.name}: weight {weight.name} must be numbers of shape {weight.shape}, got {found}"
+                msg = f"weight {weight.name} must be numbers of shape {weight.shape}, got {found}"
                 raise ValueError(msg)
         for weight, array in zip(self.weights, arrays, strict=True):
             weight.value[...] = array
@@ -191,8 +193,8 @@ class Layer(Configurable):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as JSON types."""
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
-        if self._declared_shape is not None:
-            config["input_shape"] = list(self._declared_shape)
+        if self.declared_input_shape is not None:
+            config["input_shape"] = list(self.declared_input_shape)
         return config | super().get_config()
 
 

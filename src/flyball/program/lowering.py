@@ -215,7 +215,9 @@ class Lowering:
         """Write the optimiser's step: one instruction for each group of parameters with the same settings."""
         for i, group in enumerate(self.memory.groups):
 
-            def part(name: str, flat: NDArray[Any], i: int = i, begin: int = group.begin, end: int = group.end) -> Buffer:
+            def part(
+                name: str, flat: NDArray[Any], i: int = i, begin: int = group.begin, end: int = group.end
+            ) -> Buffer:
                 return self.program.buffer(f"{name}[{i}]", flat[begin:end], Kind.WHOLE)
 
             penalised = group.l1 > 0.0 or group.l2 > 0.0

@@ -8,7 +8,7 @@ statistics in float64.
 from __future__ import annotations
 
 from flyball.reference.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
-from flyball.reference.data import add_total, gather
+from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import dropout_backward, dropout_forward, dropout_mask
 from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
@@ -29,6 +29,7 @@ __all__ = [
     "dropout_forward",
     "dropout_mask",
     "gather",
+    "gather_labels",
     "matmul",
     "mean_squared_error",
     "name",

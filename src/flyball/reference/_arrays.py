@@ -11,6 +11,8 @@ from flyball.backend import ACTIVATIONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from flyball.backend import Integers
+
     Array = NDArray[Any]
 
 FLOAT32 = np.dtype(np.float32)
@@ -88,4 +90,13 @@ def need_activation(activation: str) -> None:
     """Refuse an activation that no operation fuses."""
     if activation not in ACTIVATIONS:
         msg = f"activation must be 'linear' or 'relu', got '{activation}'"
+        raise ValueError(msg)
+
+
+def need_indices(name: str, place: str, values: Integers, limit: int) -> None:
+    """Refuse indices outside [0, limit), naming the first one."""
+    outside = (values < 0) | (values >= limit)
+    if outside.any():
+        i = int(outside.argmax())
+        msg = f"{name} must be in [0, {limit}), got {values[i]} at {place} {i}"
         raise ValueError(msg)

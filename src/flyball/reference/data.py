@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flyball.reference._arrays import FLOAT64, INT64, float_dtype, need, need_ndim, need_out, refuse_overlap
+from flyball.reference._arrays import (
+    FLOAT64,
+    INT64,
+    float_dtype,
+    need,
+    need_indices,
+    need_ndim,
+    need_out,
+    refuse_overlap,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,12 +30,21 @@ def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None:
     need("rows", rows, INT64, rows.shape)
     need_out("out", out, float_dtype("out", out), (rows.size, x.shape[1]))
     refuse_overlap({"out": out}, {"x": x, "rows": rows})
-    outside = (rows < 0) | (rows >= x.shape[0])
-    if outside.any():
-        msg = f"rows must be in [0, {x.shape[0]}), got {rows[outside][0]}"
-        raise ValueError(msg)
+    need_indices("rows", "position", rows, x.shape[0])
 
     out[...] = x[rows]
+
+
+def gather_labels(out: Integers, labels: Integers, rows: Integers) -> None:
+    need_ndim("labels", labels, 1)
+    need_ndim("rows", rows, 1)
+    need("labels", labels, INT64, labels.shape)
+    need("rows", rows, INT64, rows.shape)
+    need_out("out", out, INT64, rows.shape)
+    refuse_overlap({"out": out}, {"labels": labels, "rows": rows})
+    need_indices("rows", "position", rows, labels.size)
+
+    out[...] = labels[rows]
 
 
 def add_total(total: Doubles, values: Doubles) -> None:

@@ -11,6 +11,7 @@ from flyball.reference._arrays import (
     INT64,
     float_dtype,
     need,
+    need_indices,
     need_ndim,
     need_out,
     refuse_overlap,
@@ -39,10 +40,7 @@ def softmax_cross_entropy(
     refuse_overlap(
         {"dlogits": dlogits, "losses": losses, "hits": hits}, {"logits": logits, "labels": labels}, in_place=True
     )
-    outside = (labels < 0) | (labels >= classes)
-    if outside.any():
-        msg = f"labels must be in [0, {classes}), got {labels[outside][0]}"
-        raise ValueError(msg)
+    need_indices("labels", "row", labels, classes)
 
     row = np.arange(rows)
     if hits is not None:
