@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import flyball
-from flyball.backend import backend_scope
+from flyball.backend import backend_scope, get_backend
 from flyball.cli import networks, plotting, report
 from flyball.cli.errors import InputError, require
 from flyball.cli.files import check_outputs
@@ -54,7 +54,7 @@ def run(options: Namespace) -> int:
     seeds = range(options.seed, options.seed + (options.seeds or SEEDS))
     recipe = networks.Recipe(epochs=options.epochs or networks.Recipe.epochs)
     recipes = (replace(recipe, regularised=False), recipe)
-    backend = options.backend or flyball.get_backend().name
+    backend = options.backend or get_backend().name
 
     report.say(
         f"Handwritten digits: {len(training[0])} to train on, {len(validation[0])} to validate, {len(test[0])} to test."
@@ -199,7 +199,7 @@ def _figures(
     speed: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Everything that was measured, as JSON values."""
-    backend = options.backend or flyball.get_backend().name
+    backend = options.backend or get_backend().name
     networks_: dict[str, Any] = {}
     for runs in (plain, regularised):
         networks_[runs[0].name] = {
