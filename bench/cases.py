@@ -125,9 +125,7 @@ def batch_norm(
     return make
 
 
-def dropout(
-    draw: bool, given: bool
-) -> Callable[[np.random.Generator, np.dtype[Any], tuple[int, ...]], dict[str, Any]]:
+def dropout(draw: bool, given: bool) -> Callable[[np.random.Generator, np.dtype[Any], tuple[int, ...]], dict[str, Any]]:
     def make(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
         return {
             "y": np.empty(sizes, dtype),

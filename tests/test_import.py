@@ -47,7 +47,8 @@ def test_nothing_heavy_is_imported():
 
 
 def test_import_takes_less_than_a_tenth_of_a_second_beyond_numpy():
-    code = "import time, numpy; t = time.perf_counter(); import flyball; print(time.perf_counter() - t)"
+    # The processor's time, not the wall's, which on a busy machine says how busy it is.
+    code = "import time, numpy; t = time.process_time(); import flyball; print(time.process_time() - t)"
     best = min(float(python(code).stdout) for _ in range(5))
     assert best < 0.1
 

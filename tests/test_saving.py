@@ -144,6 +144,13 @@ def test_the_file_is_on_the_disk_before_it_gets_its_name(saved, monkeypatch):
     assert order[:2] == ["fsync", "replace"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_permissions_are_those_of_any_new_file(saved):
+    other = saved.with_name("other")
+    other.touch()
+    assert saved.stat().st_mode == other.stat().st_mode
+
+
 def test_what_cannot_be_written(tmp_path):
     with pytest.raises(OSError, match="missing"):
         new_model().save(tmp_path / "missing" / "m")

@@ -263,7 +263,8 @@ def test_ctrl_c_stops_between_steps_and_training_goes_on_afterwards(backend):
     timer.join()
     done = model.optimizer.iterations
     assert 0 < done < 10000 * steps
-    assert len(model.history.epoch) == done // steps
+    # an epoch is recorded after its last step: Ctrl-C can fall in between
+    assert len(model.history.epoch) * steps <= done <= (len(model.history.epoch) + 1) * steps
     assert all(np.isfinite(w).all() for w in model.get_weights())
     model.fit(x[:64], y[:64], verbose=0)
     assert model.optimizer.iterations == done + 2

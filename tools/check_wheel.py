@@ -1,6 +1,6 @@
 """Check a wheel before it is published: size, contents, tag, OpenMP runtime, and an import from a fresh environment.
 
-    python tools/check_wheel.py wheelhouse/flyball-*.whl [--tag manylinux_2_28]
+python tools/check_wheel.py wheelhouse/flyball-*.whl [--tag manylinux_2_28]
 """
 
 import argparse
@@ -84,7 +84,9 @@ def check_libgomp(wheel: Path) -> None:
         print("  libgomp   none in the wheel")
         return
     for name, data in zip(names, nodes, strict=True):
-        versions = {tuple(int(part) for part in text.split(b".")) for text in re.findall(rb"GOMP_(\d+(?:\.\d+)+)\0", data)}
+        versions = {
+            tuple(int(part) for part in text.split(b".")) for text in re.findall(rb"GOMP_(\d+(?:\.\d+)+)\0", data)
+        }
         newest = max(versions, default=(0,))
         print(f"  libgomp   {name}, GOMP_{'.'.join(map(str, newest))}")
         if newest < LIBGOMP_FLOOR:

@@ -57,8 +57,7 @@ def save_model(model: Sequential, path: str | os.PathLike[str], *, metadata: Map
     OSError
         If the file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     if not model.built:
         msg = "model must be built before it is saved: give it an input shape"
@@ -68,19 +67,21 @@ def save_model(model: Sequential, path: str | os.PathLike[str], *, metadata: Map
     header = {"format": FORMAT, "schema": SCHEMA, "config": json.dumps(config, allow_nan=False)}
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
-    entries = {**_user_metadata(metadata), **header}
-    beside.touch(exist_ok=False)  # where a file cannot be made, this says why
+    content = save(tensors, {**_user_metadata(metadata), **header})
     try:
-        save_file(tensors, beside, entries)
-        _flush(beside)
+        with beside.open("xb") as file:  # safetensors' own save_file makes files that no one else may read
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(path)
-    except SafetensorError as error:
-        msg = f"{os.fspath(path)!r} cannot be written: {error}"
-        raise OSError(msg) from error
     finally:
         beside.unlink(missing_ok=True)
     if os.name == "posix":  # the rename is on the disk when the folder is
-        _flush(path.parent)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def load_model(path: str | os.PathLike[str]) -> Sequential:
@@ -144,14 +145,6 @@ def _user_metadata(metadata: Mapping[Any, Any] | None) -> dict[str, str]:
         if name in RESERVED:
             _checks.refuse("metadata", f"without the names {', '.join(RESERVED)}", name)
     return entries
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,114 @@
+"""What is measured: networks, operations and their sizes, and how a worker times one of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+RATE = 0.5
+L2 = 1e-4
+LEARNING_RATE = 1e-3
+STEPS = 50
+"""Steps in one epoch."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Dense + batch normalisation + ReLU + dropout on each hidden layer, then softmax cross-entropy."""
+
+    inputs: int
+    hidden: tuple[int, ...]
+    classes: int
+    batch: int
+
+    def data(self, steps: int = STEPS) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Inputs and labels that can be learnt, for ``steps`` steps."""
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((steps * self.batch, self.inputs), dtype=np.float32)
+        teacher = rng.standard_normal((self.inputs, self.classes), dtype=np.float32)
+        return x, np.argmax(x @ teacher, axis=1).astype(np.int64)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of a step: forward, weight gradient, and input gradient of all layers but the first."""
+        sizes = (self.inputs, *self.hidden, self.classes)
+        products = [a * b for a, b in pairwise(sizes)]
+        return self.batch * (3 * sum(products) - products[0])
+
+
+NETWORKS = {
+    "tiny": Network(8, (32, 32), 2, 32),
+    "tab": Network(32, (128, 128), 2, 128),
+    "digits": Network(64, (256, 256), 10, 128),
+    "mnist": Network(784, (512, 512), 10, 128),
+}
+
+SHAPES = ((128, 256), (1024, 512), (8192, 1024))
+PRODUCTS = ((128, 256, 256), (128, 512, 784), (784, 512, 128), (1024, 1024, 1024))  # rows, columns, inner
+SIZES = (1_000_000, 20_000_000)
+OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "batch_norm_forward": SHAPES,
+    "batch_norm": SHAPES,
+    "dropout": SHAPES,
+    "batch_norm_relu_dropout": SHAPES,
+    "gemm": PRODUCTS,
+    "adam": tuple((size,) for size in SIZES),
+}
+
+
+class Job(NamedTuple):
+    """Something to time: ``run()`` does ``count`` of it; ``check()`` raises if what it did was wrong."""
+
+    run: Callable[[], Any]
+    count: int
+    check: Callable[[], None]
+
+
+def matrix(rows: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal((rows, columns), dtype=np.float32)
+
+
+def learns(first: float, last: float) -> None:
+    """Check that training did something: a peer that is fast because it does nothing does not count."""
+    if not last < 0.9 * first:
+        raise AssertionError(f"the loss must fall, went from {first:.4f} to {last:.4f}")
+
+
+def normalised(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Batch-normalised columns, with gamma 1, beta 0 and epsilon 1e-5."""
+    wide = x.astype(np.float64)
+    result: NDArray[np.float32] = ((wide - wide.mean(0)) / np.sqrt(wide.var(0) + 1e-5)).astype(np.float32)
+    return result
+
+
+def close(actual: Any, expected: Any) -> None:
+    np.testing.assert_allclose(np.asarray(actual), expected, rtol=1e-3, atol=1e-3)
+
+
+def kept_half(y: Any) -> None:
+    """Check that about half of the elements were dropped."""
+    share = float(np.mean(np.asarray(y) == 0))
+    if abs(share - RATE) > 0.02:
+        raise AssertionError(f"dropout must drop {RATE} of the elements, dropped {share}")
+
+
+def seconds_per_run(job: Job, seconds: float) -> float:
+    """Fastest of the runs that fit into ``seconds``, at least three, divided by the job's count."""
+    fastest = float("inf")
+    deadline = time.perf_counter() + seconds
+    runs = 0
+    while runs < 3 or time.perf_counter() < deadline:
+        begin = time.perf_counter()
+        job.run()
+        fastest = min(fastest, time.perf_counter() - begin)
+        runs += 1
+    return fastest / job.count

@@ -1,0 +1,141 @@
+"""PyTorch: eager with the fused Adam, and torch.compile."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, close, kept_half, learns, matrix, normalised
+from torch import nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def start(threads: int) -> str:
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    return f"torch {torch.__version__}, {torch.get_num_threads()} threads"
+
+
+def step(name: str, compiled: bool = False) -> Job:
+    network = NETWORKS[name]
+    x, y = (torch.from_numpy(array) for array in network.data())
+    sizes = (network.inputs, *network.hidden)
+    stack: list[Any] = []
+    for inputs, units in pairwise(sizes):
+        stack += [nn.Linear(inputs, units), nn.BatchNorm1d(units), nn.ReLU(), nn.Dropout(RATE)]
+    model = nn.Sequential(*stack, nn.Linear(sizes[-1], network.classes))
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, weight_decay=L2, fused=True)
+    losses: list[float] = []
+
+    def forward(rows: Any, labels: Any) -> Any:
+        return functional.cross_entropy(model(rows), labels)
+
+    if compiled:
+        forward = torch.compile(forward)
+
+    def run() -> None:
+        order = torch.randperm(len(x))
+        total = 0.0
+        for begin in range(0, len(x), network.batch):
+            rows = order[begin : begin + network.batch]
+            optimizer.zero_grad(set_to_none=True)
+            loss = forward(x[rows], y[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        losses.append(total)
+
+    return Job(run, STEPS, lambda: learns(losses[0], losses[-1]))
+
+
+def batch_norm_arguments(columns: int) -> tuple[Any, ...]:
+    gamma = torch.ones(columns, requires_grad=True)
+    beta = torch.zeros(columns, requires_grad=True)
+    return torch.zeros(columns), torch.ones(columns), gamma, beta, True
+
+
+def batch_norm_forward(rows: int, columns: int) -> Job:
+    x = torch.from_numpy(matrix(rows, columns))
+    arguments = batch_norm_arguments(columns)
+    results: list[Any] = [None]
+
+    def run() -> None:
+        with torch.no_grad():
+            results[0] = functional.batch_norm(x, *arguments)
+
+    return Job(run, 1, lambda: close(results[0], normalised(matrix(rows, columns))))
+
+
+def forward_backward(rows: int, columns: int, forward: Callable[[Any], Any], check: Callable[[Any], None]) -> Job:
+    x = torch.from_numpy(matrix(rows, columns)).requires_grad_()
+    dy = torch.from_numpy(matrix(rows, columns, 1))
+    results: list[Any] = [None]
+
+    def run() -> None:
+        x.grad = None
+        y = forward(x)
+        y.backward(dy)
+        results[0] = y.detach()
+
+    return Job(run, 1, lambda: check(results[0]))
+
+
+def batch_norm(rows: int, columns: int) -> Job:
+    arguments = batch_norm_arguments(columns)
+    expected = normalised(matrix(rows, columns))
+    return forward_backward(rows, columns, lambda x: functional.batch_norm(x, *arguments), lambda y: close(y, expected))
+
+
+def batch_norm_relu_dropout(rows: int, columns: int) -> Job:
+    arguments = batch_norm_arguments(columns)
+    positive = torch.from_numpy(normalised(matrix(rows, columns)) > 0.01)
+
+    def forward(x: Any) -> Any:
+        return functional.dropout(functional.relu(functional.batch_norm(x, *arguments)), RATE, True)
+
+    return forward_backward(rows, columns, forward, lambda y: kept_half(y[positive]))
+
+
+def dropout(rows: int, columns: int) -> Job:
+    x = torch.from_numpy(matrix(rows, columns))
+    results: list[Any] = [None]
+
+    def run() -> None:
+        with torch.no_grad():
+            results[0] = functional.dropout(x, RATE, True)
+
+    return Job(run, 1, lambda: kept_half(results[0]))
+
+
+def gemm(rows: int, columns: int, inner: int) -> Job:
+    a, b = matrix(rows, inner), matrix(inner, columns, 1)
+    left, right = torch.from_numpy(a), torch.from_numpy(b)
+    c = torch.empty(rows, columns)
+    return Job(lambda: torch.mm(left, right, out=c), 1, lambda: close(c / inner, a @ b / inner))
+
+
+def adam(size: int) -> Job:
+    w = torch.from_numpy(matrix(1, size)[0]).requires_grad_()
+    w.grad = torch.from_numpy(matrix(1, size, 1)[0])
+    before = w[:1000].detach().clone()
+    optimizer = torch.optim.Adam([w], lr=LEARNING_RATE, weight_decay=L2, fused=True)
+
+    def check() -> None:
+        if not torch.isfinite(w).all() or torch.equal(w[:1000], before):
+            raise AssertionError("the update must change the weights and keep them finite")
+
+    return Job(optimizer.step, 1, check)
+
+
+STEP_VARIANTS: dict[str, Callable[[str], Job]] = {
+    "torch eager": step,
+    "torch.compile": lambda name: step(name, compiled=True),
+}
+OPERATIONS: dict[str, Callable[..., Job]] = {
+    function.__name__: function
+    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
+}
