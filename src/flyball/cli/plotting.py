@@ -115,7 +115,7 @@ def _limits(ax: Any, runs: Sequence[Run], name: str) -> None:
 
 
 def _label_ends(ax: Any, labels: Sequence[tuple[int, float, str, str]]) -> None:
-    """Write the labels right of the longest curve, at the height of their own curve's end or as near as there is room."""
+    """Write the labels right of the longest curve, each as near to its own curve's height as there is room."""
     ax.figure.canvas.draw()
     to_axes = ax.transData + ax.transAxes.inverted()
     ordered = sorted(labels, key=lambda label: label[1])
