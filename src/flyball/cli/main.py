@@ -109,7 +109,7 @@ def make_parser() -> Parser:
     both.add_argument(
         "--seed", type=_integer(0, 2**31), default=0, metavar="N", help="(first) seed of everything random (0)"
     )
-    both.add_argument("--epochs", type=_integer(1, 10**6), metavar="N", help="most epochs (digits 100, tables 200)")
+    both.add_argument("--epochs", type=_integer(1, 10**6), metavar="N", help="most epochs (200)")
     both.add_argument("--json", type=Path, metavar="PATH", help="write all figures as JSON")
     both.add_argument("--plot", type=Path, metavar="PATH", help="draw the learning curves: .png, .pdf or .svg")
     _add_run_options(both)
