@@ -154,7 +154,8 @@ def test_same_seed_same_figures(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "target", "least"), [("breast_cancer", "target", 0.93), ("wine", "target", 0.9), ("diabetes", "target", 0.3)]
+    ("name", "target", "least"),
+    [("breast_cancer", "target", 0.93), ("wine", "target", 0.9), ("diabetes", "target", 0.3)],
 )
 def test_real_tables(name: str, target: str, least: float, tmp_path: Path) -> None:
     datasets = pytest.importorskip("sklearn.datasets")
@@ -242,7 +243,11 @@ def test_no_target(folder: Path, fails: Callable[..., str]) -> None:
     ("name", "content", "expected"),
     [
         ("absent.csv", None, "FILE must be an existing file, got"),
-        ("table.xlsx", b"PK", "FILE must be a table, with a name that ends in one of .csv, .tsv, .tab, .parquet, .pq, got"),
+        (
+            "table.xlsx",
+            b"PK",
+            "FILE must be a table, with a name that ends in one of .csv, .tsv, .tab, .parquet, .pq, got",
+        ),
         ("noname", b"a,b", "FILE must be a table, with a name that ends in one of"),
         ("empty.csv", b"", "FILE must be a readable table, got"),
         ("blank.csv", b"\n\n\n", "FILE must be a readable table, got"),
@@ -258,7 +263,11 @@ def test_no_target(folder: Path, fails: Callable[..., str]) -> None:
         ("few.csv", b"a,y\n1,2\n2,3\n", "FILE must have at least 10 rows with a target, got 2"),
         ("nothing.csv", b"a,y\n" + b"1,\n" * 30, "FILE must have at least 10 rows with a target, got 0"),
         ("one.csv", b"a,y\n" + b"1,b\n2,b\n" * 30, "--target must have at least two classes, got 'b' in every row"),
-        ("rare.csv", b"a,y\n" + b"1,b\n2,c\n" * 30 + b"3,d\n", "at least 3 rows of every class, got 1 of 'd' in column 'y'"),
+        (
+            "rare.csv",
+            b"a,y\n" + b"1,b\n2,c\n" * 30 + b"3,d\n",
+            "at least 3 rows of every class, got 1 of 'd' in column 'y'",
+        ),
         ("same.csv", b"a,y\n" + b"1,0.5\n2,0.5\n" * 30, "--target must vary, got 0.5 in every row of column 'y'"),
         ("inf.csv", b"a,y\n" + b"1,0.5\n2,inf\n" * 30, "--target must be finite, got inf in row 2 of 'y'"),
         ("dates.csv", b"a,y\n" + b"1,2020-01-01\n" * 30, "--target must be numbers or classes, got the datetimes of"),
@@ -303,7 +312,10 @@ def test_regression_of_text(folder: Path, fails: Callable[..., str]) -> None:
         (["--plot", "curves.bmp"], "--plot must end in .png or .pdf or .svg, got 'curves.bmp'"),
         (["--model", "model.pkl"], "--model must end in .safetensors, got 'model.pkl'"),
         (["--json", "nowhere/out.json"], "--json must be a file in a directory that exists and can be written, got"),
-        (["--json", "a.png", "--plot", "a.png"], "--plot must be a file of its own, got 'a.png', which is that of --json"),
+        (
+            ["--json", "a.png", "--plot", "a.png"],
+            "--plot must be a file of its own, got 'a.png', which is that of --json",
+        ),
         (["--frobnicate"], "unrecognized arguments: --frobnicate"),
     ],
 )
@@ -396,7 +408,9 @@ def command(*arguments: object) -> list[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_interrupt_ends_with_130(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
-    arguments = command("train", folder / "mixed.csv", "--target", "class", "--hidden", "2048,2048,2048", "--model", out)
+    arguments = command(
+        "train", folder / "mixed.csv", "--target", "class", "--hidden", "2048,2048,2048", "--model", out
+    )
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     assert process.stdout is not None
     for line in process.stdout:
