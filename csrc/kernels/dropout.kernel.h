@@ -8,75 +8,77 @@
 namespace flyball {
 namespace {
 
-FLYBALL_INLINE void store_group(std::uint8_t* mask, const KeptGroup& group) {
-  std::int32_t wide[group_size];
-  __builtin_memcpy(wide, group.kept, sizeof(wide));
-  for (Index i = 0; i < group_size; ++i) mask[i] = static_cast<std::uint8_t>(wide[i] & 1);
+FLYBALL_INLINE void store_mask(std::uint8_t* mask, const Kept& kept) {
+  std::int32_t wide[draw_size];
+  __builtin_memcpy(wide, kept.vectors, sizeof(wide));
+  for (Index i = 0; i < draw_size; ++i) mask[i] = static_cast<std::uint8_t>(wide[i] & 1);
 }
 
-// The part of a group that belongs to the vector of T at element `i`.
+// The part that belongs to the vector of T at element `i`.
 template <class T>
-FLYBALL_INLINE IntVec<T> mask_at(const KeptGroup& group, Index i) {
+FLYBALL_INLINE IntVec<T> mask_at(const Kept& kept, Index i) {
+  const IntVec<float> vector = kept.vectors[i / lanes<float>];
   if constexpr (sizeof(T) == sizeof(float)) {
-    return group.kept[i / lanes<T>];
-  } else {
-    const IntVec<float> both = group.kept[i / lanes<float>];
-    std::int32_t narrow[lanes<float>];
-    __builtin_memcpy(narrow, &both, sizeof(narrow));
-    std::int64_t wide[lanes<T>];
-    for (Index l = 0; l < lanes<T>; ++l) wide[l] = narrow[i % lanes<float> + l];
-    IntVec<T> vector;
-    __builtin_memcpy(&vector, wide, sizeof(vector));
     return vector;
+  } else {
+    std::int32_t narrow[lanes<float>];
+    __builtin_memcpy(narrow, &vector, sizeof(narrow));
+    typename Bits<T>::Signed wide[lanes<T>];
+    for (Index l = 0; l < lanes<T>; ++l) wide[l] = narrow[i % lanes<float> + l];
+    IntVec<T> result;
+    __builtin_memcpy(&result, wide, sizeof(result));
+    return result;
   }
 }
 
 template <class T>
-FLYBALL_INLINE void apply_group(T* y, const T* x, const KeptGroup& group, T scale) {
-#pragma GCC unroll 32
-  for (Index i = 0; i < group_size; i += lanes<T>) {
-    store(y + i, select<T>(mask_at<T>(group, i), load(x + i) * scale, zero<T>()));
+FLYBALL_INLINE void apply_kept(T* y, const T* x, const Kept& kept, T scale) {
+#pragma GCC unroll 64
+  for (Index i = 0; i < draw_size; i += lanes<T>) {
+    store(y + i, select<T>(mask_at<T>(kept, i), load(x + i) * scale, zero<T>()));
   }
+}
+
+// Calls body(kept, i, n) for elements [i, i + n) of the call; n is draw_size but for the last.
+template <class Body>
+FLYBALL_INLINE void for_each_draw(Index begin, Index count, Keep keep, RandomKey key, Body body) {
+  const Generator generator(keep, key);
+  std::uint64_t group = static_cast<std::uint64_t>(begin / group_size);
+  Index i = 0;
+  for (; i + draw_size <= count; i += draw_size, group += groups) body(generator.draw(group), i, draw_size);
+  if (i < count) body(generator.draw(group), i, count - i);
 }
 
 template <class T>
 void dropout_mask(std::uint8_t* mask, Index begin, Index count, Keep keep, RandomKey key) {
-  const Generator generator(keep, key);
-  std::uint64_t group = static_cast<std::uint64_t>(begin / group_size);
-  Index i = 0;
-  for (; i + group_size <= count; i += group_size) store_group(mask + i, generator.draw(group++));
-  if (i < count) {
-    std::uint8_t last[group_size];
-    store_group(last, generator.draw(group));
-    __builtin_memcpy(mask + i, last, static_cast<std::size_t>(count - i));
-  }
+  for_each_draw(begin, count, keep, key, [&](const Kept& kept, Index i, Index n) {
+    if (n == draw_size) return store_mask(mask + i, kept);
+    std::uint8_t last[draw_size];
+    store_mask(last, kept);
+    __builtin_memcpy(mask + i, last, static_cast<std::size_t>(n));
+  });
 }
 
 template <bool STORE, class T>
 FLYBALL_INLINE void dropout_draw(T* y, std::uint8_t* mask, const T* x, Index begin, Index count, Keep keep,
                                  RandomKey key) {
-  const Generator generator(keep, key);
   const T scale = static_cast<T>(keep.scale());
-  std::uint64_t number = static_cast<std::uint64_t>(begin / group_size);
-  Index i = 0;
-  for (; i + group_size <= count; i += group_size) {
-    const KeptGroup group = generator.draw(number++);
-    if constexpr (STORE) store_group(mask + i, group);
-    apply_group(y + i, x + i, group, scale);
-  }
-  if (i < count) {
-    const KeptGroup group = generator.draw(number);
-    const std::size_t rest = static_cast<std::size_t>(count - i);
-    T last[group_size] = {};
+  for_each_draw(begin, count, keep, key, [&](const Kept& kept, Index i, Index n) {
+    if (n == draw_size) {
+      if constexpr (STORE) store_mask(mask + i, kept);
+      return apply_kept(y + i, x + i, kept, scale);
+    }
+    const std::size_t rest = static_cast<std::size_t>(n);
+    T last[draw_size] = {};
     __builtin_memcpy(last, x + i, rest * sizeof(T));
-    apply_group(last, last, group, scale);
+    apply_kept(last, last, kept, scale);
     __builtin_memcpy(y + i, last, rest * sizeof(T));
     if constexpr (STORE) {
-      std::uint8_t bytes[group_size];
-      store_group(bytes, group);
+      std::uint8_t bytes[draw_size];
+      store_mask(bytes, kept);
       __builtin_memcpy(mask + i, bytes, rest);
     }
-  }
+  });
 }
 
 template <class T>

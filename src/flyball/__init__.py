@@ -2,7 +2,10 @@
 
 __version__ = "0.1.0"
 
+import importlib as _importlib
 import warnings as _warnings
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 try:
     from flyball import _core
@@ -13,7 +16,6 @@ except ImportError as _error:
 from flyball import (
     backend,
     callbacks,
-    functional,
     initializers,
     layers,
     losses,
@@ -31,6 +33,9 @@ from flyball.layers import Input
 from flyball.models import Sequential
 from flyball.saving import load_model
 from flyball.threads import get_num_threads, set_num_threads
+
+if _TYPE_CHECKING:
+    from flyball import functional
 
 __all__ = [
     "Input",
@@ -57,3 +62,14 @@ __all__ = [
 if _core.level_warning():
     _warnings.warn(_core.level_warning(), RuntimeWarning, stacklevel=2)
 set_num_threads(_threads.default_num_threads())
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "functional":  # imported where it is used: models need none of it
+        return _importlib.import_module("flyball.functional")
+    msg = f"module 'flyball' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

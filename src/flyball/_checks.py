@@ -9,14 +9,25 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+LONGEST = 200
+"""Characters of a value that errors show."""
 
 
 def refuse(name: str, expectation: str, value: object) -> NoReturn:
     """Raise ``ValueError("name must be expectation, got value")``."""
-    msg = f"{name} must be {expectation}, got {value!r}"
+    msg = f"{name} must be {expectation}, got {shown(value)}"
     raise ValueError(msg)
+
+
+def shown(value: object) -> str:
+    """Return ``repr(value)``, of a NumPy scalar as of Python's, cut where it is long."""
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def integer(name: str, value: object, minimum: int = 0) -> int:
@@ -80,7 +91,7 @@ def choice(name: str, value: object, valid: Iterable[str]) -> str:
     valid = list(valid)
     if isinstance(value, str) and value in valid:
         return value
-    msg = f"{name} must be one of {', '.join(valid)}, got {value!r}{hint(value, valid)}"
+    msg = f"{name} must be one of {', '.join(valid)}, got {shown(value)}{hint(value, valid)}"
     raise ValueError(msg)
 
 

@@ -1,5 +1,4 @@
-"""The native backend. What the operations do is said in :class:`flyball.backend.Backend`."""
-
+# What the operations do is said in flyball.backend.Backend.
 from collections.abc import Sequence
 from typing import Any, TypedDict
 

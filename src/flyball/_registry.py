@@ -79,7 +79,7 @@ class Registry(Generic[T]):
         argument = argument or self.kind
         msg = (
             f"{argument} must be {self._article} or one of {', '.join(self.names)}, "
-            f"got {identifier!r}{_checks.hint(identifier, self.names)}"
+            f"got {_checks.shown(identifier)}{_checks.hint(identifier, self.names)}"
         )
         raise ValueError(msg)
 

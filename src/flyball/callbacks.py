@@ -244,7 +244,9 @@ class EarlyStopping(Callback):
             if self.baseline is None or self._improves(value, self.baseline):
                 self.wait = 0
             return
-        if self.best_weights is None:  # nan from the first epoch on: better that epoch's weights than later ones
+        if (
+            self.restore_best_weights and self.best_weights is None
+        ):  # nan from the first epoch on: better that epoch's weights than later ones
             self._keep(epoch)
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch

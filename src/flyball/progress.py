@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -121,6 +120,8 @@ class MovingLine(EpochLines):
         return (self.clock() - self.started) / max(done, 1e-9) * to_do
 
     def _rewrite(self, text: str) -> None:
+        import shutil  # slow to import, and seldom needed
+
         # A longer line would wrap, and the next carriage return would rewrite its last row only.
         columns = max(20, shutil.get_terminal_size().columns - 1)
         self.stream.write("\r\x1b[2K" + text[:columns])

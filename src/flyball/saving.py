@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -58,7 +57,7 @@ def save_model(model: Sequential, path: str | os.PathLike[str], *, metadata: Map
     OSError
         If the file cannot be written.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     if not model.built:
         msg = "model must be built before it is saved: give it an input shape"
@@ -67,16 +66,22 @@ def save_model(model: Sequential, path: str | os.PathLike[str], *, metadata: Map
     config = {"model": model.get_config(), "compile": _compile_config(model)}
     header = {"format": FORMAT, "schema": SCHEMA, "config": json.dumps(config, allow_nan=False)}
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+    content = save(tensors, {**_user_metadata(metadata), **header})
     try:
-        save_file(tensors, beside, {**_user_metadata(metadata), **header})
-        _flush(beside)
+        with beside.open("xb") as file:  # safetensors' own save_file makes files that no one else may read
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
+    finally:
         beside.unlink(missing_ok=True)
-        raise
     if os.name == "posix":  # the rename is on the disk when the folder is
-        _flush(path.parent)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def load_model(path: str | os.PathLike[str]) -> Sequential:
@@ -140,14 +145,6 @@ def _user_metadata(metadata: Mapping[Any, Any] | None) -> dict[str, str]:
         if name in RESERVED:
             _checks.refuse("metadata", f"without the names {', '.join(RESERVED)}", name)
     return entries
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -233,9 +230,10 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], expected: dict[str, tuple[i
         missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
         msg = f"its tensors must be those of its layers, but {missing} are missing and {extra} belong to none"
         raise ValueError(msg)
-    for name, array in tensors.items():
-        if array.shape != expected[name] or array.dtype != dtype:
-            msg = f"tensor {name!r} must be {dtype} of shape {expected[name]}, got {array.dtype} of {array.shape}"
+    for name, shape in expected.items():
+        array = tensors[name]
+        if array.shape != shape or array.dtype != dtype:
+            msg = f"tensor {name!r} must be {dtype} of shape {shape}, got {array.dtype} of {array.shape}"
             raise ValueError(msg)
 
 

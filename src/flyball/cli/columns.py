@@ -41,6 +41,11 @@ def texts(column: pd.Series[Any]) -> Texts:
     return out
 
 
+def has_value(values: Texts) -> NDArray[np.bool_]:
+    """Return where the texts of :func:`texts` are not missing."""
+    return np.array([value is not None for value in values], dtype=np.bool_)
+
+
 def _numbers_of_texts(values: Texts) -> Values:
     """Parse what is a number; NaN elsewhere."""
     pandas = require("pandas", "tables", "reading a table")
@@ -85,7 +90,7 @@ def kind_of(column: pd.Series[Any]) -> str | None:
     if kind is not None:
         return None if bool(column.isna().all()) else kind
     values = texts(column)
-    present = values[values != None]
+    present = values[has_value(values)]
     if len(present) == 0:
         return None
     if not np.isnan(_numbers_of_texts(present)).any():
@@ -100,7 +105,7 @@ def kind_of(column: pd.Series[Any]) -> str | None:
 def share_of_numbers(column: pd.Series[Any]) -> float:
     """Return which part of the values present are numbers, in [0, 1]."""
     values = texts(column)
-    present = values[values != None]
+    present = values[has_value(values)]
     return float(np.mean(~np.isnan(_numbers_of_texts(present)))) if len(present) else 0.0
 
 
@@ -122,7 +127,7 @@ def parse(column: pd.Series[Any], kind: str) -> Values:
             column = column.dt.total_seconds()
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
     values = texts(column)
-    missing = values == None
+    missing = ~has_value(values)
     if kind == "datetime":
         parsed = _datetimes_of_texts(values)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import statistics
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import flyball
-from flyball.backend import backend_scope
+from flyball.backend import backend_scope, get_backend
 from flyball.cli import networks, plotting, report
 from flyball.cli.errors import InputError, require
 from flyball.cli.files import check_outputs
@@ -36,7 +37,7 @@ CLASSES = 10
 
 def load_digits() -> tuple[Part, Part, Part]:
     """Return training, validation and test part of scikit-learn's 1797 digits of 8 x 8 pixels, scaled to [0, 1]."""
-    datasets = require("sklearn.datasets", "sklearn", "train digits")
+    datasets = require("sklearn.datasets", "demo", "train digits")
     x, y = datasets.load_digits(return_X_y=True)
     x = (x / 16.0).astype(np.float32)
     y = y.astype(np.int64)
@@ -53,7 +54,7 @@ def run(options: Namespace) -> int:
     seeds = range(options.seed, options.seed + (options.seeds or SEEDS))
     recipe = networks.Recipe(epochs=options.epochs or networks.Recipe.epochs)
     recipes = (replace(recipe, regularised=False), recipe)
-    backend = options.backend or flyball.get_backend().name
+    backend = options.backend or get_backend().name
 
     report.say(
         f"Handwritten digits: {len(training[0])} to train on, {len(validation[0])} to validate, {len(test[0])} to test."
@@ -109,17 +110,17 @@ def _gap(run: Run) -> float:
 
 def _table(plain: Sequence[Run], regularised: Sequence[Run]) -> str:
     rows = [("network", "test accuracy", "train accuracy", "gap", "epochs", "seconds")]
-    for runs in (plain, regularised):
-        rows.append(
-            (
-                runs[0].name,
-                report.spread([run.scores["test_accuracy"] for run in runs]),
-                report.spread([run.scores["train_accuracy"] for run in runs]),
-                f"{statistics.fmean(map(_gap, runs)):.4f}",
-                f"{statistics.fmean(run.epochs for run in runs):.0f}",
-                f"{statistics.fmean(run.seconds for run in runs):.2f}",
-            )
+    rows += [
+        (
+            runs[0].name,
+            report.spread([run.scores["test_accuracy"] for run in runs]),
+            report.spread([run.scores["train_accuracy"] for run in runs]),
+            f"{statistics.fmean(map(_gap, runs)):.4f}",
+            f"{statistics.fmean(run.epochs for run in runs):.0f}",
+            f"{statistics.fmean(run.seconds for run in runs):.2f}",
         )
+        for runs in (plain, regularised)
+    ]
     return report.table(rows)
 
 
@@ -171,10 +172,10 @@ def _timed(recipe: Recipe, seed: int, training: Part, line: EpochLine, losses: l
 def _blas_threads() -> AbstractContextManager[object]:
     """Let NumPy's BLAS use as many threads as flyball does."""
     try:
-        from threadpoolctl import threadpool_limits
+        pools: Any = importlib.import_module("threadpoolctl")
     except ImportError:
         return nullcontext()
-    limits: AbstractContextManager[object] = threadpool_limits(flyball.get_num_threads(), user_api="blas")
+    limits: AbstractContextManager[object] = pools.threadpool_limits(flyball.get_num_threads(), user_api="blas")
     return limits
 
 
@@ -198,7 +199,7 @@ def _figures(
     speed: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Everything that was measured, as JSON values."""
-    backend = options.backend or flyball.get_backend().name
+    backend = options.backend or get_backend().name
     networks_: dict[str, Any] = {}
     for runs in (plain, regularised):
         networks_[runs[0].name] = {

@@ -28,18 +28,18 @@ _YEAR = 365.2425 * _DAY
 
 def standardisation(values: Values) -> tuple[float, float]:
     """Return mean and standard deviation, finite for every finite input; the deviation is 1 for a constant."""
-    largest = float(np.max(np.abs(values))) or 1.0
-    unit = values / largest
+    # Halves of distances from the first value: no overflow, and no digits lost to a large offset.
+    first = float(values[0])
+    halves = values / 2 - first / 2
+    largest = float(np.max(np.abs(halves))) or 1.0
+    unit = halves / largest
     mean = float(np.mean(unit))
     deviation = float(np.sqrt(np.mean((unit - mean) ** 2)))
-    # A constant's rounding errors are no spread.
-    scale = deviation * largest if deviation > 1e-14 else 1.0
-    return mean * largest, scale or 1.0
+    return first + 2 * mean * largest, 2 * deviation * largest or 1.0
 
 
 def standardise(values: Values, mean: float, scale: float) -> Values:
     """``(values - mean) / scale``, within :data:`LIMIT`."""
-    # Halves, because the difference of two huge values of opposite sign can overflow.
     with np.errstate(over="ignore"):
         return np.clip((values / 2 - mean / 2) / scale * 2, -LIMIT, LIMIT)
 
@@ -151,7 +151,7 @@ class CategoryEncoder:
     def fit(cls, column: pd.Series[Any]) -> CategoryEncoder:
         """Fit on training rows: the :data:`MAX_CATEGORIES` most frequent categories, in alphabetical order."""
         values = columns.texts(column)
-        present = values[values != None]
+        present = values[columns.has_value(values)]
         names, counts = np.unique(present.astype(str), return_counts=True)
         frequent = names[np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]]
         return cls(str(column.name), tuple(sorted(map(str, frequent))), len(present) < len(values))
@@ -200,7 +200,7 @@ def encoder_from_dict(entry: object) -> Encoder:
         If an entry is absent, superfluous, of the wrong type or meaningless.
     """
     if not isinstance(entry, dict):
-        raise ValueError(_wrong("a column", "an object", entry))
+        raise ValueError(_wrong("a column", "an object", entry))  # noqa: TRY004 - a damaged file, not a caller's mistake
     kind = entry.get("kind")
     numbers = {"fill": float, "mean": float, "scale": float}
     fields: dict[str, type] = {"name": str, "kind": str, "indicator": bool}

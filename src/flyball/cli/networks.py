@@ -80,7 +80,13 @@ def build(recipe: Recipe, features: int, outputs: int, task: str) -> Sequential:
 
 
 def train(
-    recipe: Recipe, task: str, outputs: int, seed: int, parts: tuple[Part, Part], watchers: Sequence[Any] = ()
+    recipe: Recipe,
+    task: str,
+    outputs: int,
+    seed: int,
+    parts: tuple[Part, Part],
+    watchers: Sequence[callbacks.Callback] = (),
+    verbose: int = 0,
 ) -> Run:
     """Train a network on ``parts[0]``, watching ``parts[1]``; everything random in it is a function of ``seed``."""
     (x, y), validation = parts
@@ -95,7 +101,7 @@ def train(
         y,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
-        verbose=0,
+        verbose=verbose,
         validation_data=validation,
         callbacks=chosen,
     )

@@ -76,17 +76,18 @@ def _panel(ax: Any, runs: Sequence[Run], name: str) -> None:
         if run.best_epoch < run.epochs:
             best = run.history["val_" + name][run.best_epoch - 1]
             ax.plot(run.best_epoch, best, "o", color=colour, markersize=8, markeredgecolor="white", zorder=5)
-            ax.annotate(
-                f"weights of epoch {run.best_epoch},\nstopped at {run.epochs}",
-                (run.best_epoch, best),
-                xytext=(0, 26 if name == "loss" else -26),
-                textcoords="offset points",
-                ha="center",
-                va="bottom" if name == "loss" else "top",
-                fontsize=9,
-                color=colour,
-                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "shrinkB": 5},
-            )
+            if name == "loss":
+                ax.annotate(
+                    f"weights of epoch {run.best_epoch},\nstopped at {run.epochs}",
+                    (run.best_epoch, best),
+                    xytext=(0, 26),
+                    textcoords="offset points",
+                    ha="center",
+                    va="bottom",
+                    fontsize=9,
+                    color=colour,
+                    arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "shrinkB": 5},
+                )
     _limits(ax, runs, name)
     ax.set_xlim(1, max(2.0, longest * 1.42))
     ax.set_xticks([tick for tick in ax.get_xticks() if 1 <= tick <= longest])
@@ -96,23 +97,37 @@ def _panel(ax: Any, runs: Sequence[Run], name: str) -> None:
 
 
 def _limits(ax: Any, runs: Sequence[Run], name: str) -> None:
-    """Show what happens after the first epochs: the loss on a logarithmic axis, the accuracy from near its middle."""
+    """Show what happens after the first epochs: the loss on a logarithmic axis, the accuracy from near its end."""
     if name == "loss":
+        ticker = require("matplotlib.ticker", "plot", "--plot")
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        steps = (
+            (1.0,) if high > 300 * low else (1.0, 2.0, 5.0) if high > 8 * low else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+        )
+        ax.yaxis.set_major_locator(ticker.LogLocator(subs=steps))
+        ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        ax.yaxis.set_minor_formatter(ticker.NullFormatter())
         return
     ends = [value for run in runs for value in (run.history[name][-1], run.history["val_" + name][-1])]
-    worst = 1 - min(ends)
-    ax.set_ylim(max(0.0, 1 - 4 * max(worst, 0.02)), 1 + 0.3 * max(worst, 0.02))
+    worst = max(1 - min(ends), 0.02)
+    ax.set_ylim(max(0.0, 1 - 4 * worst), 1 + 0.3 * worst)
 
 
 def _label_ends(ax: Any, labels: Sequence[tuple[int, float, str, str]]) -> None:
-    """Write each label right of its curve's end, at least a line's height from the one below."""
+    """Write the labels right of the longest curve, at the height of their own curve's end or as near as there is room."""
     ax.figure.canvas.draw()
-    inverse = ax.transAxes.inverted()
+    to_axes = ax.transData + ax.transAxes.inverted()
+    ordered = sorted(labels, key=lambda label: label[1])
+    ends = [to_axes.transform(label[:2]) for label in ordered]
+    heights = [float(end[1]) for end in ends]
     line = 0.058
-    lowest = -1.0
-    for x, y, text, colour in sorted(labels, key=lambda label: label[1]):
-        across, height = inverse.transform(ax.transData.transform((x, y)))
-        placed = max(height, lowest + line)
-        lowest = placed
-        ax.text(across + 0.015, placed, text, transform=ax.transAxes, color=colour, fontsize=9, va="center")
+    for _ in range(100):
+        for lower in range(len(heights) - 1):
+            excess = line - (heights[lower + 1] - heights[lower])
+            if excess > 0:
+                heights[lower] -= excess / 2
+                heights[lower + 1] += excess / 2
+    right = max(float(end[0]) for end in ends) + 0.015
+    for (_, _, text, colour), height in zip(ordered, heights, strict=True):
+        ax.text(right, height, text, transform=ax.transAxes, color=colour, fontsize=9, va="center")

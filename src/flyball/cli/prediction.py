@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from flyball import saving
 from flyball.cli import reading, report, stored
 from flyball.cli.errors import InputError, require
 from flyball.cli.files import check_outputs, replacing
+from flyball.cli.target import ClassTarget
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -78,11 +80,11 @@ def predictions(outputs: Any, target: Target, proba: bool) -> pd.DataFrame:
         If probabilities are asked of a regression.
     """
     pandas = require("pandas", "tables", "predict")
-    if proba and target.task != "classification":
+    if proba and not isinstance(target, ClassTarget):
         message = f"--proba must be left out: the model predicts the number {target.name!r}, which has no classes"
         raise InputError(message)
     frame = pandas.DataFrame({target.name: target.decode(outputs)})
-    if target.task == "classification":
+    if isinstance(target, ClassTarget):
         frame[target.name] = frame[target.name].infer_objects()
         if proba:
             for unit, label in enumerate(target.classes):
@@ -92,7 +94,7 @@ def predictions(outputs: Any, target: Target, proba: bool) -> pd.DataFrame:
 
 def _print(result: pd.DataFrame) -> None:
     """Write CSV in UTF-8 to stdout, whatever the terminal's or pipe's own encoding is."""
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
     result.to_csv(sys.stdout, index=False, lineterminator="\n")
 

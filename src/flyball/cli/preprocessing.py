@@ -100,13 +100,13 @@ def _useless(column: pd.Series[Any], kind: str | None) -> str:
     if kind is None:
         return "every value is missing"
     if kind == "category":
-        values = columns.texts(column)
-        present = values[values != None]
-        distinct = len(set(present))
-        if distinct == 1 and len(present) == len(values):
-            return f"every value is {present[0]!r}"
-        if distinct > len(values) / 2 and (distinct > 20 or distinct == len(values)):
-            return f"it has {distinct} different texts in {len(values)} rows, like an identifier"
+        texts = columns.texts(column)
+        different = set(texts)
+        if len(different) == 1:
+            return f"every value is {texts[0]!r}"
+        count = len(different - {None})
+        if count > len(texts) / 2 and (count > 20 or count == len(texts)):
+            return f"it has {count} different texts in {len(texts)} rows, like an identifier"
         return ""
     numbers = encoders.finite(columns.parse(column, kind))
     present = numbers[~np.isnan(numbers)]

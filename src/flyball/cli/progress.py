@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from flyball.callbacks import Callback
 
@@ -25,7 +25,7 @@ class EpochLine(Callback):
         self._width = 0
         self._last = 0.0
 
-    def __enter__(self) -> EpochLine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

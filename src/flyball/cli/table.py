@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import flyball
 from flyball import saving
+from flyball.backend import get_backend
 from flyball.cli import networks, plotting, report, stored, target
 from flyball.cli.errors import InputError, nearest
-from flyball.cli.files import check_outputs, replacing
+from flyball.cli.files import check_outputs
 from flyball.cli.preprocessing import TablePreprocessor
-from flyball.cli.progress import EpochLine
 from flyball.cli.reading import read_table
 from flyball.cli.split import split_rows
 
@@ -66,14 +66,16 @@ def run(options: Namespace) -> int:
     _describe(table, prepared, recipe, options)
 
     parts = (prepared.training, prepared.validation)
-    with EpochLine(options.data.name, options.quiet) as line:
-        trained = networks.train(recipe, prepared.target.task, prepared.target.outputs, options.seed, parts, [line])
+    # Without a terminal the result says enough.
+    verbose = int(sys.stdout.isatty() and not options.quiet)
+    trained = networks.train(
+        recipe, prepared.target.task, prepared.target.outputs, options.seed, parts, verbose=verbose
+    )
     trained.scores = _scores(prepared, trained)
     report.say(_table(prepared, trained))
     report.say(f"\n{trained.epochs} epochs in {trained.seconds:.2f} s; best validation loss at {trained.best_epoch}.")
     if options.model:
-        with replacing(options.model) as beside:
-            saving.save_model(trained.model, beside, metadata=stored.pack(prepared.preprocessor, prepared.target))
+        saving.save_model(trained.model, options.model, metadata=stored.pack(prepared.preprocessor, prepared.target))
         report.say(f"Model: {options.model}")
     if options.plot:
         plotting.learning_curves([trained], f"{options.data.name}: {prepared.target.name}", options.plot)
@@ -171,7 +173,7 @@ def _scores(prepared: Prepared, trained: Run) -> dict[str, float]:
     """Scores on the test rows, in the target's own unit, and those of always saying the majority or the mean."""
     (x, encoded), goal = prepared.test, prepared.target
     outputs = trained.model.predict(x, verbose=0)
-    if goal.task == "classification":
+    if isinstance(goal, target.ClassTarget):
         majority = np.argmax(np.bincount(prepared.training[1]))
         return {
             "test_accuracy": float(np.mean(np.argmax(outputs, axis=1) == encoded)),
@@ -194,7 +196,7 @@ def _scores(prepared: Prepared, trained: Run) -> dict[str, float]:
 
 def _table(prepared: Prepared, trained: Run) -> str:
     scores = trained.scores
-    if prepared.target.task == "classification":
+    if isinstance(prepared.target, target.ClassTarget):
         label = prepared.target.decode(np.eye(prepared.target.outputs)[[np.argmax(np.bincount(prepared.training[1]))]])
         return report.table(
             [
@@ -203,10 +205,10 @@ def _table(prepared: Prepared, trained: Run) -> str:
                 (f"always {label[0]!r}", f"{scores['baseline_accuracy']:.4f}"),
             ]
         )
-    rows = [("on the test rows", "RMSE", "mean absolute error", "R2")]
+    rows = [["on the test rows", "RMSE", "mean absolute error", "R2"]]
     for name, prefix in (("network", "test"), ("always the mean", "baseline")):
-        errors = (f"{scores[f'{prefix}_{measure}']:.4g}" for measure in ("rmse", "mae"))
-        rows.append((name, *errors, f"{scores[f'{prefix}_r2']:.4f}"))
+        errors = [f"{scores[f'{prefix}_{measure}']:.4g}" for measure in ("rmse", "mae")]
+        rows.append([name, *errors, f"{scores[f'{prefix}_r2']:.4f}"])
     return report.table(rows)
 
 
@@ -231,5 +233,5 @@ def _figures(options: Namespace, recipe: Recipe, prepared: Prepared, trained: Ru
         "best_epoch": trained.best_epoch,
         "seconds": trained.seconds,
         "history": trained.history,
-        "environment": report.environment(flyball.get_backend().name),
+        "environment": report.environment(get_backend().name),
     }

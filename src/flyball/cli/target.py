@@ -44,7 +44,8 @@ class ClassTarget:
         """Most probable label of each row of probabilities (n, classes)."""
         labels = np.empty(len(self.classes), dtype=object)
         labels[:] = self.classes
-        return labels[np.argmax(outputs, axis=1)]
+        decoded: NDArray[np.object_] = labels[np.argmax(outputs, axis=1)]
+        return decoded
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -116,7 +117,7 @@ def present_rows(column: pd.Series[Any]) -> NDArray[np.bool_]:
     """Return which rows have a target."""
     if columns.kind_of(column) == "number":
         return ~np.isnan(columns.parse(column, "number"))
-    return np.asarray(columns.texts(column) != None, dtype=np.bool_)
+    return columns.has_value(columns.texts(column))
 
 
 def task_of(column: pd.Series[Any]) -> str:
@@ -178,9 +179,10 @@ def classes_of(column: pd.Series[Any]) -> tuple[tuple[Label, ...], NDArray[np.in
         raise InputError(message)
     rarest = int(np.argmin(counts))
     if counts[rarest] < MIN_ROWS_PER_CLASS:
-        message = f"--target must have at least {MIN_ROWS_PER_CLASS} rows of every class, got {counts[rarest]}"
-        hint = "; for numbers there is --task regression" if kind == "number" else ""
-        raise InputError(f"{message} of {names[rarest]!r} in column {column.name!r}{hint}")
+        got = f"{counts[rarest]} of {names[rarest]!r} in column {column.name!r}"
+        hint = "; for a quantity there is --task regression" if kind == "number" else ""
+        message = f"--target must have at least {MIN_ROWS_PER_CLASS} rows of every class, got {got}{hint}"
+        raise InputError(message)
     return tuple(names), index.astype(np.int64)
 
 

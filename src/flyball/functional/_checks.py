@@ -1,5 +1,4 @@
-"""What the functions of this package ask of their arguments, in the order of speed: the fast path first, the diagnosis
-only where something is off.
+"""What the functions of this package ask of their arguments: the fast path first, a diagnosis where something is off.
 
 Inputs are used as they are if they are aligned, C-contiguous float32 or float64 arrays of the machine's byte order, and
 copied once if only layout or byte order is wrong. Arrays that are written to are never copied.

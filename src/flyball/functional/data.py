@@ -8,7 +8,7 @@ import numpy as np
 
 from flyball.backend import get_backend
 from flyball.functional._checks import at_least_1d, integers, new_or_given, not_empty, plain, tidy
-from flyball.reference._arrays import FLOAT32, float_dtype
+from flyball.reference._arrays import FLOAT32, FLOAT64, float_dtype
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -22,11 +22,12 @@ def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = Non
     Parameters
     ----------
     x : array of any float or integer dtype, shape (n, ...)
-        Data. Copied once if its layout asks for it, as is ``rows``.
+        Data. Copied once if its rows are not consecutive, or its dtype has 16 bits or more than 64.
     rows : array of integers in [0, n), shape (N,)
         Which rows to take; repeats are welcome, negative ones are not.
     dtype : dtype, optional
-        float32 or float64; that of ``out``, else that of ``x`` if it is one of these, else float32.
+        float32 or float64; that of ``out``, else that of ``x`` if it is one of these, else float32 (float64 if
+        ``x`` has more than 64 bits).
     out : array of that dtype, shape (N, ...), optional
         Receives the result. It is never copied.
 
@@ -43,11 +44,14 @@ def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = Non
         If ``x`` or ``rows`` is empty, a row is out of range, or ``out`` does not fit or overlaps ``x``.
     """
     data = at_least_1d("x", not_empty("x", plain("x", x)))
-    data_dtype = data.dtype.newbyteorder("=")
-    if data_dtype.kind not in "fiu":
+    if data.dtype.kind not in "fiu":
         msg = f"x must be of a float or integer dtype, got {data.dtype}"
         raise TypeError(msg)
-    data = tidy(data, data_dtype)
+    columns = data[0].size
+    if data.dtype.kind == "f" and data.itemsize not in (4, 8):
+        data = data.astype(FLOAT32 if data.itemsize < 4 else FLOAT64)
+    elif data.ndim != 2 or data.strides[1] != data.itemsize or not data.flags.aligned or not data.dtype.isnative:
+        data = tidy(data, data.dtype.newbyteorder("="))
     indices = not_empty("rows", integers("rows", rows))
     if indices.ndim != 1:
         msg = f"rows must have 1 dimension, got shape {indices.shape}"
@@ -58,7 +62,9 @@ def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = Non
     elif out is not None:
         wanted = float_dtype("out", plain("out", out))
     else:
-        wanted = data_dtype if data_dtype in ("f4", "f8") else FLOAT32
+        wanted = data.dtype if data.dtype.kind == "f" else FLOAT32
     result = new_or_given(out, (indices.size, *data.shape[1:]), wanted, x=data, rows=indices)
-    get_backend().gather(result.reshape(indices.size, -1), data.reshape(len(data), -1), indices)
+    get_backend().gather(
+        result.reshape(indices.size, columns), data if data.ndim == 2 else data.reshape(len(data), columns), indices
+    )
     return result

@@ -11,8 +11,6 @@ from flyball.backend import ACTIVATIONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flyball.backend import Integers
-
     Array = NDArray[Any]
 
 FLOAT32 = np.dtype(np.float32)
@@ -86,17 +84,32 @@ def overlap(name: str, other_name: str) -> NoReturn:
     raise ValueError(msg)
 
 
+def need_indices(name: str, place: str, values: Array, limit: int) -> None:
+    """Refuse an array of indices with one outside [0, limit)."""
+    outside = (values < 0) | (values >= limit)
+    if outside.any():
+        first = int(outside.argmax())
+        msg = f"{name} must be in [0, {limit}), got {values[first]} at {place} {first}"
+        raise ValueError(msg)
+
+
+def need_rows(name: str, array: Array) -> None:
+    """Refuse a matrix of numbers unless each row is consecutive and aligned; rows may be any distance apart."""
+    dtype = array.dtype
+    known = dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
+    consecutive = array.shape[1] <= 1 or array.strides[1] == array.itemsize
+    aligned = array.flags.aligned and array.strides[0] % array.itemsize == 0
+    if known and dtype.isnative and (array.size == 0 or (consecutive and aligned)):
+        return
+    msg = (
+        f"{name} must have rows of consecutive, aligned elements of an integer or float dtype "
+        f"(float32, float64, 8 to 64 bits, bool), got {dtype} with strides {array.strides}"
+    )
+    raise ValueError(msg)
+
+
 def need_activation(activation: str) -> None:
     """Refuse an activation that no operation fuses."""
     if activation not in ACTIVATIONS:
         msg = f"activation must be 'linear' or 'relu', got '{activation}'"
-        raise ValueError(msg)
-
-
-def need_indices(name: str, place: str, values: Integers, limit: int) -> None:
-    """Refuse indices outside [0, limit), naming the first one."""
-    outside = (values < 0) | (values >= limit)
-    if outside.any():
-        i = int(outside.argmax())
-        msg = f"{name} must be in [0, {limit}), got {values[i]} at {place} {i}"
         raise ValueError(msg)

@@ -1,4 +1,5 @@
 """Rows and totals."""
+# ruff: noqa: D103 (the docstrings stand in flyball.backend.Backend, once)
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from flyball.reference._arrays import (
     need_indices,
     need_ndim,
     need_out,
+    need_rows,
     refuse_overlap,
 )
 
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
 def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None:
     need_ndim("x", x, 2)
     need_ndim("rows", rows, 1)
-    need("x", x, x.dtype.newbyteorder("="), x.shape)
+    dtype = float_dtype("out", out)
+    need_out("out", out, dtype, (rows.size, x.shape[1]))
+    need_rows("x", x)
     need("rows", rows, INT64, rows.shape)
-    need_out("out", out, float_dtype("out", out), (rows.size, x.shape[1]))
     refuse_overlap({"out": out}, {"x": x, "rows": rows})
-    need_indices("rows", "position", rows, x.shape[0])
+    need_indices("rows", "position", rows, len(x))
 
     out[...] = x[rows]
 

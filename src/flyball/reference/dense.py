@@ -1,4 +1,5 @@
 """Matrix products."""
+# ruff: noqa: D103 (the docstrings stand in flyball.backend.Backend, once)
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Inverted dropout."""
+# ruff: noqa: D103 (the docstrings stand in flyball.backend.Backend, once)
 
 from __future__ import annotations
 

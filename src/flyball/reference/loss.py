@@ -1,4 +1,5 @@
 """Losses, one value a row, and their gradients."""
+# ruff: noqa: D103 (the docstrings stand in flyball.backend.Backend, once)
 
 from __future__ import annotations
 
@@ -101,7 +102,7 @@ def mean_squared_error(
     need("targets", targets, dtype, predictions.shape)
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("dpredictions", dpredictions, dtype, predictions.shape)
-    refuse_overlap({"dpredictions": dpredictions, "losses": losses}, {"predictions": predictions, "targets": targets})
+    refuse_overlap({"losses": losses, "dpredictions": dpredictions}, {"predictions": predictions, "targets": targets})
 
     difference = predictions - targets
     np.mean(np.square(difference), axis=1, dtype=np.float64, out=losses)

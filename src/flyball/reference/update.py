@@ -1,4 +1,5 @@
 """One step of an optimiser, with penalties."""
+# ruff: noqa: D103 (the docstrings stand in flyball.backend.Backend, once)
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flyball.reference._arrays import FLOAT64, float_dtype, need, need_out, refuse_overlap
+from flyball.reference._arrays import FLOAT64, float_dtype, need, need_ndim, need_out, refuse_overlap
 
 if TYPE_CHECKING:
     from flyball.backend import Doubles, Floats
@@ -38,11 +39,12 @@ def sgd_update(
     l2: float,
     weight_decay: float,
 ) -> None:
+    need_ndim("w", w, 1)
     dtype = float_dtype("w", w)
-    need("g", g, dtype, w.shape)
     need_out("w", w, dtype, w.shape)
     need_out("velocity", velocity, dtype, w.shape)
     need_out("penalty", penalty, FLOAT64, (1,))
+    need("g", g, dtype, w.shape)
     refuse_overlap({"w": w, "velocity": velocity, "penalty": penalty}, {"g": g})
 
     step = penalise(penalty, w, g, l1, l2) * -learning_rate
@@ -70,12 +72,13 @@ def adam_update(
     l2: float,
     weight_decay: float,
 ) -> None:
+    need_ndim("w", w, 1)
     dtype = float_dtype("w", w)
-    need("g", g, dtype, w.shape)
     need_out("w", w, dtype, w.shape)
     need_out("m", m, dtype, w.shape)
     need_out("v", v, dtype, w.shape)
     need_out("penalty", penalty, FLOAT64, (1,))
+    need("g", g, dtype, w.shape)
     refuse_overlap({"w": w, "m": m, "v": v, "penalty": penalty}, {"g": g})
 
     g = penalise(penalty, w, g, l1, l2)

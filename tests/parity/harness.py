@@ -1,0 +1,82 @@
+"""Runs an operation on a backend, at a level, with a number of threads, in arrays that notice a stray write."""
+
+import copy
+import inspect
+
+import numpy as np
+from parity.cases import OPERATIONS, to_double
+from parity.tolerances import TOLERANCES
+
+import flyball._core as native
+from flyball import reference
+from flyball.backend import Backend
+
+LEVELS = native.build_info()["levels"]
+LEVELS = LEVELS[: LEVELS.index(native.build_info()["detected_level"]) + 1]
+THREADS = (1, 2, 3)
+BACKENDS = {"native": native, "reference": reference}
+GUARD = 64
+"""Bytes before and after an array, which nobody may touch."""
+
+
+class Guarded:
+    """Copies of arrays, each between guard bytes, ``offset`` elements away from a multiple of 64 bytes."""
+
+    def __init__(self, arguments, offset):
+        self.buffers = []
+        self.arguments = {name: self.place(value, offset) for name, value in arguments.items()}
+
+    def place(self, value, offset):
+        if not isinstance(value, np.ndarray):
+            return copy.copy(value)
+        start = GUARD + offset * value.itemsize
+        buffer = np.full(start + value.nbytes + 2 * GUARD, 0xA5, np.uint8)
+        begin = start + -buffer.ctypes.data % GUARD
+        view = buffer[begin : begin + value.nbytes].view(value.dtype).reshape(value.shape)
+        view[...] = value
+        self.buffers.append((buffer, begin, begin + value.nbytes))
+        return view
+
+    def check(self):
+        for buffer, begin, end in self.buffers:
+            assert (buffer[:begin] == 0xA5).all(), "wrote before an array"
+            assert (buffer[end:] == 0xA5).all(), "wrote behind an array"
+
+
+def run(backend, name, arguments, offset=0):
+    """Call an operation on copies of ``arguments``; return them."""
+    guarded = Guarded(arguments, offset)
+    getattr(backend, name)(*(guarded.arguments[parameter] for parameter in parameters(name)))
+    guarded.check()
+    return guarded.arguments
+
+
+def parameters(name):
+    """Return the names of an operation's parameters, in order."""
+    return [p for p in inspect.signature(getattr(Backend, name)).parameters if p != "self"]
+
+
+def expected(name, arguments):
+    """Return the oracle's outputs, and the inputs, which must stay as they are."""
+    outputs = OPERATIONS[name].oracle(**{key: to_double(value) for key, value in arguments.items()})
+    inputs = {key: value for key, value in arguments.items() if isinstance(value, np.ndarray) and key not in outputs}
+    return {key: value for key, value in outputs.items() if arguments[key] is not None}, inputs
+
+
+def assert_close(name, dtype, outputs, inputs, got, context):
+    """Compare an operation's arguments after the call with what they should be."""
+    tolerance = TOLERANCES[name][dtype]
+    for key, want in outputs.items():
+        scale = max(1.0, float(np.abs(want).max(initial=0.0))) if want.dtype != bool else 0.0
+        np.testing.assert_allclose(
+            got[key], want, rtol=tolerance.relative, atol=tolerance.absolute * scale, err_msg=f"{key} {context}"
+        )
+    for key, value in inputs.items():
+        np.testing.assert_array_equal(got[key], value, err_msg=f"input {key} {context}")
+
+
+def assert_same_bits(one, other, context):
+    """Compare arrays bit for bit."""
+    for key, value in one.items():
+        if isinstance(value, np.ndarray):
+            assert value.tobytes() == other[key].tobytes(), f"{key} {context}"

@@ -1,0 +1,48 @@
+"""How far an operation may be from its formula in float64. Reviewed like code.
+
+An output passes if ``|got - want| <= relative * |want| + absolute * max(|want|, 1)``. float32 has 6e-8 to a rounding,
+float64 1.1e-16. ``LONG`` is for outputs whose sums have as many terms as a row or column has elements; operations
+that only move or compare numbers must be exact.
+"""
+
+from typing import NamedTuple
+
+
+class Tolerance(NamedTuple):
+    """Relative to the element, and absolute in units of the largest element of the output."""
+
+    relative: float
+    absolute: float
+
+
+EXACT = {"float32": Tolerance(0.0, 0.0), "float64": Tolerance(0.0, 0.0)}
+# A few roundings an element.
+SHORT = {"float32": Tolerance(1e-6, 2e-7), "float64": Tolerance(2e-15, 4e-16)}
+# Sums of up to 1,000 terms, in the dtype of the arrays, that may cancel.
+LONG = {"float32": Tolerance(1e-5, 4e-6), "float64": Tolerance(1e-13, 1e-14)}
+# An exponential of a difference of logits, and a sum of them: exp turns the absolute error of its argument, tens of
+# units large, into a relative one (of the oracle, too).
+EXPONENTIAL = {"float32": Tolerance(1e-5, 1e-6), "float64": Tolerance(1e-13, 1e-14)}
+
+TOLERANCES = {
+    "matmul": LONG,
+    "dense_forward": LONG,
+    "dense_backward": LONG,
+    "batch_norm_forward": LONG,
+    "batch_norm_backward": LONG,
+    "batch_norm_inference": SHORT,
+    "dropout_mask": EXACT,
+    "dropout_forward": SHORT,
+    "dropout_backward": SHORT,
+    "relu_forward": EXACT,
+    "relu_backward": EXACT,
+    "softmax_forward": EXPONENTIAL,
+    "softmax_backward": LONG,
+    "softmax_cross_entropy": EXPONENTIAL,
+    "softmax_cross_entropy_soft": LONG,
+    "mean_squared_error": LONG,
+    "sgd_update": SHORT,
+    "adam_update": SHORT,
+    "gather": EXACT,
+    "add_total": {"float32": Tolerance(0.0, 0.0), "float64": Tolerance(0.0, 0.0)},
+}
