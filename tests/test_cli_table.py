@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from flyball.cli.reading import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 ROWS = 240
 
@@ -36,7 +36,7 @@ def mixed_table(seed: int = 0) -> Any:
     colour = rng.choice(["rot", "grün", "blau"], ROWS)
     sunny = rng.random(ROWS) < 0.5
     score = size / 20 + (colour == "rot") * 2 - sunny * 1.5
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "größe": np.where(rng.random(ROWS) < 0.1, np.nan, size),
             "colour": np.where(rng.random(ROWS) < 0.1, None, colour),
@@ -47,7 +47,6 @@ def mixed_table(seed: int = 0) -> Any:
             "price": 1000 * score + 5000,
         }
     )
-    return table
 
 
 @pytest.fixture(scope="module")

@@ -200,7 +200,7 @@ def encoder_from_dict(entry: object) -> Encoder:
         If an entry is absent, superfluous, of the wrong type or meaningless.
     """
     if not isinstance(entry, dict):
-        raise ValueError(_wrong("a column", "an object", entry))  # noqa: TRY004 - a damaged file, not a caller's mistake
+        raise ValueError(_wrong("a column", "an object", entry))
     kind = entry.get("kind")
     numbers = {"fill": float, "mean": float, "scale": float}
     fields: dict[str, type] = {"name": str, "kind": str, "indicator": bool}

@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what :func:`main` prints."""
-        raise InputError(message.removeprefix("argument "))
+        raise InputError(message.removeprefix("argument ").replace(": must be", " must be", 1))
 
 
 def _integer(lowest: int, highest: int) -> Callable[[str], int]:

@@ -19,7 +19,7 @@ SUFFIXES = (".png", ".pdf", ".svg")
 # Blue and vermilion of Okabe and Ito's palette: told apart with every kind of colour vision, and in grey.
 _COLOURS = {"regularised": "#0072B2", "plain": "#D55E00"}
 _QUIET = "#555555"
-_TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
+_TITLES = {"loss": "Loss, any penalty included (logarithmic)", "accuracy": "Accuracy"}
 
 
 def check_matplotlib() -> None:
@@ -92,7 +92,7 @@ def _panel(ax: Any, runs: Sequence[Run], name: str) -> None:
     ax.set_xlim(1, max(2.0, longest * 1.42))
     ax.set_xticks([tick for tick in ax.get_xticks() if 1 <= tick <= longest])
     ax.set_xlabel("epoch", color=_QUIET)
-    ax.set_title(f"{_TITLES[name]}{' (logarithmic)' if name == 'loss' else ''}", loc="left", fontsize=11)
+    ax.set_title(f"{_TITLES[name]}", loc="left", fontsize=11)
     _label_ends(ax, labels)
 
 
@@ -115,7 +115,7 @@ def _limits(ax: Any, runs: Sequence[Run], name: str) -> None:
 
 
 def _label_ends(ax: Any, labels: Sequence[tuple[int, float, str, str]]) -> None:
-    """Write the labels right of the longest curve, at the height of their own curve's end or as near as there is room."""
+    """Write the labels right of the longest curve, each as near to its own curve's height as there is room."""
     ax.figure.canvas.draw()
     to_axes = ax.transData + ax.transAxes.inverted()
     ordered = sorted(labels, key=lambda label: label[1])

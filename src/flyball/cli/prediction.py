@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 OUTPUTS = (".csv", ".tsv", *reading.PARQUET)
 
+DIGITS = "%.9g"
+"""Enough for every float32, which is what networks compute in."""
+
 
 def run(options: Namespace) -> int:
     """Load, predict, and write or print; return the exit code."""
@@ -96,7 +99,7 @@ def _print(result: pd.DataFrame) -> None:
     """Write CSV in UTF-8 to stdout, whatever the terminal's or pipe's own encoding is."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
-    result.to_csv(sys.stdout, index=False, lineterminator="\n")
+    result.to_csv(sys.stdout, index=False, lineterminator="\n", float_format=DIGITS)
 
 
 def _write(result: pd.DataFrame, path: Path) -> None:
@@ -106,4 +109,6 @@ def _write(result: pd.DataFrame, path: Path) -> None:
             result.to_parquet(beside, engine="pyarrow", index=False)
         else:
             separator = "\t" if path.suffix.lower() == ".tsv" else ","
-            result.to_csv(beside, sep=separator, index=False, lineterminator="\n", encoding="utf-8")
+            result.to_csv(
+                beside, sep=separator, index=False, lineterminator="\n", float_format=DIGITS, encoding="utf-8"
+            )

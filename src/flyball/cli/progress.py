@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from flyball.callbacks import Callback
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 INTERVAL = 0.1
@@ -35,7 +36,7 @@ class EpochLine(Callback):
             sys.stderr.write("\r" + " " * self._width + "\r")
             sys.stderr.flush()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write, unless the last time was a moment ago."""
         now = time.monotonic()
         if not self._shown or now - self._last < INTERVAL:

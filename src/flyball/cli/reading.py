@@ -112,7 +112,7 @@ def _read(path: Path, argument: str, reader: Any) -> pd.DataFrame:
         found = f"byte 0x{error.object[error.start]:02x} at {error.start}"
         message = f"{argument} must be text in UTF-8, got {found} in {str(path)!r}"
         raise InputError(message) from None
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # The readers raise dozens of types, of three libraries, on damaged files.
         reason = " ".join(str(error).split()) or type(error).__name__
         message = f"{argument} must be a readable table, got {str(path)!r}: {reason}"
