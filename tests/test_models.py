@@ -96,7 +96,7 @@ def test_a_layer_that_does_not_fit_is_not_added():
         (X, np.where(Y > 0, np.nan, 0.0), {}, "y must be integers in .0, 2., got nan in row 1"),
         (X, Y + 1, {}, "y must be integers in .0, 2., got 2 in row 1"),
         (X, -Y, {}, "y must be integers in .0, 2., got -1 in row 1"),
-        (np.where(X == X.max(), np.inf, X), Y, {}, "x must be finite, got inf at row 9, column 2"),
+        (np.where(X.max() == X, np.inf, X), Y, {}, "x must be finite, got inf at row 9, column 2"),
         (X, Y, {"batch_size": 0}, "batch_size must be a positive integer, got 0"),
         (X, Y, {"batch_size": 2.5}, "batch_size must be a positive integer, got 2.5"),
         (X, Y, {"epochs": -1}, "epochs must be a positive integer, got -1"),

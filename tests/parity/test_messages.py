@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from parity.cases import OPERATIONS, Make
 from parity.harness import BACKENDS, parameters
 

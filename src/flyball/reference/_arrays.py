@@ -43,7 +43,8 @@ def need(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[int,
     if array.dtype == dtype and array.shape == shape and flags.c_contiguous and flags.aligned:
         return
     layout = "" if flags.c_contiguous else "non-contiguous "
-    msg = f"{name} must be a C-contiguous {dtype} array of shape {shape}, got {layout}{array.dtype} of shape {array.shape}"
+    got = f"{layout}{array.dtype} of shape {array.shape}"
+    msg = f"{name} must be a C-contiguous {dtype} array of shape {shape}, got {got}"
     raise ValueError(msg)
 
 

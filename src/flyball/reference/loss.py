@@ -1,5 +1,4 @@
 """Losses, one value a row, and their gradients."""
-# ruff: noqa: D103 (the docstrings stand in flyball.backend.Backend, once)
 
 from __future__ import annotations
 
