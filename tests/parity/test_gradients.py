@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flyball import functional as F  # noqa: N812
+from flyball import functional as F
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((5, 7))
