@@ -62,7 +62,7 @@ void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list
     }
   };
   for (const Extent* output = outputs.begin(); output != outputs.end(); ++output) {
-    for (const Extent* other = outputs.begin(); other != output; ++other) check(*output, *other);
+    for (const Extent* other = output + 1; other != outputs.end(); ++other) check(*output, *other);
     for (const Extent* input = inputs.begin(); input != inputs.end(); ++input) {
       const bool first = output == outputs.begin() && input == inputs.begin();
       const bool same = output->begin == input->begin && output->end == input->end;

@@ -111,6 +111,7 @@ def laid_over(arguments, one, other, shift):
 
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("shift", [0, 8])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_overlaps(name, shift):
     arrays = [key for key, value in arguments_of(name).items() if isinstance(value, np.ndarray)]
     refused = 0
@@ -119,7 +120,7 @@ def test_overlaps(name, shift):
             if one != other:
                 kind, text = compare(name, lambda: laid_over(arguments_of(name), one, other, shift))  # noqa: B023
                 refused += kind is ValueError and "must not overlap" in text
-    if len(arrays) > 1:
+    if shift and len(arrays) > 1:
         assert refused > 0
 
 

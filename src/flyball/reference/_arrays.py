@@ -64,7 +64,7 @@ def refuse_overlap(outputs: dict[str, Array | None], inputs: dict[str, Array | N
     for index, (name, out) in enumerate(outputs.items()):
         if out is None:
             continue
-        for other_name, other in list(outputs.items())[:index]:
+        for other_name, other in list(outputs.items())[index + 1 :]:
             if other is not None and np.may_share_memory(out, other):
                 overlap(name, other_name)
         may_be = in_place and index == 0
