@@ -37,9 +37,8 @@ def softmax_cross_entropy(
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("hits", hits, FLOAT64, (rows,))
     need_out("dlogits", dlogits, dtype, logits.shape)
-    refuse_overlap({"losses": losses, "hits": hits, "dlogits": dlogits}, {"labels": labels})
-    refuse_overlap({"losses": losses, "hits": hits}, {"logits": logits})
-    refuse_overlap({"dlogits": dlogits}, {"logits": logits}, in_place=True)
+    outputs = {"dlogits": dlogits, "losses": losses, "hits": hits}
+    refuse_overlap(outputs, {"logits": logits, "labels": labels}, in_place=True)
     need_indices("labels", "row", labels, classes)
 
     row = np.arange(rows)
@@ -70,9 +69,8 @@ def softmax_cross_entropy_soft(
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("hits", hits, FLOAT64, (rows,))
     need_out("dlogits", dlogits, dtype, logits.shape)
-    refuse_overlap({"losses": losses, "hits": hits, "dlogits": dlogits}, {"targets": targets})
-    refuse_overlap({"losses": losses, "hits": hits}, {"logits": logits})
-    refuse_overlap({"dlogits": dlogits}, {"logits": logits}, in_place=True)
+    outputs = {"dlogits": dlogits, "losses": losses, "hits": hits}
+    refuse_overlap(outputs, {"logits": logits, "targets": targets}, in_place=True)
 
     if hits is not None:
         hits[...] = logits.argmax(axis=1) == targets.argmax(axis=1)
