@@ -23,7 +23,7 @@ FLAGS = ["-std=c++20", "-O1", "-fPIC", "-Wno-psabi"]
 def built_object(level):
     """Return the newest object of a build of this checkout that is as new as its sources, or None."""
     objects = sorted(ROOT.glob(f"build/*/csrc/CMakeFiles/flyball_{level}.dir/kernels/variant.cpp.o"), key=age)
-    sources = [*(ROOT / "csrc" / "kernels").iterdir(), *(ROOT / "csrc" / "include").rglob("*.h")]
+    sources = [*SOURCE.parent.iterdir(), ROOT / "csrc" / "include" / "flyball" / "types.h"]
     newest_source = max(age(path) for path in sources)
     return objects[-1] if objects and age(objects[-1]) >= newest_source else None
 
