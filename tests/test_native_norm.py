@@ -240,7 +240,7 @@ def test_refusals():
         _core.batch_norm_forward(
             flat[1:].reshape(8, 4), mean, rstd, None, None, flat[:-1].reshape(8, 4), None, None, None, *scalars
         )
-    with pytest.raises(ValueError, match="rstd must not overlap mean"):
+    with pytest.raises(ValueError, match="mean must not overlap rstd"):
         _core.batch_norm_forward(y, mean, mean, None, None, x, None, None, None, *scalars)
     with pytest.raises(ValueError, match="dx must not overlap y"):
         _core.batch_norm_backward(y, None, None, x, y, x, None, None, mean, rstd, None, "relu", 0.0)
