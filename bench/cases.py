@@ -193,6 +193,11 @@ def gather(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...
     return {"out": np.empty((n, c), dtype), "x": normal(rng, dtype, 4 * n, c), "rows": rng.permutation(4 * n)[:n]}
 
 
+def gather_labels(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    (n,) = sizes
+    return {"out": np.empty(n, np.int64), "labels": rng.integers(0, 10, 4 * n), "rows": rng.permutation(4 * n)[:n]}
+
+
 def total(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     return {"total": np.zeros(1), "values": rng.random(sizes)}
 
@@ -242,5 +247,6 @@ CASES: list[Case] = [
     *_cases("sgd_update", FLAT, update, ("w", "velocity", "penalty")),
     *_cases("adam_update", FLAT, update, ("w", "m", "v", "penalty")),
     *_cases("gather", ROWS, gather, ("out",)),
+    *_cases("gather_labels", ((128,), (1024,)), gather_labels, ("out",)),
     *_cases("add_total", ((128,), (1024,)), total, ("total",)),
 ]

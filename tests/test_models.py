@@ -96,7 +96,7 @@ def test_a_layer_that_does_not_fit_is_not_added():
         (X, np.where(Y > 0, np.nan, 0.0), {}, "y must be integers in .0, 2., got nan in row 1"),
         (X, Y + 1, {}, "y must be integers in .0, 2., got 2 in row 1"),
         (X, -Y, {}, "y must be integers in .0, 2., got -1 in row 1"),
-        (np.where(X == X.max(), np.inf, X), Y, {}, "x must be finite, got inf at row 9, column 2"),
+        (np.where(X.max() == X, np.inf, X), Y, {}, "x must be finite, got inf at row 9, column 2"),
         (X, Y, {"batch_size": 0}, "batch_size must be a positive integer, got 0"),
         (X, Y, {"batch_size": 2.5}, "batch_size must be a positive integer, got 2.5"),
         (X, Y, {"epochs": -1}, "epochs must be a positive integer, got -1"),
@@ -125,15 +125,19 @@ def test_fit_refuses_what_is_no_number(each_backend, x):
 def test_batch_statistics_need_two_rows(each_backend):
     model = fb.Sequential([layers.BatchNormalization(name="norm"), layers.Dense(2, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match="rows of x must be at least 2 for the batch statistics of layer 'norm', got 1"):
+    with pytest.raises(
+        ValueError, match="rows of x must be at least 2 for the batch statistics of layer 'norm', got 1"
+    ):
         model.fit(X[:1], Y[:1], verbose=0)
-    with pytest.raises(ValueError, match="batch_size must be at least 2 for the batch statistics of layer 'norm', got 1"):
+    with pytest.raises(
+        ValueError, match="batch_size must be at least 2 for the batch statistics of layer 'norm', got 1"
+    ):
         model.fit(X, Y, batch_size=1, verbose=0)
 
 
 def test_a_loss_that_does_not_fit_the_last_layer_is_refused():
     model = fb.Sequential([layers.Dense(2, input_shape=(3,), name="out")])
-    with pytest.raises(ValueError, match="from_logits=True or layer 'out' a softmax activation"):
+    with pytest.raises(ValueError, match="from_logits=True, or layer 'out' a softmax activation"):
         model.compile("sgd", "sparse_categorical_crossentropy")
     model.compile("sgd", fb.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(X, Y, verbose=0)
@@ -169,3 +173,20 @@ def test_one_hot_targets_train_as_labels_do():
         histories.append(model.fit(X, targets, epochs=3, verbose=0).history)
     np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-6)
     assert histories[0]["accuracy"] == histories[1]["accuracy"]
+
+
+def test_frozen_layers_stay_as_they_are():
+    model = small()
+    model.layers[0].trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    model.fit(X, Y, epochs=2, verbose=0)
+    after = model.get_weights()
+    np.testing.assert_array_equal(before[0], after[0])
+    np.testing.assert_array_equal(before[1], after[1])
+    assert not np.array_equal(before[2], after[2])
+    model.layers[0].trainable = True
+    model.compile("adam", "sparse_categorical_crossentropy")
+    np.testing.assert_array_equal(after[2], model.get_weights()[2])
+    model.fit(X, Y, verbose=0)
+    assert not np.array_equal(before[0], model.get_weights()[0])

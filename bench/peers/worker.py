@@ -42,7 +42,7 @@ def main() -> None:
             seconds = seconds_per_run(jobs[key], task["seconds"])
             jobs[key].check()
             answer(seconds=seconds)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             answer(error=f"{type(error).__name__}: {error}")
 
 

@@ -10,7 +10,7 @@ void bind_relu_forward(const Array& y, const Array& x) {
     const Shape shape(x);
     const T* x_data = in<T>("x", x, shape);
     T* y_data = out<T>("y", y, shape);
-    refuse_partial_overlap("y", y, "x", x);
+    refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::yes);
     const Index count = x.size();
     run(elementwise_cost(count), 0, [=](Team& team) { relu_forward(team, y_data, x_data, count); });
   });
@@ -22,8 +22,7 @@ void bind_relu_backward(const Array& dx, const Array& dy, const Array& y) {
     const T* dy_data = in<T>("dy", dy, shape);
     const T* y_data = in<T>("y", y, shape);
     T* dx_data = out<T>("dx", dx, shape);
-    refuse_partial_overlap("dx", dx, "dy", dy);
-    refuse_overlap("dx", dx, "y", y);
+    refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"y", y}}, InPlace::yes);
     const Index count = dy.size();
     run(elementwise_cost(count), 0, [=](Team& team) { relu_backward(team, dx_data, dy_data, y_data, count); });
   });
@@ -36,7 +35,7 @@ void bind_softmax_forward(const Array& y, const Array& x) {
     const Index c = size(x, 1);
     const T* x_data = in<T>("x", x, {n, c});
     T* y_data = out<T>("y", y, {n, c});
-    refuse_partial_overlap("y", y, "x", x);
+    refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::yes);
     run(softmax_cost(n, c), 0, [=](Team& team) { softmax_forward(team, y_data, x_data, n, c); });
   });
 }
@@ -49,8 +48,7 @@ void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
     const T* dy_data = in<T>("dy", dy, {n, c});
     const T* y_data = in<T>("y", y, {n, c});
     T* dx_data = out<T>("dx", dx, {n, c});
-    refuse_partial_overlap("dx", dx, "dy", dy);
-    refuse_overlap("dx", dx, "y", y);
+    refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"y", y}}, InPlace::yes);
     run(softmax_cost(n, c), 0, [=](Team& team) { softmax_backward(team, dx_data, dy_data, y_data, n, c); });
   });
 }

@@ -47,9 +47,14 @@ bool matches(const Array& array, int type_number, std::size_t item_size, const S
 }
 
 Extent::Extent(const char* array_name, const Array& array)
-    : name(array_name),
-      begin(reinterpret_cast<std::uintptr_t>(array.data())),
-      end(begin + static_cast<std::uintptr_t>(array.nbytes())) {}
+    : name(array_name), begin(reinterpret_cast<std::uintptr_t>(array.data())), end(begin) {
+  if (array.size() == 0) return;
+  end += static_cast<std::uintptr_t>(array.itemsize());
+  for (int axis = 0; axis < array.ndim(); ++axis) {
+    const auto reach = static_cast<std::uintptr_t>(array.strides(axis) * (array.shape(axis) - 1));
+    (array.strides(axis) < 0 ? begin : end) += reach;
+  }
+}
 
 Extent::Extent(const char* array_name, const OptionalArray& array) : name(array_name) {
   if (array) *this = Extent(array_name, *array);
@@ -62,7 +67,7 @@ void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list
     }
   };
   for (const Extent* output = outputs.begin(); output != outputs.end(); ++output) {
-    for (const Extent* other = outputs.begin(); other != output; ++other) check(*output, *other);
+    for (const Extent* other = output + 1; other != outputs.end(); ++other) check(*output, *other);
     for (const Extent* input = inputs.begin(); input != inputs.end(); ++input) {
       const bool first = output == outputs.begin() && input == inputs.begin();
       const bool same = output->begin == input->begin && output->end == input->end;
@@ -76,48 +81,6 @@ Activation activation(const std::string& name) {
   if (name == "linear") return Activation::linear;
   if (name == "relu") return Activation::relu;
   throw py::value_error("activation must be 'linear' or 'relu', got '" + name + "'");
-}
-
-namespace {
-
-// The bytes from the first element to the last.
-struct Bytes {
-  std::uintptr_t begin;
-  std::uintptr_t end;
-
-  explicit Bytes(const Array& array) : begin(reinterpret_cast<std::uintptr_t>(array.data())), end(begin) {
-    if (array.size() == 0) return;
-    end += static_cast<std::uintptr_t>(array.itemsize());
-    for (int axis = 0; axis < array.ndim(); ++axis) {
-      const auto reach = static_cast<std::uintptr_t>(array.strides(axis) * (array.shape(axis) - 1));
-      (array.strides(axis) < 0 ? begin : end) += reach;
-    }
-  }
-  bool operator==(const Bytes&) const = default;
-};
-
-}  // namespace
-
-void refuse_overlap(const char* out_name, const Array& out, const char* in_name, const Array& in) {
-  const Bytes a(out);
-  const Bytes b(in);
-  if (a.begin < b.end && b.begin < a.end) {
-    throw py::value_error(std::string(out_name) + " must not overlap " + in_name);
-  }
-}
-
-void refuse_partial_overlap(const char* out_name, const Array& out, const char* in_name, const Array& in) {
-  if (Bytes(out) != Bytes(in)) refuse_overlap(out_name, out, in_name, in);
-}
-
-void refuse_overlaps(std::initializer_list<Named> outputs, std::initializer_list<Named> inputs) {
-  for (auto a = outputs.begin(); a != outputs.end(); ++a) {
-    const auto refuse_with = [&](const Named& b) {
-      if (a->second != nullptr && b.second != nullptr) refuse_overlap(a->first, *a->second, b.first, *b.second);
-    };
-    for (auto b = a + 1; b != outputs.end(); ++b) refuse_with(*b);
-    for (const Named& b : inputs) refuse_with(b);
-  }
 }
 
 void require_indices(const char* name, const char* place, const Index* values, Index count, Index limit) {

@@ -120,7 +120,7 @@ void visit_float(const char* name, const Array& array, Body&& body) {
   }
 }
 
-// The bytes of an array, which may be absent, under its name.
+// The bytes from an array's first element to its last, under its name; none if it is absent.
 struct Extent {
   Extent(const char* array_name, const Array& array);
   Extent(const char* array_name, const OptionalArray& array);
@@ -151,16 +151,6 @@ void run(double nanoseconds, std::size_t workspace_bytes, Body&& body) {
   py::gil_scoped_release nogil;
   run_team(threads, workspace_bytes, body);
 }
-
-// Throws ValueError "<out> must not overlap <in>" if the two share a byte of memory.
-void refuse_overlap(const char* out_name, const Array& out, const char* in_name, const Array& in);
-// The same, but `out` may be `in`: begin where it begins and end where it ends.
-void refuse_partial_overlap(const char* out_name, const Array& out, const char* in_name, const Array& in);
-
-// Refuses overlaps of each output with the outputs after it and with all inputs; null arrays are absent.
-using Named = std::pair<const char*, const Array*>;
-void refuse_overlaps(std::initializer_list<Named> outputs, std::initializer_list<Named> inputs);
-inline const Array* given(const OptionalArray& array) { return array ? &*array : nullptr; }
 
 // Throws ValueError "<name> must be in [0, <limit>), got <value> at <place> <i>" at the first value that is not.
 void require_indices(const char* name, const char* place, const Index* values, Index count, Index limit);

@@ -24,7 +24,7 @@ void bind_gather(const Array& output, const Array& x, const Array& rows) {
     T* out_data = out<T>("out", output, {n, c});
     const Source x_data = source(x);
     const Index* rows_data = in<Index>("rows", rows, {n});
-    refuse_overlaps({{"out", &output}}, {{"x", &x}, {"rows", &rows}});
+    refuse_overlap({{"out", output}}, {{"x", x}, {"rows", rows}}, InPlace::no);
     require_indices("rows", "position", rows_data, n, size(x, 0));
     run(gather_cost(n, c), 0, [=](Team& team) { gather(team, out_data, x_data, rows_data, n, c); });
   });
@@ -37,7 +37,7 @@ void bind_gather_labels(const Array& output, const Array& labels, const Array& r
   Index* out_data = out<Index>("out", output, {n});
   const Index* labels_data = in<Index>("labels", labels, Shape(labels));
   const Index* rows_data = in<Index>("rows", rows, {n});
-  refuse_overlaps({{"out", &output}}, {{"labels", &labels}, {"rows", &rows}});
+  refuse_overlap({{"out", output}}, {{"labels", labels}, {"rows", rows}}, InPlace::no);
   require_indices("rows", "position", rows_data, n, size(labels, 0));
   run(elementwise_cost(n), 0, [=](Team& team) { gather_labels(team, out_data, labels_data, rows_data, n); });
 }
@@ -47,7 +47,7 @@ void bind_add_total(const Array& total, const Array& values) {
   const Index n = size(values, 0);
   const double* values_data = in<double>("values", values, {n});
   double* total_data = out<double>("total", total, {1});
-  refuse_overlap("total", total, "values", values);
+  refuse_overlap({{"total", total}}, {{"values", values}}, InPlace::no);
   run(static_cast<double>(n), 0, [=](Team& team) { add_total(team, total_data, values_data, n); });
 }
 

@@ -7,14 +7,6 @@
 namespace flyball::bind {
 namespace {
 
-// What both cross-entropies refuse; dlogits may be logits.
-void refuse_entropy_overlaps(const Array& losses, const OptionalArray& hits, const OptionalArray& dlogits,
-                             const Array& logits, Named answers) {
-  refuse_overlaps({{"losses", &losses}, {"hits", given(hits)}, {"dlogits", given(dlogits)}}, {answers});
-  refuse_overlaps({{"losses", &losses}, {"hits", given(hits)}}, {{"logits", &logits}});
-  if (dlogits) refuse_partial_overlap("dlogits", *dlogits, "logits", logits);
-}
-
 void bind_softmax_cross_entropy(const Array& losses, const OptionalArray& hits, const OptionalArray& dlogits,
                                 const Array& logits, const Array& labels, double scale) {
   require_ndim("logits", logits, 2);
@@ -26,7 +18,8 @@ void bind_softmax_cross_entropy(const Array& losses, const OptionalArray& hits, 
     double* losses_data = out<double>("losses", losses, {n});
     double* hits_data = out<double>("hits", hits, {n});
     T* dlogits_data = out<T>("dlogits", dlogits, {n, c});
-    refuse_entropy_overlaps(losses, hits, dlogits, logits, {"labels", &labels});
+    refuse_overlap({{"dlogits", dlogits}, {"losses", losses}, {"hits", hits}}, {{"logits", logits}, {"labels", labels}},
+                   InPlace::yes);
     require_indices("labels", "row", labels_data, n, c);
     run(softmax_cost(n, c), 0, [=](Team& team) {
       softmax_cross_entropy(team, losses_data, hits_data, dlogits_data, logits_data, labels_data, n, c, scale);
@@ -45,7 +38,8 @@ void bind_softmax_cross_entropy_soft(const Array& losses, const OptionalArray& h
     double* losses_data = out<double>("losses", losses, {n});
     double* hits_data = out<double>("hits", hits, {n});
     T* dlogits_data = out<T>("dlogits", dlogits, {n, c});
-    refuse_entropy_overlaps(losses, hits, dlogits, logits, {"targets", &targets});
+    refuse_overlap({{"dlogits", dlogits}, {"losses", losses}, {"hits", hits}},
+                   {{"logits", logits}, {"targets", targets}}, InPlace::yes);
     run(softmax_cost(n, c), 0, [=](Team& team) {
       softmax_cross_entropy_soft(team, losses_data, hits_data, dlogits_data, logits_data, targets_data, n, c, scale);
     });
@@ -62,8 +56,8 @@ void bind_mean_squared_error(const Array& losses, const OptionalArray& dpredicti
     const T* targets_data = in<T>("targets", targets, {n, c});
     double* losses_data = out<double>("losses", losses, {n});
     T* dpredictions_data = out<T>("dpredictions", dpredictions, {n, c});
-    refuse_overlaps({{"losses", &losses}, {"dpredictions", given(dpredictions)}},
-                    {{"predictions", &predictions}, {"targets", &targets}});
+    refuse_overlap({{"losses", losses}, {"dpredictions", dpredictions}},
+                   {{"predictions", predictions}, {"targets", targets}}, InPlace::no);
     run(mean_squared_error_cost(n, c), 0, [=](Team& team) {
       mean_squared_error(team, losses_data, dpredictions_data, predictions_data, targets_data, n, c, scale);
     });

@@ -16,7 +16,7 @@ void bind_sgd_update(const Array& w, const OptionalArray& velocity, const Option
     T* velocity_data = out<T>("velocity", velocity, {count});
     double* penalty_data = out<double>("penalty", penalty, {1});
     const T* g_data = in<T>("g", g, {count});
-    refuse_overlaps({{"w", &w}, {"velocity", given(velocity)}, {"penalty", given(penalty)}}, {{"g", &g}});
+    refuse_overlap({{"w", w}, {"velocity", velocity}, {"penalty", penalty}}, {{"g", g}}, InPlace::no);
     const SgdParams params{learning_rate, momentum, nesterov, {l1, l2, weight_decay}};
     run(update_cost(count), penalty ? update_workspace(count) : 0,
         [=](Team& team) { sgd_update(team, w_data, velocity_data, penalty_data, g_data, count, params); });
@@ -34,7 +34,7 @@ void bind_adam_update(const Array& w, const Array& m, const Array& v, const Opti
     T* v_data = out<T>("v", v, {count});
     double* penalty_data = out<double>("penalty", penalty, {1});
     const T* g_data = in<T>("g", g, {count});
-    refuse_overlaps({{"w", &w}, {"m", &m}, {"v", &v}, {"penalty", given(penalty)}}, {{"g", &g}});
+    refuse_overlap({{"w", w}, {"m", m}, {"v", v}, {"penalty", penalty}}, {{"g", g}}, InPlace::no);
     const AdamParams params{learning_rate, beta_1, beta_2, epsilon, step, {l1, l2, weight_decay}};
     run(update_cost(count), penalty ? update_workspace(count) : 0,
         [=](Team& team) { adam_update(team, w_data, m_data, v_data, penalty_data, g_data, count, params); });

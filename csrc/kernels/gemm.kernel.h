@@ -37,7 +37,7 @@ constexpr Index copied_stride = block_depth + lanes<T>;
 template <class T>
 constexpr Index panel_elements = block_depth * tile_columns<T>;
 template <class T>
-constexpr std::size_t pack_bytes = (panel_elements<T> + block_rows * copied_stride<T>) * sizeof(T);
+constexpr std::size_t pack_bytes = (panel_elements<T> + block_rows * copied_stride<T>)*sizeof(T);
 
 // Below this many rows a panel is not read often enough to pay for packing it.
 constexpr Index pack_rows = 2 * tile_rows;

@@ -121,8 +121,8 @@ void batch_norm_backward(Team& team, const Step& s, I i) {
   const auto [n, c] = shape(s, i, 3);
   flyball::batch_norm_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3),
                                at<const T>(s, i, 4), at<const T>(s, i, 5), at<const T>(s, i, 6),
-                               at<const double>(s, i, 8), at<const double>(s, i, 9),
-                               at<const std::uint8_t>(s, i, 10), n, c, i.activations[0], keep(i, 0));
+                               at<const double>(s, i, 8), at<const double>(s, i, 9), at<const std::uint8_t>(s, i, 10),
+                               n, c, i.activations[0], keep(i, 0));
 }
 
 double batch_norm_forward_cost(I i) { return batch_norm_cost(i.buffers[0]->rows, columns(i, 0)); }
@@ -226,8 +226,9 @@ void sgd_update(Team& team, const Step& s, I i) {
 // w, m, v, penalty, g; learning_rate, beta_1, beta_2, epsilon, step, l1, l2, weight_decay
 template <class T>
 void adam_update(Team& team, const Step& s, I i) {
-  const AdamParams params = {number(s, i, 0), number(s, i, 1),  number(s, i, 2),
-                             number(s, i, 3), static_cast<std::int64_t>(integer(s, i, 4)), penalty(s, i, 5)};
+  const AdamParams params = {
+      number(s, i, 0), number(s, i, 1), number(s, i, 2), number(s, i, 3), static_cast<std::int64_t>(integer(s, i, 4)),
+      penalty(s, i, 5)};
   flyball::adam_update(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<double>(s, i, 3), at<const T>(s, i, 4),
                        count(i, 0), params);
 }

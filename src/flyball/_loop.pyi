@@ -1,15 +1,6 @@
 from collections.abc import Callable
-from typing import Any
-
-from numpy.typing import NDArray
 
 from flyball._core import Program
+from flyball.program.runners import Steps
 
-def run(
-    program: Program,
-    bounds: NDArray[Any],
-    learning_rates: NDArray[Any],
-    first: int,
-    progress: Callable[[int], None] | None,
-    interval: float,
-) -> None: ...
+def run(program: Program, steps: Steps, progress: Callable[[int], None] | None, interval: float) -> None: ...

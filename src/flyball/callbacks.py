@@ -101,7 +101,7 @@ class CallbackList:
         for callback in self.callbacks:
             try:
                 callback.on_train_end(logs)
-            except BaseException as error:  # noqa: BLE001  # raised below
+            except BaseException as error:  # raised below
                 first = first or error
         if first is not None:
             raise first
@@ -176,10 +176,10 @@ class EarlyStopping(Callback):
 
     Notes
     -----
-    A quantity of training (``loss``) is a mean over the steps of an epoch, each taken with other weights. Where an epoch
-    is a single step, the weights that earned the value are those from before it, and those are restored; where it is
-    more, those at the epoch's end. A quantity of validation (``val_loss``) always belongs to the weights at the epoch's
-    end.
+    A quantity of training (``loss``) is a mean over the steps of an epoch, each taken with other weights. Where an
+    epoch is a single step, the weights that earned the value are those from before it, and those are restored; where
+    it is more, those at the epoch's end. A quantity of validation (``val_loss``) always belongs to the weights at the
+    epoch's end.
     """
 
     def __init__(

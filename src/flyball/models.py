@@ -107,9 +107,7 @@ class Sequential:
 
     def add(self, layer: Layer) -> None:
         """Append a layer; the model is built as soon as the shape of its input is known."""
-        if not isinstance(layer, layers_module.Layer):
-            msg = f"layer must be a flyball.layers.Layer, got {layer!r}"
-            raise TypeError(msg)
+        _require_layer(layer)
         if any(layer.name == other.name for other in self._layers):
             msg = f"layer names must be unique, got {layer.name!r} twice"
             raise ValueError(msg)
@@ -237,8 +235,8 @@ class Sequential:
         if self.built:
             self._check_output(chosen_loss)
         self.optimizer, self.loss, self._metrics = chosen_optimizer, chosen_loss, chosen_metrics
-        if self._memory is not None:
-            self._memory.slots.clear()
+        if self._input_shape is not None:
+            self.build(self._input_shape)  # new memory: without state, and as the layers' `trainable` now stands
 
     def fit(
         self,
@@ -249,7 +247,7 @@ class Sequential:
         verbose: str | int = "auto",
         callbacks: Sequence[Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         *,
         initial_epoch: int = 0,
@@ -274,7 +272,7 @@ class Sequential:
         callbacks : sequence of Callback, optional
         validation_split : float in [0, 1)
             Share of the samples, taken from the end before shuffling, that is kept for validation.
-        validation_data : (x, y), optional
+        validation_data : pair (x, y), optional
             Takes precedence over ``validation_split``.
         shuffle : bool
             Whether each epoch goes through the samples in another order.
@@ -448,7 +446,7 @@ class Sequential:
             self.build(samples.shape[1:])
             self._check_output(loss)
         self._require_built()
-        targets = loss.prepare_targets(y, self.output_shape[1:], self.dtype, name=y_name)
+        targets = loss.prepare_targets(y, self.layers[-1].output_shape or (), self.dtype, name=y_name)
         require_same_length(y_name, targets, x_name, samples)
         return samples, targets
 
@@ -460,8 +458,14 @@ class Sequential:
         needs_softmax = loss.objective.fused == "softmax"
         layer = self.layers[-1].name
         if needs_softmax and not loss.from_logits and not ends_in_softmax:
-            msg = f"loss must be given from_logits=True or layer {layer!r} a softmax activation: {loss.name} is one of probabilities"
+            msg = f"loss must be given from_logits=True, or layer {layer!r} a softmax activation, for {loss.name}"
             raise ValueError(msg)
         if needs_softmax and loss.from_logits and ends_in_softmax:
             msg = f"loss must be given from_logits=False: layer {layer!r} ends in softmax, whose outputs are no logits"
             raise ValueError(msg)
+
+
+def _require_layer(layer: object) -> None:
+    if not isinstance(layer, layers_module.Layer):
+        msg = f"layer must be a flyball.layers.Layer, got {layer!r}"
+        raise TypeError(msg)

@@ -503,6 +503,16 @@ def gather(out, x, rows):
     return {"out": np.stack([x[row] for row in rows]).astype(out.dtype)}
 
 
+def gather_labels_arguments(make, rows, columns):
+    integers = make.rng.integers
+    return {"out": np.full(rows, -1), "labels": integers(0, columns, rows + 2), "rows": integers(0, rows + 2, rows)}
+
+
+@operation(gather_labels_arguments)
+def gather_labels(labels, rows, **_):
+    return {"out": np.array([labels[row] for row in rows])}
+
+
 def add_total_arguments(make, rows, columns):
     return {"total": np.array([1.5]), "values": make.rng.standard_normal(rows * columns)}
 

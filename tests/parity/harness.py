@@ -4,12 +4,12 @@ import copy
 import inspect
 
 import numpy as np
-from parity.cases import OPERATIONS, to_double
-from parity.tolerances import TOLERANCES
 
 import flyball._core as native
 from flyball import reference
 from flyball.backend import Backend
+from parity.cases import OPERATIONS, to_double
+from parity.tolerances import TOLERANCES
 
 LEVELS = native.build_info()["levels"]
 LEVELS = LEVELS[: LEVELS.index(native.build_info()["detected_level"]) + 1]

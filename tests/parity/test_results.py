@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from parity.cases import OPERATIONS, SHAPES, Make
-from parity.harness import BACKENDS, LEVELS, THREADS, assert_close, assert_same_bits, expected, run
 
 import flyball._core as native
 from flyball import reference
+from parity.cases import OPERATIONS, SHAPES, Make
+from parity.harness import BACKENDS, LEVELS, THREADS, assert_close, assert_same_bits, expected, run
 
 TABLE = [
     pytest.param(name, variant, id=f"{name}-{i}")

@@ -1,9 +1,9 @@
 """Operations for a network of one's own: NumPy arrays in, NumPy arrays out, forward and backward in pairs.
 
-Every function takes float32 or float64 arrays, all of one dtype, and returns the same; ``out=`` receives a result without an
-allocation. Inputs are used as they are; only one that is not C-contiguous, not aligned or in the other byte order is
-copied, once. Arrays that are written to (``out``, weights, optimiser state, running statistics) are never copied: one
-that does not fit is refused. Empty data is refused; an update of no weights does nothing.
+Every function takes float32 or float64 arrays, all of one dtype, and returns the same; ``out=`` receives a result
+without an allocation. Inputs are used as they are; only one that is not C-contiguous, not aligned or in the other
+byte order is copied, once. Arrays that are written to (``out``, weights, optimiser state, running statistics) are
+never copied: one that does not fit is refused. Empty data is refused; an update of no weights does nothing.
 """
 
 from __future__ import annotations

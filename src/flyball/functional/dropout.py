@@ -21,8 +21,8 @@ def dropout_mask(
 ) -> Bools:
     """Draw a mask: True, with probability ``keep``, where an element is kept.
 
-    ``keep`` is :func:`flyball.backend.keep_probability` of ``rate``: 16 random bits decide an element, so ``1 - rate`` is
-    rounded to a multiple of 2**-16. The bits are a function of seed, stream, step and the element's index only.
+    ``keep`` is :func:`flyball.backend.keep_probability` of ``rate``: 16 random bits decide an element, so ``1 - rate``
+    is rounded to a multiple of 2**-16. The bits are a function of seed, stream, step and the element's index only.
 
     Parameters
     ----------

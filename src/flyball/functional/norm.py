@@ -58,8 +58,8 @@ def batch_norm_forward(
 ) -> BatchNorm:
     """Batch normalisation in training: ``y = activation(gamma * (x - mean) * rstd + beta) * mask / keep``.
 
-    ``mean`` and ``var`` are those of the columns of ``x``, ``rstd = 1 / sqrt(var + epsilon)``; without ``mask`` the last
-    factor is absent.
+    ``mean`` and ``var`` are those of the columns of ``x``, ``rstd = 1 / sqrt(var + epsilon)``; without ``mask`` the
+    last factor is absent.
 
     Parameters
     ----------

@@ -124,8 +124,9 @@ class Lowering:
         if not self.training:
             arrays: dict[str, Buffer | None] = {"y": y, "x": x, "gamma": gamma, "beta": beta}
             arrays |= {"running_mean": running_mean, "running_var": running_var}
-            scalars = {"epsilon": node.epsilon, "activation": node.activation}
-            self.program.add("batch_norm_inference", node.layer, arrays, **scalars)
+            self.program.add(
+                "batch_norm_inference", node.layer, arrays, epsilon=node.epsilon, activation=node.activation
+            )
             return
         mean = self.program.buffer(f"{node.layer}.mean", np.zeros(features), Kind.WHOLE)
         rstd = self.program.buffer(f"{node.layer}.rstd", np.zeros(features), Kind.WHOLE)

@@ -1,7 +1,7 @@
 """What layers lower to: nodes, each one forward step of a network and, in reverse, one backward step.
 
-A layer returns its nodes unfused; :mod:`flyball.program.fusion` merges neighbours; :mod:`flyball.program.lowering` turns
-nodes into the instructions of a Program.
+A layer returns its nodes unfused; :mod:`flyball.program.fusion` merges neighbours; :mod:`flyball.program.lowering`
+turns nodes into the instructions of a Program.
 """
 
 from __future__ import annotations

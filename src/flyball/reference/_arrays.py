@@ -43,7 +43,8 @@ def need(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[int,
     if array.dtype == dtype and array.shape == shape and flags.c_contiguous and flags.aligned:
         return
     layout = "" if flags.c_contiguous else "non-contiguous "
-    msg = f"{name} must be a C-contiguous {dtype} array of shape {shape}, got {layout}{array.dtype} of shape {array.shape}"
+    got = f"{layout}{array.dtype} of shape {array.shape}"
+    msg = f"{name} must be a C-contiguous {dtype} array of shape {shape}, got {got}"
     raise ValueError(msg)
 
 
@@ -63,7 +64,7 @@ def refuse_overlap(outputs: dict[str, Array | None], inputs: dict[str, Array | N
     for index, (name, out) in enumerate(outputs.items()):
         if out is None:
             continue
-        for other_name, other in list(outputs.items())[:index]:
+        for other_name, other in list(outputs.items())[index + 1 :]:
             if other is not None and np.may_share_memory(out, other):
                 overlap(name, other_name)
         may_be = in_place and index == 0

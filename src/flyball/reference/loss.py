@@ -1,5 +1,4 @@
 """Losses, one value a row, and their gradients."""
-# ruff: noqa: D103 (the docstrings stand in flyball.backend.Backend, once)
 
 from __future__ import annotations
 
@@ -38,9 +37,8 @@ def softmax_cross_entropy(
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("hits", hits, FLOAT64, (rows,))
     need_out("dlogits", dlogits, dtype, logits.shape)
-    refuse_overlap(
-        {"dlogits": dlogits, "losses": losses, "hits": hits}, {"logits": logits, "labels": labels}, in_place=True
-    )
+    outputs = {"dlogits": dlogits, "losses": losses, "hits": hits}
+    refuse_overlap(outputs, {"logits": logits, "labels": labels}, in_place=True)
     need_indices("labels", "row", labels, classes)
 
     row = np.arange(rows)
@@ -71,9 +69,8 @@ def softmax_cross_entropy_soft(
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("hits", hits, FLOAT64, (rows,))
     need_out("dlogits", dlogits, dtype, logits.shape)
-    refuse_overlap(
-        {"dlogits": dlogits, "losses": losses, "hits": hits}, {"logits": logits, "targets": targets}, in_place=True
-    )
+    outputs = {"dlogits": dlogits, "losses": losses, "hits": hits}
+    refuse_overlap(outputs, {"logits": logits, "targets": targets}, in_place=True)
 
     if hits is not None:
         hits[...] = logits.argmax(axis=1) == targets.argmax(axis=1)

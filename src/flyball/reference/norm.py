@@ -1,5 +1,4 @@
 """Batch normalisation."""
-# ruff: noqa: D103 (the docstrings stand in flyball.backend.Backend, once)
 
 from __future__ import annotations
 

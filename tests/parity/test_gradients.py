@@ -1,0 +1,86 @@
+"""Backward passes against finite differences of forward passes, in float64, on both backends."""
+
+import numpy as np
+import pytest
+
+from flyball import functional as F
+
+RNG = np.random.default_rng(5)
+X = RNG.standard_normal((5, 7))
+W = RNG.standard_normal((7, 3))
+B = RNG.standard_normal(3)
+GAMMA, BETA = RNG.standard_normal((2, 7))
+MASK = RNG.random((5, 7)) < 0.6
+LABELS = np.array([0, 6, 3, 2, 2])
+SOFT = RNG.random((5, 7))
+
+
+def differences(function, x, step=1e-6):
+    """Central differences of a scalar function of an array."""
+    x = x.copy()
+    gradient = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        middle = x[index]
+        x[index] = middle + step
+        above = function(x)
+        x[index] = middle - step
+        gradient[index] = (above - function(x)) / (2 * step)
+        x[index] = middle
+    return gradient
+
+
+def check(forward, backward, x):
+    """Compare ``backward(dy)`` with the differences of ``sum(dy * forward(x))``."""
+    y = forward(x)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    np.testing.assert_allclose(
+        backward(dy, y), differences(lambda x: float(np.sum(dy * forward(x))), x), rtol=1e-6, atol=1e-8
+    )
+
+
+pytestmark = pytest.mark.usefixtures("each_backend")
+
+
+def test_dense():
+    check(lambda x: F.dense_forward(x, W, B), lambda dy, y: F.dense_backward(dy, X, W).dx, X)
+    check(lambda w: F.dense_forward(X, w, B), lambda dy, y: F.dense_backward(dy, X, W).dw, W)
+    check(lambda b: F.dense_forward(X, W, b), lambda dy, y: F.dense_backward(dy, X, W).db, B)
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_batch_norm(activation, mask):
+    options = {"activation": activation, "mask": mask, "rate": 0.4 if mask is not None else 0.0}
+
+    def backward(dy, y):
+        _, mean, rstd = F.batch_norm_forward(X, GAMMA, BETA, **options)
+        return F.batch_norm_backward(dy, X, mean, rstd, GAMMA, BETA, y=y, **options)
+
+    check(lambda x: F.batch_norm_forward(x, GAMMA, BETA, **options).y, lambda dy, y: backward(dy, y).dx, X)
+    check(lambda g: F.batch_norm_forward(X, g, BETA, **options).y, lambda dy, y: backward(dy, y).dgamma, GAMMA)
+    check(lambda b: F.batch_norm_forward(X, GAMMA, b, **options).y, lambda dy, y: backward(dy, y).dbeta, BETA)
+
+
+def test_dropout():
+    check(lambda x: F.dropout_forward(x, 0.3, seed=3), lambda dy, y: F.dropout_backward(dy, 0.3, seed=3), X)
+    check(lambda x: F.dropout_forward(x, 0.3, mask=MASK), lambda dy, y: F.dropout_backward(dy, 0.3, mask=MASK), X)
+
+
+def test_activations():
+    check(F.relu_forward, F.relu_backward, X)
+    check(F.softmax_forward, F.softmax_backward, X)
+
+
+@pytest.mark.parametrize("labels", [LABELS, SOFT], ids=["classes", "distributions"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_cross_entropy(labels, reduction):
+    result = F.softmax_cross_entropy(X, labels, reduction=reduction)
+    want = differences(lambda x: F.softmax_cross_entropy(x, labels, reduction=reduction).loss, X)
+    np.testing.assert_allclose(result.dlogits, want, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_squared_error(reduction):
+    result = F.mean_squared_error(X, SOFT, reduction=reduction)
+    want = differences(lambda x: F.mean_squared_error(x, SOFT, reduction=reduction).loss, X)
+    np.testing.assert_allclose(result.dpredictions, want, rtol=1e-6, atol=1e-8)
