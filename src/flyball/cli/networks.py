@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to build and train a network; the defaults were among the best on splits of the digits' training and validation parts.
+    """How to build and train a network; the defaults are among the best on splits of the digits without the test part.
 
     ``rate`` of dropout after each hidden layer, ``l2`` in Keras' convention on kernels, ``patience`` in epochs without
     a lower validation loss after which training stops and the best weights come back. ``regularised`` False leaves out
