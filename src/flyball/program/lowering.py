@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,10 +79,10 @@ class Lowering:
         nodes = list(self._nodes)
         if stop_before != "linear" and nodes and isinstance(nodes[-1], ActivationNode):
             nodes.pop()
-        for node in nodes:
+        for node, follower in zip_longest(nodes, nodes[1:]):
             match node:
                 case DenseNode():
-                    self._dense(node)
+                    self._dense(node, follower)
                 case BatchNormNode():
                     self._batch_norm(node)
                 case ActivationNode():
@@ -93,8 +94,11 @@ class Lowering:
                     raise TypeError(msg)
         return self.value
 
-    def _dense(self, node: DenseNode) -> None:
+    def _dense(self, node: DenseNode, follower: Node | None) -> None:
         first = self._is_first(node.w, node.b)
+        # Batch statistics take away whatever a bias adds: its gradient is zero, and computed it would be rounding noise,
+        # which Adam scales up to whole steps.
+        idle_bias = isinstance(follower, BatchNormNode) and node.activation == "linear"
         x, w = self.value, self._weight(node.w)
         b = self._weight(node.b)
         y = self._batch(node.layer, node.w.shape[1])
@@ -106,7 +110,7 @@ class Lowering:
             if node.activation == "relu":
                 self.program.add("relu_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
             dx = None if first else self._gradient_like(x)
-            dw, db = self._gradient(node.w), self._gradient(node.b)
+            dw, db = self._gradient(node.w), None if idle_bias else self._gradient(node.b)
             arrays = {"dx": dx, "dw": dw, "db": db, "dy": dy, "x": x, "w": w}
             self.program.add("dense_backward", node.layer, arrays)
             return dx
