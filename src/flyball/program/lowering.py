@@ -96,8 +96,8 @@ class Lowering:
 
     def _dense(self, node: DenseNode, follower: Node | None) -> None:
         first = self._is_first(node.w, node.b)
-        # Batch statistics take away whatever a bias adds: its gradient is zero, and computed it would be rounding noise,
-        # which Adam scales up to whole steps.
+        # Batch statistics take away whatever a bias adds: its gradient is zero, and computed it would be rounding
+        # noise, which Adam scales up to whole steps.
         idle_bias = isinstance(follower, BatchNormNode) and node.activation == "linear"
         x, w = self.value, self._weight(node.w)
         b = self._weight(node.b)
