@@ -12,7 +12,8 @@ struct Operation {
   std::size_t arrays;   // in the operation's order
   std::size_t scalars;  // without the names of activations
   std::size_t activations;
-  std::size_t typed;  // the array (never absent) whose dtype decides between the two
+  std::size_t outputs;  // how many of the arrays, from the first, are written
+  std::size_t typed;    // the array (never absent) whose dtype decides between the two
   Execute f32;
   Execute f64;
   double (*cost)(const Instruction&);            // nanoseconds on one thread, for the largest batch

@@ -13,6 +13,26 @@ namespace {
 // A step has a few dozen barriers, so a thread must bring more than it would for one operation.
 constexpr double barriers_worth = 8.0;
 
+// Whether the two share memory: arrays may be views of one flat array. Of a window any part may be meant.
+bool overlap(const Buffer* a, const Buffer* b) {
+  if (a == nullptr || b == nullptr) return false;
+  const auto begin = [](const Buffer* x) { return static_cast<const char*>(x->data); };
+  const auto end = [&](const Buffer* x) { return begin(x) + x->rows * x->row_bytes; };
+  return a == b || (begin(a) < end(b) && begin(b) < end(a));
+}
+
+// Whether `second` must not begin before all threads have finished `first`.
+bool conflict(const Instruction& first, const Instruction& second) {
+  if (first.uses_workspace && second.uses_workspace) return true;
+  for (std::size_t i = 0; i < first.buffers.size(); ++i) {
+    for (std::size_t j = 0; j < second.buffers.size(); ++j) {
+      const bool written = i < first.outputs || j < second.outputs;
+      if (written && overlap(first.buffers[i], second.buffers[j])) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {}
@@ -35,10 +55,23 @@ void Program::add(const std::string& op, const std::vector<int>& buffers, std::v
   if (typed == nullptr) throw std::invalid_argument(op + " must be given its array " + std::to_string(operation.typed));
   instruction.execute = typed->type == SourceType::float64 ? operation.f64 : operation.f32;
   step_cost_ += operation.cost(instruction);
+  instruction.outputs = operation.outputs;
   if (operation.workspace != nullptr) {
-    workspace_bytes_ = std::max(workspace_bytes_, operation.workspace(instruction));
+    const std::size_t bytes = operation.workspace(instruction);
+    instruction.uses_workspace = bytes > 0;
+    workspace_bytes_ = std::max(workspace_bytes_, bytes);
   }
+  instruction.waits = depends(instruction);
   instructions_.push_back(std::move(instruction));
+}
+
+// Looks back as far as the last instruction that waited: what came before that one has been finished by all.
+bool Program::depends(const Instruction& instruction) const {
+  for (auto before = instructions_.rbegin(); before != instructions_.rend(); ++before) {
+    if (conflict(*before, instruction)) return true;
+    if (before->waits) return false;
+  }
+  return false;
 }
 
 Index Program::run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
@@ -48,22 +81,22 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
   const auto deadline =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   Index done = begin;
-  bool stop = false;
+  bool stop[2] = {false, false};  // of steps with even and odd numbers: one is read while the next is decided
   run_team(team_size(step_cost_ / barriers_worth), workspace_bytes_, [&](Team& team) {
     for (Index s = begin; s < end; ++s) {
       const Step step{bounds[s], bounds[s + 1] - bounds[s], first + static_cast<std::uint64_t>(s),
                       learning_rates == nullptr ? 0.0 : learning_rates[s]};
       for (const Instruction& instruction : instructions_) {
+        if (instruction.waits) team.barrier();
         instruction.execute(team, step, instruction);
-        team.barrier();
       }
       // One thread decides for all, so that all stop after the same step.
       if (team.rank() == 0) {
         done = s + 1;
-        stop = Clock::now() >= deadline;
+        stop[s % 2] = Clock::now() >= deadline;
       }
       team.barrier();
-      if (stop) return;
+      if (stop[s % 2]) return;
     }
   });
   return done - begin;

@@ -49,6 +49,9 @@ using Execute = void (*)(Team& team, const Step& step, const Instruction& instru
 struct Instruction {
   Execute execute = nullptr;
   std::vector<const Buffer*> buffers;  // null where an optional array is absent
+  std::size_t outputs = 0;             // how many of them, from the first, are written
+  bool uses_workspace = false;
+  bool waits = true;  // for the instructions before it: it touches what they touch
   std::vector<Scalar> scalars;
   std::vector<Activation> activations;  // scalars that are names of activations, in order
 };
@@ -80,6 +83,8 @@ class Program final : public StepRunner {
             double seconds) override;
 
  private:
+  bool depends(const Instruction& instruction) const;
+
   std::vector<Buffer> buffers_;
   std::vector<Instruction> instructions_;
   double step_cost_ = 0;             // nanoseconds on one thread
