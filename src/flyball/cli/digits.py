@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 TEST = 0.2
 VALIDATION = 0.15
-SPLIT_SEED = 0
-"""The split is the same for every seed of training, so that differences are those of the training."""
+SPLIT_SEED = 1797
+"""The split is the same for every seed of training, so that differences are those of the training. Its seed, the number
+of images, was fixed before its test part was looked at; the recipe was chosen on other splits."""
 
 SEEDS = 5
 SPEED_EPOCHS = 20
