@@ -179,6 +179,9 @@ FLYBALL_INLINE void with_gate(const T* y, const std::uint8_t* mask, Body body) {
   }
 }
 
+// Rows between the prefetching of a row and its use.
+constexpr Index prefetch_rows = 8;
+
 template <class T>
 void normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation, Index ld,
                Index rows, Index columns) {
@@ -193,6 +196,7 @@ void normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Act
 #pragma GCC unroll 4
         for (int r = 0; r < decltype(group)::rows; ++r) {
           const Index at = (i + r) * ld + j;
+          prefetch_to_write(y + at + prefetch_rows * ld);
           const Vec<T> z = (part.load(x + at) - center) * scale + shift;
           part.store(y + at, gate(part, at, z < floor ? floor : z));
         }

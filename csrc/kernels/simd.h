@@ -199,6 +199,10 @@ FLYBALL_INLINE void for_each_vector(Index count, Body body) {
   if (i < count) body(Partial{count - i}, i);
 }
 
+// Asks for a cache line that will be written: another core may hold a copy, and giving it up takes a while. A training
+// step of 64-256-256-10 on two cores took 3 % (AVX-512) to 10 % (AVX2) less with it.
+FLYBALL_INLINE void prefetch_to_write(const void* p) { __builtin_prefetch(p, 1); }
+
 // --- permutations ---
 
 template <int... I>

@@ -84,6 +84,7 @@ double adam(T* w, T* m, T* v, const T* g, Index count, double rate, const AdamPa
       [&](auto l1, auto sum) {
         Penalised<T, l1.value, sum.value> penalty(params.penalty, params.learning_rate);
         for_each_vector<T>(count, [&](auto part, Index i) {
+          prefetch_to_write(w + i + 16 * lanes<T>);
           const Vec<T> weight = part.load(w + i);
           const Vec<T> gradient = penalty.gradient(part.load(g + i), weight);
           Vec<T> mean = part.load(m + i);
