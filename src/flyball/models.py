@@ -18,6 +18,7 @@ from flyball.data import as_samples, require_finite, require_same_length
 from flyball.program.memory import Memory
 from flyball.program.nodes import ActivationNode
 from flyball.progress import check_verbose, make_progress
+from flyball.saving import load_model
 from flyball.training import Evaluator, Predictor, Trainer, batch_statistics_layer
 from flyball.utils import new_seed
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from flyball.metrics import Metric
     from flyball.optimizers import Optimizer
     from flyball.program.nodes import Node, Weight
+
+__all__ = ["Sequential", "load_model"]
 
 DEFAULT_BATCH_SIZE = 32
 
