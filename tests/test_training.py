@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -278,3 +279,16 @@ def test_the_learning_rate_can_be_changed_between_epochs():
     model = network()
     model.fit(x, y, epochs=3, verbose=0, callbacks=[fb.callbacks.LambdaCallback(on_epoch_begin=halve)])
     assert model.optimizer.learning_rate == pytest.approx(1e-3 / 8)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_threads_may_predict_with_one_model(backend):
+    fb.use_backend(backend)
+    x, y = blobs()
+    model = network()
+    model.fit(x, y, verbose=0)
+    parts = [x[i : i + 100 + 7 * i] for i in range(12)]
+    expected = [model.predict(part).tobytes() for part in parts]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(20):
+            assert [p.tobytes() for p in pool.map(model.predict, parts)] == expected

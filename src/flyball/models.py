@@ -388,9 +388,10 @@ class Sequential:
             self.build(samples.shape[1:])
         memory = self._require_built()
         rows = None if batch_size is None else _checks.integer("batch_size", batch_size, 1)
-        if self._predictor is None or self._predictor.key != (samples.dtype, rows, get_backend().name):
-            self._predictor = Predictor(self._nodes(), memory, samples, rows)
-        return self._predictor.run(samples)
+        predictor = self._predictor
+        if predictor is None or predictor.key != (samples.dtype, rows, get_backend().name):
+            predictor = self._predictor = Predictor(self._nodes(), memory, samples, rows)
+        return predictor.run(samples)
 
     # --- configuration -------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,14 +121,16 @@ class Predictor:
         lowering.predictions(len(x))
         self.program = lowering.program
         self._runner = runner(self.program)
+        self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs, one row for each row of ``x``."""
         buffers = self.program.buffers
         out = np.empty((len(x), buffers["predictions"].array.shape[1]), buffers["predictions"].array.dtype)
-        for name, array in (("x", x), ("order", np.arange(len(x), dtype=np.int64)), ("predictions", out)):
-            self._runner.bind(buffers[name], array)
-        self._runner.run(_no_learning(step_bounds(len(x), self.rows, batch_statistics=False)))
+        with self._lock:
+            for name, array in (("x", x), ("order", np.arange(len(x), dtype=np.int64)), ("predictions", out)):
+                self._runner.bind(buffers[name], array)
+            self._runner.run(_no_learning(step_bounds(len(x), self.rows, batch_statistics=False)))
         return out
 
 
