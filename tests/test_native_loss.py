@@ -150,7 +150,7 @@ def test_cross_entropy(c: int, dtype: Any) -> None:
     _core.softmax_cross_entropy_soft(alone, hits_in_place, soft_dx, x, one_hot, 1 / n)
     np.testing.assert_allclose(alone, losses, rtol=2 * eps, atol=0)
     np.testing.assert_array_equal(hits_in_place, hits)
-    # Two operations: compilers contract p - 1 and p * 1 - t into multiply-adds differently, a rounding apart.
+    # e * factor - scale here, e * factor - t * scale there, where a compiler may fuse either product: a rounding apart.
     np.testing.assert_allclose(soft_dx, dx, rtol=2 * eps, atol=2 * eps / n)
 
 
