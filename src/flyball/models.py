@@ -413,6 +413,11 @@ class Sequential:
         """Write the model to one file that :func:`flyball.load_model` reads."""
         saving.save_model(self, path)
 
+    def __reduce__(self) -> Any:
+        """Refuse copies and pickles: they would tear the weights from the flat arrays that training works on."""
+        msg = "a model must be copied by from_config(get_config()) and set_weights, or by save and load_model"
+        raise TypeError(msg)
+
     # --- pieces --------------------------------------------------------------------------------------------------
 
     def _nodes(self) -> list[Node]:
