@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from cases import CASES, OPERATIONS, Case
+from cases import CASES, Case
 from conftest import RATIOS
 
 from flyball import _core, reference
+from flyball.backend import OPERATIONS
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

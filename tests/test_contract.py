@@ -10,13 +10,8 @@ import pytest
 import flyball
 import flyball._core as native
 from flyball import functional, reference
-from flyball.backend import Backend
+from flyball.backend import OPERATIONS, Backend
 
-OPERATIONS = {
-    name: tuple(parameter for parameter in inspect.signature(function).parameters if parameter != "self")
-    for name, function in vars(Backend).items()
-    if inspect.isfunction(function) and not name.startswith("_")
-}
 RUNTIME = {
     "build_info": (),
     "level_warning": (),

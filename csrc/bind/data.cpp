@@ -1,6 +1,7 @@
+#include "flyball/ops/data.h"
+
 #include "bind/arrays.h"
 #include "bind/register.h"
-#include "flyball/ops.h"
 
 namespace flyball::bind {
 namespace {

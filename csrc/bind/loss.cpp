@@ -2,7 +2,7 @@
 
 #include "bind/arrays.h"
 #include "bind/register.h"
-#include "flyball/ops.h"
+#include "flyball/ops/loss.h"
 
 namespace flyball::bind {
 namespace {

@@ -1,4 +1,4 @@
-#include "flyball/ops.h"
+#include "flyball/ops/activation.h"
 #include "ops/elementwise.h"
 #include "runtime/cpu.h"
 

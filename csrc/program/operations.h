@@ -1,6 +1,7 @@
 // The operations a Program can contain, by the names of flyball.backend.Backend.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "flyball/program.h"
@@ -19,6 +20,15 @@ struct Operation {
   double (*cost)(const Instruction&);            // nanoseconds on one thread, for the largest batch
   std::size_t (*workspace)(const Instruction&);  // bytes, for the largest batch; null if none
 };
+
+// The operations of each family: program/operations/<family>.cpp.
+std::span<const Operation> dense_operations();
+std::span<const Operation> norm_operations();
+std::span<const Operation> dropout_operations();
+std::span<const Operation> activation_operations();
+std::span<const Operation> loss_operations();
+std::span<const Operation> update_operations();
+std::span<const Operation> data_operations();
 
 // Throws std::invalid_argument if there is none of that name.
 const Operation& find_operation(const std::string& name);

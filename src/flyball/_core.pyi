@@ -4,7 +4,7 @@ from typing import Any, TypedDict
 
 from numpy.typing import NDArray
 
-from flyball.backend import Bools, Doubles, Floats, Integers
+from flyball.backend.types import Bools, Doubles, Floats, Integers
 
 class BuildInfo(TypedDict):
     version: str

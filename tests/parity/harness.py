@@ -1,15 +1,13 @@
 """Runs an operation on a backend, at a level, with a number of threads, in arrays that notice a stray write."""
 
 import copy
-import inspect
 
 import numpy as np
 
 import flyball._core as native
 from flyball import reference
-from flyball.backend import Backend
+from flyball.backend import OPERATIONS as PARAMETERS
 from parity.cases import OPERATIONS, to_double
-from parity.tolerances import TOLERANCES
 
 LEVELS = native.build_info()["levels"]
 LEVELS = LEVELS[: LEVELS.index(native.build_info()["detected_level"]) + 1]
@@ -46,14 +44,9 @@ class Guarded:
 def run(backend, name, arguments, offset=0):
     """Call an operation on copies of ``arguments``; return them."""
     guarded = Guarded(arguments, offset)
-    getattr(backend, name)(*(guarded.arguments[parameter] for parameter in parameters(name)))
+    getattr(backend, name)(*(guarded.arguments[parameter] for parameter in PARAMETERS[name]))
     guarded.check()
     return guarded.arguments
-
-
-def parameters(name):
-    """Return the names of an operation's parameters, in order."""
-    return [p for p in inspect.signature(getattr(Backend, name)).parameters if p != "self"]
 
 
 def expected(name, arguments):
@@ -65,7 +58,7 @@ def expected(name, arguments):
 
 def assert_close(name, dtype, outputs, inputs, got, context):
     """Compare an operation's arguments after the call with what they should be."""
-    tolerance = TOLERANCES[name][dtype]
+    tolerance = OPERATIONS[name].tolerance[dtype]
     for key, want in outputs.items():
         scale = max(1.0, float(np.abs(want).max(initial=0.0))) if want.dtype != bool else 0.0
         np.testing.assert_allclose(

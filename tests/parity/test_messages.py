@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from parity.cases import OPERATIONS, Make
-from parity.harness import BACKENDS, parameters
+from parity.harness import BACKENDS, PARAMETERS
 
 ROWS, COLUMNS = 6, 8
 ARRAYS = [
@@ -66,7 +66,7 @@ def outcome(backend, name, arguments):
     """Return the exception's type and text, or None and the arguments as they were left."""
     before = {key: value.tobytes() for key, value in arguments.items() if isinstance(value, np.ndarray)}
     try:
-        getattr(BACKENDS[backend], name)(*(arguments[key] for key in parameters(name)))
+        getattr(BACKENDS[backend], name)(*(arguments[key] for key in PARAMETERS[name]))
     except (TypeError, ValueError) as error:
         after = {key: value.tobytes() for key, value in arguments.items() if isinstance(value, np.ndarray)}
         assert before == after, "an operation that refused its arguments changed them"
@@ -96,7 +96,7 @@ def test_damaged_arrays(name, key):
         kind, text = compare(name, damaged)
         if kind is not None and damage not in ("float64", "no axis", "another axis"):
             # The array that is wrong is named, or one whose shape it sets.
-            assert any(text.startswith(parameter) for parameter in parameters(name)), text
+            assert any(text.startswith(parameter) for parameter in PARAMETERS[name]), text
 
 
 def laid_over(arguments, one, other, shift):

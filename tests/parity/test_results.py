@@ -45,25 +45,10 @@ def test_native_is_the_formula_at_every_level_with_any_threads(name, variant, dt
                 assert_same_bits(first, got, f"{shape} {level} {threads} threads")
 
 
-# What may be the same memory, by the Protocol.
-IN_PLACE = [
-    ("batch_norm_forward", "y", "x"),
-    ("batch_norm_backward", "dx", "dy"),
-    ("batch_norm_inference", "y", "x"),
-    ("dropout_forward", "y", "x"),
-    ("dropout_backward", "dx", "dy"),
-    ("relu_forward", "y", "x"),
-    ("relu_backward", "dx", "dy"),
-    ("softmax_forward", "y", "x"),
-    ("softmax_backward", "dx", "dy"),
-    ("softmax_cross_entropy", "dlogits", "logits"),
-    ("softmax_cross_entropy_soft", "dlogits", "logits"),
-]
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("name", "output", "source"), IN_PLACE)
-def test_an_output_may_be_its_input(backend, name, output, source, dtype):
+@pytest.mark.parametrize("name", [name for name, row in OPERATIONS.items() if row.in_place])
+def test_an_output_may_be_its_input(backend, name, dtype):
+    output, source = OPERATIONS[name].in_place
     for variant in OPERATIONS[name].variants:
         for rows, columns in [(2, 3), (7, 16), (33, 17), (600, 40)]:
             arguments = OPERATIONS[name].arguments(Make(dtype, 1), rows, columns, **variant)
@@ -77,30 +62,10 @@ def test_an_output_may_be_its_input(backend, name, output, source, dtype):
             assert_same_bits(apart, together, (variant, rows, columns))
 
 
-# No rows, no columns, or nothing to add up: not an error below the faces, and nothing is read or written.
-EMPTY = {
-    "matmul": [(0, 5), (5, 0)],
-    "dense_forward": [(0, 5), (5, 0)],
-    "dense_backward": [(0, 5), (5, 0)],
-    "batch_norm_inference": [(0, 5), (5, 0)],
-    "dropout_mask": [(0, 5), (5, 0)],
-    "dropout_forward": [(0, 5), (5, 0)],
-    "dropout_backward": [(0, 5), (5, 0)],
-    "relu_forward": [(0, 5), (5, 0)],
-    "relu_backward": [(0, 5), (5, 0)],
-    "softmax_forward": [(0, 5)],
-    "softmax_backward": [(0, 5)],
-    "mean_squared_error": [(0, 5)],
-    "sgd_update": [(0, 5)],
-    "adam_update": [(0, 5)],
-    "add_total": [(0, 5)],
-}
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.parametrize("name", [name for name, row in OPERATIONS.items() if row.empty])
 def test_empty_arrays(backend, name, dtype):
-    for rows, columns in EMPTY[name]:
+    for rows, columns in OPERATIONS[name].empty:
         for variant in OPERATIONS[name].variants:
             arguments = OPERATIONS[name].arguments(Make(dtype, 0), rows, columns, **variant)
             outputs, inputs = expected(name, arguments)

@@ -23,27 +23,3 @@ LONG = {"float32": Tolerance(1e-5, 4e-6), "float64": Tolerance(1e-13, 1e-14)}
 # An exponential of a difference of logits, and a sum of them: exp turns the absolute error of its argument, tens of
 # units large, into a relative one (of the oracle, too).
 EXPONENTIAL = {"float32": Tolerance(1e-5, 1e-6), "float64": Tolerance(1e-13, 1e-14)}
-
-TOLERANCES = {
-    "matmul": LONG,
-    "dense_forward": LONG,
-    "dense_backward": LONG,
-    "batch_norm_forward": LONG,
-    "batch_norm_backward": LONG,
-    "batch_norm_inference": SHORT,
-    "dropout_mask": EXACT,
-    "dropout_forward": SHORT,
-    "dropout_backward": SHORT,
-    "relu_forward": EXACT,
-    "relu_backward": EXACT,
-    "softmax_forward": EXPONENTIAL,
-    "softmax_backward": LONG,
-    "softmax_cross_entropy": EXPONENTIAL,
-    "softmax_cross_entropy_soft": LONG,
-    "mean_squared_error": LONG,
-    "sgd_update": SHORT,
-    "adam_update": SHORT,
-    "gather": EXACT,
-    "gather_labels": EXACT,
-    "add_total": EXACT,
-}

@@ -19,7 +19,7 @@ from flyball.reference._arrays import BOOL, FLOAT32, FLOAT64, INT64, need_out, r
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flyball.backend import Bools, Floats, Integers
+    from flyball.backend.types import Bools, Floats, Integers
 
     Array = NDArray[Any]
     Dtype = np.dtype[Any]

@@ -8,7 +8,7 @@ from flyball.backend import get_backend
 from flyball.functional._checks import at_least_1d, floats, floats_like, new_or_given, same_shape
 
 if TYPE_CHECKING:
-    from flyball.backend import Floats
+    from flyball.backend.types import Floats
 
 
 def relu_forward(x: Floats, *, out: Floats | None = None) -> Floats:

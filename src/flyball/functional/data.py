@@ -13,7 +13,7 @@ from flyball.reference._arrays import FLOAT32, FLOAT64, float_dtype
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    from flyball.backend import Floats
+    from flyball.backend.types import Floats
 
 
 def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = None, out: Floats | None = None) -> Floats:

@@ -19,7 +19,7 @@ from flyball.functional._checks import (
 from flyball.reference._arrays import need_activation, need_ndim
 
 if TYPE_CHECKING:
-    from flyball.backend import Floats
+    from flyball.backend.types import Floats
 
 
 class DenseGradients(NamedTuple):

@@ -13,7 +13,7 @@ from flyball.reference._arrays import BOOL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flyball.backend import Bools, Floats
+    from flyball.backend.types import Bools, Floats
 
 
 def dropout_mask(

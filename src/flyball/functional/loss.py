@@ -22,7 +22,7 @@ from flyball.reference._arrays import FLOAT64, need_ndim
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flyball.backend import Doubles, Floats
+    from flyball.backend.types import Doubles, Floats
 
 REDUCTIONS = ("mean", "sum", "none")
 

@@ -22,7 +22,7 @@ from flyball.functional._checks import (
 from flyball.reference._arrays import FLOAT64, need_activation, need_ndim
 
 if TYPE_CHECKING:
-    from flyball.backend import Bools, Doubles, Floats
+    from flyball.backend.types import Bools, Doubles, Floats
 
 
 class BatchNorm(NamedTuple):

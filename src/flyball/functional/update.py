@@ -20,7 +20,7 @@ from flyball.functional._checks import (
 from flyball.reference._arrays import FLOAT64
 
 if TYPE_CHECKING:
-    from flyball.backend import Doubles, Floats
+    from flyball.backend.types import Doubles, Floats
 
 
 def sgd_update(

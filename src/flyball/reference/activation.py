@@ -9,7 +9,7 @@ import numpy as np
 from flyball.reference._arrays import float_dtype, need, need_ndim, need_out, refuse_overlap
 
 if TYPE_CHECKING:
-    from flyball.backend import Floats
+    from flyball.backend.types import Floats
 
 
 def activate(y: Floats, activation: str) -> None:

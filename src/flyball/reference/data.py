@@ -21,7 +21,7 @@ from flyball.reference._arrays import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flyball.backend import Doubles, Floats, Integers
+    from flyball.backend.types import Doubles, Floats, Integers
 
 
 def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None:

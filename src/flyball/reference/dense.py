@@ -10,7 +10,7 @@ from flyball.reference._arrays import float_dtype, need, need_activation, need_n
 from flyball.reference.activation import activate
 
 if TYPE_CHECKING:
-    from flyball.backend import Floats
+    from flyball.backend.types import Floats
 
 
 def matmul(

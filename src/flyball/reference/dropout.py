@@ -11,7 +11,7 @@ from flyball.reference._arrays import BOOL, float_dtype, need, need_out, refuse_
 from flyball.reference.random import keep_bits
 
 if TYPE_CHECKING:
-    from flyball.backend import Bools, Floats
+    from flyball.backend.types import Bools, Floats
 
 
 def draw_mask(shape: tuple[int, ...], size: int, rate: float, seed: int, stream: int, step: int) -> Bools:

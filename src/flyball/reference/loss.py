@@ -18,7 +18,7 @@ from flyball.reference._arrays import (
 )
 
 if TYPE_CHECKING:
-    from flyball.backend import Doubles, Floats, Integers
+    from flyball.backend.types import Doubles, Floats, Integers
 
 
 def softmax_cross_entropy(

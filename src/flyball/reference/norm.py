@@ -20,7 +20,7 @@ from flyball.reference._arrays import (
 from flyball.reference.activation import activate
 
 if TYPE_CHECKING:
-    from flyball.backend import Bools, Doubles, Floats
+    from flyball.backend.types import Bools, Doubles, Floats
 
 
 def centre(x: Floats, mean: Doubles) -> Floats:

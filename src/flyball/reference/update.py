@@ -10,7 +10,7 @@ import numpy as np
 from flyball.reference._arrays import FLOAT64, float_dtype, need, need_ndim, need_out, refuse_overlap
 
 if TYPE_CHECKING:
-    from flyball.backend import Doubles, Floats
+    from flyball.backend.types import Doubles, Floats
 
 
 def penalise(penalty: Doubles | None, w: Floats, g: Floats, l1: float, l2: float) -> Floats:

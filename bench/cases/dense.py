@@ -1,0 +1,54 @@
+"""Cases of the operations of ``flyball.backend.dense``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cases.table import Case, cases, normal
+
+if TYPE_CHECKING:
+    from cases.table import Maker
+
+DENSE = ((128, 256, 256), (1024, 784, 512))  # rows, in, out
+
+
+def matmul(transpose_a: bool, transpose_b: bool) -> Maker:
+    def make(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+        m, n, k = sizes
+        return {
+            "c": np.empty((m, n), dtype),
+            "a": normal(rng, dtype, *((k, m) if transpose_a else (m, k))),
+            "b": normal(rng, dtype, *((n, k) if transpose_b else (k, n))),
+            "bias": normal(rng, dtype, n),
+            "transpose_a": transpose_a,
+            "transpose_b": transpose_b,
+            "activation": "relu",
+        }
+
+    return make
+
+
+def dense(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    n, k, c = sizes
+    return {
+        "y": np.empty((n, c), dtype),
+        "dx": np.empty((n, k), dtype),
+        "dw": np.empty((k, c), dtype),
+        "db": np.empty(c, dtype),
+        "dy": normal(rng, dtype, n, c),
+        "x": normal(rng, dtype, n, k),
+        "w": normal(rng, dtype, k, c),
+        "b": normal(rng, dtype, c),
+        "activation": "relu",
+    }
+
+
+CASES: list[Case] = [
+    *cases("matmul", DENSE, matmul(False, False), ("c",)),
+    *cases("matmul", DENSE, matmul(True, False), ("c",), "a.T"),
+    *cases("matmul", DENSE, matmul(False, True), ("c",), "b.T"),
+    *cases("dense_forward", DENSE, dense, ("y",)),
+    *cases("dense_backward", DENSE, dense, ("dx", "dw", "db")),
+]

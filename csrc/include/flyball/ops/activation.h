@@ -1,0 +1,26 @@
+// Activations: the conventions are those of flyball/ops.h, shapes and formulas those of flyball/backend/activation.py.
+#pragma once
+
+#include "flyball/params.h"
+#include "runtime/team.h"
+
+namespace flyball {
+
+template <class T>
+void relu_forward(Team& team, T* y, const T* x, Index count);
+template <class T>
+void relu_backward(Team& team, T* dx, const T* dy, const T* y, Index count);
+
+// Nanoseconds on one thread of an element-wise operation: what team_size is asked with.
+double elementwise_cost(Index count);
+
+// On n rows of c elements.
+template <class T>
+void softmax_forward(Team& team, T* y, const T* x, Index n, Index c);
+template <class T>
+void softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, Index c);
+
+// Nanoseconds on one thread of a pass of exponentials over n rows: softmax and the cross-entropies.
+double softmax_cost(Index n, Index c);
+
+}  // namespace flyball

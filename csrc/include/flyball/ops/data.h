@@ -1,0 +1,21 @@
+// Rows of data sets, and totals: the conventions are those of flyball/ops.h, shapes and formulas those of
+// flyball/backend/data.py.
+#pragma once
+
+#include "flyball/params.h"
+#include "runtime/team.h"
+
+namespace flyball {
+
+// out (n, c); rows (n) in [0, number of x's rows).
+template <class T>
+void gather(Team& team, T* out, const Source& x, const Index* rows, Index n, Index c);
+double gather_cost(Index n, Index c);
+
+// out (n); rows (n) in [0, number of labels).
+void gather_labels(Team& team, Index* out, const Index* labels, const Index* rows, Index n);
+
+// total (1), values (n).
+void add_total(Team& team, double* total, const double* values, Index n);
+
+}  // namespace flyball

@@ -1,0 +1,24 @@
+// Losses, with their gradients: the conventions are those of flyball/ops.h, shapes and formulas those of
+// flyball/backend/loss.py.
+#pragma once
+
+#include "flyball/params.h"
+#include "runtime/team.h"
+
+namespace flyball {
+
+// losses (n), hits (n) optional, dlogits (n, c) optional; logits (n, c), labels (n) in [0, c), targets (n, c).
+template <class T>
+void softmax_cross_entropy(Team& team, double* losses, double* hits, T* dlogits, const T* logits, const Index* labels,
+                           Index n, Index c, double scale);
+template <class T>
+void softmax_cross_entropy_soft(Team& team, double* losses, double* hits, T* dlogits, const T* logits, const T* targets,
+                                Index n, Index c, double scale);
+
+// losses (n), dpredictions (n, c) optional; predictions (n, c), targets (n, c).
+template <class T>
+void mean_squared_error(Team& team, double* losses, T* dpredictions, const T* predictions, const T* targets, Index n,
+                        Index c, double scale);
+double mean_squared_error_cost(Index n, Index c);
+
+}  // namespace flyball

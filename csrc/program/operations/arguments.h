@@ -1,0 +1,80 @@
+// How an instruction's buffers and scalars become an operation's arguments.
+#pragma once
+
+#include "flyball/ops.h"
+#include "program/operations.h"
+
+namespace flyball {
+
+using I = const Instruction&;
+
+// The part of buffer k that this step sees; null where it is absent.
+template <class T>
+T* at(const Step& step, I i, std::size_t k) {
+  const Buffer* buffer = i.buffers[k];
+  if (buffer == nullptr) return nullptr;
+  char* data = static_cast<char*>(buffer->data);
+  if (buffer->kind == Kind::window) data += step.start * buffer->row_bytes;
+  return reinterpret_cast<T*>(data);
+}
+
+inline Index rows(const Step& step, I i, std::size_t k) {
+  return i.buffers[k]->kind == Kind::whole ? i.buffers[k]->rows : step.rows;
+}
+
+inline Index columns(I i, std::size_t k) { return i.buffers[k]->columns; }
+
+inline double number(const Step& step, I i, std::size_t k) {
+  switch (i.scalars[k].dynamic) {
+    case Dynamic::none:
+      return i.scalars[k].number;
+    case Dynamic::learning_rate:
+      return step.learning_rate;
+    case Dynamic::step:
+      return static_cast<double>(step.count);
+    case Dynamic::count:
+      return static_cast<double>(step.count + 1);
+    case Dynamic::inverse_rows:
+      return 1.0 / static_cast<double>(step.rows);
+  }
+  return 0;
+}
+
+inline std::uint64_t integer(const Step& step, I i, std::size_t k) {
+  switch (i.scalars[k].dynamic) {
+    case Dynamic::step:
+      return step.count;
+    case Dynamic::count:
+      return step.count + 1;
+    default:
+      return i.scalars[k].integer;
+  }
+}
+
+// Elements of the largest batch.
+inline Index count(I i, std::size_t k) { return i.buffers[k]->rows * i.buffers[k]->columns; }
+
+// The shape of a matrix in this step.
+struct Shape2 {
+  Index n;
+  Index c;
+};
+
+inline Shape2 shape(const Step& step, I i, std::size_t k) { return {rows(step, i, k), columns(i, k)}; }
+
+inline Keep keep(I i, std::size_t scalar) { return keep_at(i.scalars[scalar].number); }
+
+// seed, stream and step stand together in every operation that draws.
+inline RandomKey random_key(const Step& step, I i, std::size_t seed) {
+  return {integer(step, i, seed), static_cast<std::uint32_t>(integer(step, i, seed + 1)), integer(step, i, seed + 2)};
+}
+
+// l1, l2 and weight_decay stand together at the end of every update.
+inline Penalty penalty(const Step& step, I i, std::size_t l1) {
+  return {number(step, i, l1), number(step, i, l1 + 1), number(step, i, l1 + 2)};
+}
+
+#define FLYBALL_BOTH(name) name<float>, name<double>
+#define FLYBALL_ONE(name) name, name
+
+}  // namespace flyball

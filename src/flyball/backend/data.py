@@ -1,0 +1,26 @@
+"""Rows of data sets, and totals. The conventions are those of :mod:`flyball.backend`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flyball.backend.types import Doubles, Floats, Integers
+
+
+class Data(Protocol):
+    """Rows of data sets, and totals."""
+
+    def gather(self, out: Floats, x: NDArray[Any], rows: Integers) -> None:
+        """``out[i] = x[rows[i]]`` with conversion; ``x`` (n, C) of any float or integer dtype, ``rows`` (N,) int64."""
+        ...
+
+    def gather_labels(self, out: Integers, labels: Integers, rows: Integers) -> None:
+        """``out[i] = labels[rows[i]]``; ``labels`` (n,), ``out`` and ``rows`` (N,), all int64."""
+        ...
+
+    def add_total(self, total: Doubles, values: Doubles) -> None:
+        """``total[0] += sum(values)``, added in order; ``total`` (1,), ``values`` (N,)."""
+        ...

@@ -1,0 +1,39 @@
+"""Products of matrices. The conventions are those of :mod:`flyball.backend`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from flyball.backend.types import Floats
+
+
+class Dense(Protocol):
+    """Products of matrices."""
+
+    def matmul(
+        self,
+        c: Floats,
+        a: Floats,
+        b: Floats,
+        bias: Floats | None,
+        transpose_a: bool,
+        transpose_b: bool,
+        activation: str,
+    ) -> None:
+        """``c = activation(op(a) @ op(b) + bias)``; ``op`` transposes on request.
+
+        Shapes: ``op(a)`` (M, K), ``op(b)`` (K, N), ``c`` (M, N), ``bias`` (N,). Each element of ``c`` is one chain of
+        multiply-adds in the order of K, whatever the number of threads.
+        """
+        ...
+
+    def dense_forward(self, y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str) -> None:
+        """``y = activation(x @ w + b)``; ``x`` (N, K), ``w`` (K, C), ``b`` (C,), ``y`` (N, C)."""
+        ...
+
+    def dense_backward(
+        self, dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats
+    ) -> None:
+        """``dx = dy @ w.T``, ``dw = x.T @ dy``, ``db = sum(dy, axis=0)``; an output that is None is not computed."""
+        ...

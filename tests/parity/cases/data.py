@@ -1,0 +1,45 @@
+"""Cases of the operations of ``flyball.backend.data``."""
+
+import numpy as np
+
+from parity.cases.table import operation
+from parity.tolerances import EXACT
+
+
+def gather_arguments(make, rows, columns, source=None):
+    x = make.normal(rows + 2, columns, scale=50.0)
+    return {
+        "out": make.empty(rows, columns),
+        "x": x if source is None else np.abs(x).astype(source),
+        "rows": make.rng.integers(0, rows + 2, rows),
+    }
+
+
+SOURCES = ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
+
+
+@operation(gather_arguments, [{}, *({"source": source} for source in SOURCES)], tolerance=EXACT)
+def gather(out, x, rows):
+    return {"out": np.stack([x[row] for row in rows]).astype(out.dtype)}
+
+
+def gather_labels_arguments(make, rows, columns):
+    integers = make.rng.integers
+    return {"out": np.full(rows, -1), "labels": integers(0, columns, rows + 2), "rows": integers(0, rows + 2, rows)}
+
+
+@operation(gather_labels_arguments, tolerance=EXACT)
+def gather_labels(labels, rows, **_):
+    return {"out": np.array([labels[row] for row in rows])}
+
+
+def add_total_arguments(make, rows, columns):
+    return {"total": np.array([1.5]), "values": make.rng.standard_normal(rows * columns)}
+
+
+@operation(add_total_arguments, tolerance=EXACT, empty=[(0, 5)])
+def add_total(total, values):
+    running = 0.0
+    for value in values.tolist():
+        running += value
+    return {"total": total + running}

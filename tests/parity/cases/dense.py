@@ -1,0 +1,76 @@
+"""Cases of the operations of ``flyball.backend.dense``."""
+
+import numpy as np
+
+from parity.cases.table import activated, operation
+from parity.tolerances import LONG
+
+
+def matmul_arguments(make, rows, columns, transpose_a=False, transpose_b=False, bias=True, activation="linear"):
+    inner = (columns * 7) // 5 + 1
+    return {
+        "c": make.empty(rows, columns),
+        "a": make.normal(*((inner, rows) if transpose_a else (rows, inner))),
+        "b": make.normal(*((columns, inner) if transpose_b else (inner, columns))),
+        "bias": make.normal(columns) if bias else None,
+        "transpose_a": transpose_a,
+        "transpose_b": transpose_b,
+        "activation": activation,
+    }
+
+
+@operation(
+    matmul_arguments,
+    [
+        {"bias": False},
+        {"activation": "relu"},
+        {"transpose_a": True},
+        {"transpose_b": True, "bias": False},
+        {"transpose_a": True, "transpose_b": True, "activation": "relu"},
+    ],
+    tolerance=LONG,
+    empty=[(0, 5), (5, 0)],
+)
+def matmul(a, b, bias, transpose_a, transpose_b, activation, **_):
+    c = np.einsum("ki,kj->ij" if transpose_a else "ik,kj->ij", a, b.T if transpose_b else b)
+    return {"c": activated(c if bias is None else c + bias, activation)}
+
+
+def dense_forward_arguments(make, rows, columns, activation="linear", bias=True):
+    inner = columns // 2 + 3
+    return {
+        "y": make.empty(rows, columns),
+        "x": make.normal(rows, inner),
+        "w": make.normal(inner, columns),
+        "b": make.normal(columns) if bias else None,
+        "activation": activation,
+    }
+
+
+@operation(
+    dense_forward_arguments, [{}, {"bias": False}, {"activation": "relu"}], tolerance=LONG, empty=[(0, 5), (5, 0)]
+)
+def dense_forward(x, w, b, activation, **_):
+    y = np.einsum("nk,kc->nc", x, w)
+    return {"y": activated(y if b is None else y + b, activation)}
+
+
+def dense_backward_arguments(make, rows, columns, outputs=("dx", "dw", "db")):
+    inner = columns // 2 + 3
+    shapes = {"dx": (rows, inner), "dw": (inner, columns), "db": (columns,)}
+    return {
+        **{name: make.empty(*shape) if name in outputs else None for name, shape in shapes.items()},
+        "dy": make.normal(rows, columns),
+        "x": make.normal(rows, inner),
+        "w": make.normal(inner, columns),
+    }
+
+
+@operation(
+    dense_backward_arguments,
+    [{}, {"outputs": ("dw", "db")}, {"outputs": ("dx",)}],
+    tolerance=LONG,
+    empty=[(0, 5), (5, 0)],
+)
+def dense_backward(dy, x, w, **_):
+    return {"dx": np.einsum("nc,kc->nk", dy, w), "dw": np.einsum("nk,nc->kc", x, dy), "db": np.einsum("nc->c", dy)}
