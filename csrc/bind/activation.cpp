@@ -1,6 +1,6 @@
 #include "bind/arrays.h"
 #include "bind/register.h"
-#include "flyball/ops/activation.h"
+#include "flyball/ops.h"
 
 namespace flyball::bind {
 namespace {

@@ -1,7 +1,6 @@
-#include "flyball/ops/data.h"
-
 #include "bind/arrays.h"
 #include "bind/register.h"
+#include "flyball/ops.h"
 
 namespace flyball::bind {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "bind/arrays.h"
 #include "bind/register.h"
-#include "flyball/ops/dense.h"
+#include "flyball/ops.h"
 
 namespace flyball::bind {
 namespace {

@@ -1,4 +1,4 @@
-#include "flyball/ops/activation.h"
+#include "flyball/ops.h"
 #include "ops/elementwise.h"
 #include "runtime/cpu.h"
 

@@ -1,4 +1,4 @@
-#include "flyball/ops/data.h"
+#include "flyball/ops.h"
 #include "runtime/cpu.h"
 
 namespace flyball {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "flyball/ops/dense.h"
+#include "flyball/ops.h"
 #include "ops/columns.h"
 #include "runtime/cpu.h"
 

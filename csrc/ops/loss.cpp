@@ -1,4 +1,4 @@
-#include "flyball/ops/loss.h"
+#include "flyball/ops.h"
 #include "runtime/cpu.h"
 
 namespace flyball {

@@ -6,7 +6,7 @@
 // of block_rows rows, which are combined in order in double: the bits do not depend on the number of threads.
 #include <algorithm>
 
-#include "flyball/ops/norm.h"
+#include "flyball/ops.h"
 #include "ops/columns.h"
 #include "runtime/cpu.h"
 

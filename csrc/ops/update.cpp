@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "flyball/ops/update.h"
+#include "flyball/ops.h"
 #include "ops/elementwise.h"
 #include "runtime/cpu.h"
 
