@@ -1,5 +1,5 @@
 # The instruction-set levels and the flags that make them. One object library per level is built from
-# kernels/variant.cpp; runtime/cpu.cpp learns their names from the generated flyball_levels.h.
+# kernels/*.cpp, one source a family; runtime/cpu.cpp learns their names from the generated flyball_levels.h.
 #
 # Adding a level: a row here, and its condition in cpu_has() of runtime/cpu.cpp.
 include(CheckCXXCompilerFlag)
@@ -34,10 +34,11 @@ if(CMAKE_CXX_COMPILER_FRONTEND_VARIANT STREQUAL "MSVC")
   list(TRANSFORM FLYBALL_KERNEL_FLAGS PREPEND "/clang:")
 endif()
 
+file(GLOB FLYBALL_KERNEL_SOURCES CONFIGURE_DEPENDS kernels/*.cpp)
 set(FLYBALL_ROWS "")
 foreach(level IN LISTS FLYBALL_LEVELS)
   string(APPEND FLYBALL_ROWS " X(${level})")
-  add_library(flyball_${level} OBJECT kernels/variant.cpp)
+  add_library(flyball_${level} OBJECT ${FLYBALL_KERNEL_SOURCES})
   target_include_directories(flyball_${level} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} include)
   target_compile_definitions(flyball_${level} PRIVATE FLYBALL_LEVEL=${level})
   target_compile_options(flyball_${level} PRIVATE ${FLYBALL_WARNINGS} ${FLYBALL_KERNEL_FLAGS} ${FLYBALL_FLAGS_${level}})

@@ -1,4 +1,4 @@
-// Compiled once per instruction set: see variant.cpp.
+// Compiled once per instruction set: see variant.h.
 #pragma once
 
 #include "kernels/activation.h"

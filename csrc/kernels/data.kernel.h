@@ -1,4 +1,4 @@
-// Compiled once per instruction set: see variant.cpp.
+// Compiled once per instruction set: see variant.h.
 #include "kernels/data.h"
 #include "kernels/simd.h"
 

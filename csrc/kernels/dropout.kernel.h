@@ -1,4 +1,4 @@
-// Dropout. Compiled once per instruction set: see variant.cpp.
+// Dropout. Compiled once per instruction set: see variant.h.
 //
 // A dropped element is +0 whatever it was, also inf and nan: masks select, they do not multiply.
 #include "kernels/dropout.h"

@@ -1,4 +1,4 @@
-// Matrix product. Compiled once per instruction set: see variant.cpp.
+// Matrix product. Compiled once per instruction set: see variant.h.
 //
 // Register tile: MR rows x 2 vectors of C. Per step of k it loads two vectors of B, broadcasts MR elements of A and
 // issues 2 * MR multiply-adds. With 32 vector registers MR = 12 (24 accumulators, 2 for B, broadcasts from memory);

@@ -1,4 +1,4 @@
-// Masks of dropout in memory: one byte an element, 0 or 1. Included by *.kernel.h only: see variant.cpp.
+// Masks of dropout in memory: one byte an element, 0 or 1. Included by *.kernel.h only: see variant.h.
 #pragma once
 
 #include "kernels/simd.h"

@@ -1,4 +1,4 @@
-// Elementary functions of vectors. Compiled once per instruction set: see variant.cpp.
+// Elementary functions of vectors. Compiled once per instruction set: see variant.h.
 #pragma once
 
 #include "kernels/simd.h"

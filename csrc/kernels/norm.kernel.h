@@ -1,4 +1,4 @@
-// Batch normalisation. Compiled once per instruction set: see variant.cpp.
+// Batch normalisation. Compiled once per instruction set: see variant.h.
 //
 // Rows are taken in groups, columns inside: accumulators and coefficients of the columns stay in the first-level cache
 // and are touched once a group, while memory is read in long runs along the rows. Rows are often a power of two apart,

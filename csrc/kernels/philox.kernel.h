@@ -1,4 +1,4 @@
-// Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011), vectorised. Included by *.kernel.h only: see variant.cpp.
+// Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011), vectorised. Included by *.kernel.h only: see variant.h.
 //
 // A lane of 64 bits holds one 32-bit word of one block's state: the product of two words fits it, and its upper half
 // may hold rubbish, because the next multiplication reads the lower half only.

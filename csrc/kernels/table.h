@@ -1,7 +1,7 @@
 // The table of kernels: the only way from an operation to arithmetic.
 //
 // A kernel works on one thread, on the rows or elements it is given, and assumes what operations have checked. Each
-// family has its own struct; variant.cpp fills one table per dtype and instruction set.
+// family has its own struct, filled once per dtype and instruction set (variant.h); runtime/cpu.cpp puts them together.
 #pragma once
 
 #include "kernels/activation.h"
@@ -16,13 +16,17 @@ namespace flyball {
 
 template <class T>
 struct Kernels {
-  GemmKernels<T> gemm;
-  NormKernels<T> norm;
-  DropoutKernels<T> dropout;
-  ActivationKernels<T> activation;
-  LossKernels<T> loss;
-  UpdateKernels<T> update;
-  DataKernels<T> data;
+  const GemmKernels<T>& gemm;
+  const NormKernels<T>& norm;
+  const DropoutKernels<T>& dropout;
+  const ActivationKernels<T>& activation;
+  const LossKernels<T>& loss;
+  const UpdateKernels<T>& update;
+  const DataKernels<T>& data;
 };
+
+// The families, in the order of the table: X(level, family).
+#define FLYBALL_FOR_EACH_FAMILY(X, level) \
+  X(level, gemm) X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data)
 
 }  // namespace flyball

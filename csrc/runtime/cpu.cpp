@@ -1,16 +1,20 @@
 #include "runtime/cpu.h"
 
 #include <cstdlib>
+#include <type_traits>
 
 #include "flyball_levels.h"  // written by CMake: FLYBALL_FOR_EACH_LEVEL(X)
 
 namespace flyball {
 
-#define FLYBALL_DECLARE(level)               \
-  extern const Kernels<float> level##_float; \
-  extern const Kernels<double> level##_double;
+// The families' tables: kernels/variant.h.
+#define FLYBALL_DECLARE_FAMILY(level, family)                                                \
+  extern std::remove_reference_t<decltype(Kernels<float>::family)> level##_##family##_float; \
+  extern std::remove_reference_t<decltype(Kernels<double>::family)> level##_##family##_double;
+#define FLYBALL_DECLARE(level) FLYBALL_FOR_EACH_FAMILY(FLYBALL_DECLARE_FAMILY, level)
 FLYBALL_FOR_EACH_LEVEL(FLYBALL_DECLARE)
 #undef FLYBALL_DECLARE
+#undef FLYBALL_DECLARE_FAMILY
 
 namespace {
 
@@ -31,13 +35,18 @@ bool cpu_has(const std::string& level) {
 
 struct Level {
   const char* name;
-  const Kernels<float>* f32;
-  const Kernels<double>* f64;
+  Kernels<float> f32;
+  Kernels<double> f64;
 };
 
-#define FLYBALL_ROW(level) {#level, &level##_float, &level##_double},
+#define FLYBALL_FLOAT(level, family) .family = level##_##family##_float,
+#define FLYBALL_DOUBLE(level, family) .family = level##_##family##_double,
+#define FLYBALL_ROW(level) \
+  {#level, {FLYBALL_FOR_EACH_FAMILY(FLYBALL_FLOAT, level)}, {FLYBALL_FOR_EACH_FAMILY(FLYBALL_DOUBLE, level)}},
 constexpr Level levels[] = {FLYBALL_FOR_EACH_LEVEL(FLYBALL_ROW)};
 #undef FLYBALL_ROW
+#undef FLYBALL_DOUBLE
+#undef FLYBALL_FLOAT
 
 const Level* find(const std::string& name) {
   for (const Level& level : levels) {
@@ -99,12 +108,12 @@ bool set_level(const std::string& name) {
 
 template <>
 const Kernels<float>& kernels<float>() {
-  return *active().level->f32;
+  return active().level->f32;
 }
 
 template <>
 const Kernels<double>& kernels<double>() {
-  return *active().level->f64;
+  return active().level->f64;
 }
 
 }  // namespace flyball

@@ -1,0 +1,4 @@
+#include "kernels/update.kernel.h"
+#include "kernels/variant.h"
+
+FLYBALL_EXPORT(update)
