@@ -41,8 +41,8 @@ def compiled_object(level, family, directory):
     target = directory / f"{level}.o"
     march = [f"-march=x86-64-{level}"] if level in ("v2", "v3", "v4") else []
     include = [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc' / 'include'}"]
-    command = [compiler, *FLAGS, *march, *include, f"-DFLYBALL_LEVEL={level}", "-c", str(KERNELS / f"{family}.cpp"), "-o", str(target)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    command = [compiler, *FLAGS, *march, *include, f"-DFLYBALL_LEVEL={level}", "-c", str(KERNELS / f"{family}.cpp")]
+    subprocess.run([*command, "-o", str(target)], check=True, capture_output=True, text=True)
     return target
 
 
@@ -84,7 +84,8 @@ def test_a_leak_is_noticed(tmp_path):
         "namespace flyball { inline int shared(int x) { return x + 1; } int (*volatile use)(int) = shared; }"
     )
     subprocess.run([compiler, "-c", str(source), "-o", str(tmp_path / "leak.o")], check=True)
-    assert {name for _, name in leaks(symbols(tmp_path / "leak.o"), "v2", "norm")} == {"flyball::shared(int)", "flyball::use"}
+    found = leaks(symbols(tmp_path / "leak.o"), "v2", "norm")
+    assert {name for _, name in found} == {"flyball::shared(int)", "flyball::use"}
 
 
 def test_the_extension_shows_its_initialiser_only():
