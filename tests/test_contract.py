@@ -18,6 +18,8 @@ RUNTIME = {
     "set_level": ("level",),
     "get_num_threads": (),
     "set_num_threads": ("threads",),
+    "measure_multiply_adds": ("dtype", "threads"),
+    "measure_bandwidth": ("threads", "size"),
 }
 STUB = ast.parse((Path(flyball.__file__).parent / "_core.pyi").read_text(encoding="utf-8"))
 STUBS = {node.name: tuple(a.arg for a in node.args.args) for node in STUB.body if isinstance(node, ast.FunctionDef)}

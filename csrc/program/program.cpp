@@ -33,6 +33,11 @@ bool conflict(const Instruction& first, const Instruction& second) {
   return false;
 }
 
+Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) {
+  return {bounds[s], bounds[s + 1] - bounds[s], first + static_cast<std::uint64_t>(s),
+          learning_rates == nullptr ? 0.0 : learning_rates[s]};
+}
+
 }  // namespace
 
 Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {}
@@ -74,6 +79,8 @@ bool Program::depends(const Instruction& instruction) const {
   return false;
 }
 
+int Program::threads() const { return team_size(step_cost_ / barriers_worth); }
+
 Index Program::run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
                    double seconds) {
   using Clock = std::chrono::steady_clock;
@@ -82,10 +89,9 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   Index done = begin;
   bool stop[2] = {false, false};  // of steps with even and odd numbers: one is read while the next is decided
-  run_team(team_size(step_cost_ / barriers_worth), workspace_bytes_, [&](Team& team) {
+  run_team(threads(), workspace_bytes_, [&](Team& team) {
     for (Index s = begin; s < end; ++s) {
-      const Step step{bounds[s], bounds[s + 1] - bounds[s], first + static_cast<std::uint64_t>(s),
-                      learning_rates == nullptr ? 0.0 : learning_rates[s]};
+      const Step step = step_of(bounds, learning_rates, first, s);
       for (const Instruction& instruction : instructions_) {
         if (instruction.waits) team.barrier();
         instruction.execute(team, step, instruction);
@@ -100,6 +106,29 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
     }
   });
   return done - begin;
+}
+
+std::vector<double> Program::profile(const Index* bounds, const double* learning_rates, std::uint64_t first,
+                                     Index count) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> seconds;
+  seconds.reserve(static_cast<std::size_t>(count) * instructions_.size());
+  run_team(threads(), workspace_bytes_, [&](Team& team) {
+    for (Index s = 0; s < count; ++s) {
+      const Step step = step_of(bounds, learning_rates, first, s);
+      team.barrier();
+      auto began = Clock::now();
+      for (const Instruction& instruction : instructions_) {
+        instruction.execute(team, step, instruction);
+        team.barrier();
+        if (team.rank() != 0) continue;
+        const auto ended = Clock::now();
+        seconds.push_back(std::chrono::duration<double>(ended - began).count());
+        began = ended;
+      }
+    }
+  });
+  return seconds;
 }
 
 }  // namespace flyball

@@ -59,6 +59,10 @@ class Loss(Configurable):
         """
         raise NotImplementedError
 
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return targets for ``rows`` samples that :meth:`prepare_targets` accepts: zeros, or the first class."""
+        return np.zeros((rows, *output_shape), dtype)
+
 
 class SparseCategoricalCrossentropy(Loss):
     """Cross-entropy for class indices: ``-log(p[label])`` with p the predicted probabilities.
@@ -100,6 +104,11 @@ class SparseCategoricalCrossentropy(Loss):
         )
         return np.ascontiguousarray(labels)
 
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return the first class for all ``rows``."""
+        del output_shape, dtype
+        return np.zeros(rows, np.int64)
+
 
 class CategoricalCrossentropy(Loss):
     """Cross-entropy for rows of probabilities (one-hot or soft): ``-sum(t * log(p))``.
@@ -133,6 +142,10 @@ class CategoricalCrossentropy(Loss):
         sums = values.sum(axis=1, dtype=np.float64)
         _refuse_rows(name, "rows that sum to 1", sums, np.abs(sums - 1.0) > PROBABILITY_TOLERANCE, "a sum of ")
         return np.ascontiguousarray(values, dtype=dtype)
+
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return equal probabilities of all classes for all ``rows``."""
+        return np.full((rows, *output_shape), 1.0 / _columns(self, output_shape), dtype)
 
 
 class MeanSquaredError(Loss):

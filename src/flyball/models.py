@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
 from flyball.backend import get_backend
 from flyball.data import as_samples, require_finite, require_same_length
+from flyball.program.listing import listing
 from flyball.program.memory import Memory
 from flyball.program.nodes import ActivationNode
 from flyball.progress import check_verbose, make_progress
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     from flyball.losses import Loss
     from flyball.metrics import Metric
     from flyball.optimizers import Optimizer
+    from flyball.program.listing import Listing
     from flyball.program.nodes import Node, Weight
+    from flyball.program.profile import Profile
 
 __all__ = ["Sequential", "load_model"]
 
@@ -393,6 +397,71 @@ class Sequential:
             predictor = self._predictor = Predictor(self._nodes(), memory, samples, rows)
         return predictor.run(samples)
 
+    # --- looking inside ------------------------------------------------------------------------------------------
+
+    def program(self, x: Any = None, y: Any = None, batch_size: int | None = None) -> Listing:
+        """Return what a step of training is compiled to: the layers' nodes, and the instructions they became.
+
+        Parameters
+        ----------
+        x, y : array, optional
+            As for :meth:`fit`; without them the dtypes that :meth:`fit` would not have to convert.
+        batch_size : int, optional
+            32 by default.
+
+        Returns
+        -------
+        Listing
+            Print it. It says for each instruction what it reads and writes, its floating-point operations and the
+            bytes it has to move, and for each buffer its size.
+        """
+        return listing(self._nodes(), self._trainer(x, y, batch_size).program, self._rows(batch_size))
+
+    def profile(self, x: Any = None, y: Any = None, batch_size: int | None = None, *, steps: int = 50) -> Profile:
+        """Return where the time of a training step goes, instruction by instruction, and what bounds each.
+
+        The model is as before afterwards.
+
+        Parameters
+        ----------
+        x, y : array, optional
+            As for :meth:`fit`; without them random numbers.
+        batch_size : int, optional
+            32 by default.
+        steps : int
+            Batches to run; the profile has the median of each instruction.
+
+        Returns
+        -------
+        Profile
+            Print it, or read its ``lines``. An instruction is bound by ``compute`` (the machine's multiply-adds, which
+            are measured on the way), by ``cache`` or ``memory`` (its bandwidth, measured too), or by ``overhead`` where
+            it takes over three times what either allows.
+        """
+        steps = _checks.integer("steps", steps, 1)
+        return self._trainer(x, y, batch_size).profile(steps)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all that training has changed, as a hexadecimal text.
+
+        Parameters, running statistics, optimiser state, step and epoch counts: two runs with the same fingerprint are
+        at the same point, bit for bit. The same seed, data and settings give the same fingerprint for any number of
+        threads, for repeated runs, for a run that was resumed and for memory-mapped data, on the same build and
+        instruction-set level (``flyball.build_info()``).
+        """
+        memory = self._require_built()
+        digest = hashlib.sha256()
+        for layer in self.layers:
+            for weight in layer.weights:
+                digest.update(f"{weight.name}{weight.shape}{weight.value.dtype}".encode())
+                digest.update(weight.value.tobytes())
+        iterations = 0 if self.optimizer is None else self.optimizer.iterations
+        for name in sorted(memory.slots):
+            digest.update(name.encode())
+            digest.update(memory.slots[name].tobytes())
+        digest.update(f"{iterations},{self._epochs}".encode())
+        return digest.hexdigest()
+
     # --- configuration -------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
@@ -422,6 +491,21 @@ class Sequential:
 
     def _nodes(self) -> list[Node]:
         return [node for layer in self.layers for node in layer.lower()]
+
+    def _rows(self, batch_size: int | None) -> int:
+        return DEFAULT_BATCH_SIZE if batch_size is None else _checks.integer("batch_size", batch_size, 1)
+
+    def _trainer(self, x: Any, y: Any, batch_size: int | None) -> Trainer:
+        """Return what :meth:`fit` would train with; without data, on random numbers that fill one batch."""
+        loss, optimizer = self._require_compiled()
+        rows = self._rows(batch_size)
+        if x is None:
+            self._require_built()
+            x = np.random.default_rng(0).standard_normal((rows, *(self._input_shape or ()))).astype(self.dtype)
+        if y is None:
+            y = loss.sample_targets(len(x), self.layers[-1].output_shape or (), self.dtype)
+        samples, targets = self._prepare("x", x, "y", y)
+        return Trainer(self._nodes(), self._require_built(), loss, optimizer, samples, targets, rows, self._seed)
 
     def _forget_programs(self) -> None:
         self._predictor = None

@@ -11,6 +11,7 @@ from flyball.backend import get_backend
 from flyball.data import step_bounds
 from flyball.program.lowering import Data, Lowering, Update
 from flyball.program.nodes import BatchNormNode
+from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from flyball.program.instructions import Program
     from flyball.program.memory import Memory
     from flyball.program.nodes import Node
+    from flyball.program.profile import Profile
 
 INFERENCE_ROWS = 1024
 """Rows a prediction or evaluation takes at a time: enough to fill the kernels, few enough to stay in the cache."""
@@ -87,6 +89,20 @@ class Trainer:
             self.optimizer.iterations += steps.done
         penalties = sum(float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty["))
         return _means(self.program, rows, penalties / self.steps)
+
+    def profile(self, steps: int) -> Profile:
+        """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
+        rows = int(np.diff(self.bounds).max())
+        full = self.bounds[: max(2, len(self.order) // rows + 1)]
+        epoch = Steps(full, np.full(len(full) - 1, self.optimizer.learning_rate), self.optimizer.iterations)
+        saved = [array.copy() for array in self.memory.arrays()]
+        try:
+            seconds = [self._runner.profile(epoch) for _ in range(-(-steps // len(epoch)) + 1)]
+        finally:
+            for array, value in zip(self.memory.arrays(), saved, strict=True):
+                array[...] = value
+        limits = measure_limits(self.program, self.memory.dtype, self._runner.threads)
+        return summarise(self.program, np.concatenate(seconds[1:]), rows, limits)
 
 
 class Evaluator:

@@ -16,15 +16,18 @@ class Team;
 // Which part of a buffer a step that covers rows [start, start + rows) sees; flyball.program.instructions.Kind.
 enum class Kind : int { whole, batch, window };
 
-// An array of up to two dimensions, rows contiguous inside; a vector has columns = 1.
+inline constexpr std::size_t max_dimensions = 5;
+
+// An array whose rows are contiguous inside: a row is all that the first axis has one of.
 struct Buffer {
   void* data;
   SourceType type;
   Kind kind;
   Index ndim;
   Index rows;
-  Index columns;
-  Index row_bytes;  // from one row to the next
+  Index columns;                  // elements of a row; 1 for a vector
+  Index row_bytes;                // from one row to the next
+  Index extents[max_dimensions];  // of the axes; 1 beyond ndim
 };
 
 // Scalars that the step decides; flyball.program.instructions.Dynamic.
@@ -81,6 +84,12 @@ class Program final : public StepRunner {
 
   Index run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
             double seconds) override;
+
+  // Runs steps [0, count) with a barrier after every instruction; returns the seconds of each, steps by instructions.
+  std::vector<double> profile(const Index* bounds, const double* learning_rates, std::uint64_t first, Index count);
+
+  std::size_t size() const { return instructions_.size(); }
+  int threads() const;
 
  private:
   bool depends(const Instruction& instruction) const;

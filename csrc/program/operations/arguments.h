@@ -24,6 +24,9 @@ inline Index rows(const Step& step, I i, std::size_t k) {
 
 inline Index columns(I i, std::size_t k) { return i.buffers[k]->columns; }
 
+// The extent of an axis of buffer k after the first.
+inline Index extent(I i, std::size_t k, std::size_t axis) { return i.buffers[k]->extents[axis]; }
+
 inline double number(const Step& step, I i, std::size_t k) {
   switch (i.scalars[k].dynamic) {
     case Dynamic::none:

@@ -82,6 +82,10 @@ class Memory:
                 total += 0.5 * group.l2 * float(np.square(w, dtype=np.float64).sum())
         return total
 
+    def arrays(self) -> list[NDArray[Any]]:
+        """Return all that training changes and a resumed run needs: parameters, statistics, optimiser state."""
+        return [self.parameters, self.statistics, *(self.slots[name] for name in sorted(self.slots))]
+
     def slot(self, name: str) -> NDArray[Any]:
         """Return the flat optimiser state ``name``, zeros at first."""
         if name not in self.slots:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from flyball.backend import get_backend
 from flyball.program.instructions import Buffer, Dynamic, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -49,6 +50,15 @@ class Runner(Protocol):
         """
         ...
 
+    def profile(self, steps: Steps) -> NDArray[np.float64]:
+        """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """Threads that run the instructions."""
+        ...
+
 
 def runner(program: Program) -> Runner:
     """Return what runs ``program`` on the backend in use."""
@@ -70,20 +80,39 @@ class BackendRunner:
         """See :class:`Runner`."""
         reported = time.perf_counter()
         for s in range(len(steps)):
-            start, end = int(steps.bounds[s]), int(steps.bounds[s + 1])
-            count = steps.first + s
-            values = {
-                Dynamic.LEARNING_RATE: float(steps.learning_rates[s]),
-                Dynamic.STEP: count,
-                Dynamic.COUNT: count + 1,
-                Dynamic.INVERSE_ROWS: 1.0 / (end - start),
-            }
-            for operation, arguments in self.calls:
-                operation(**{name: _resolve(value, start, end, values) for name, value in arguments.items()})
+            for call in self._resolved(steps, s):
+                call()
             steps.done = s + 1
             if progress is not None and time.perf_counter() - reported >= interval:
                 progress(s + 1)
                 reported = time.perf_counter()
+
+    def profile(self, steps: Steps) -> NDArray[np.float64]:
+        """See :class:`Runner`."""
+        seconds = np.zeros((len(steps), len(self.calls)))
+        for s in range(len(steps)):
+            for i, call in enumerate(self._resolved(steps, s)):
+                began = time.perf_counter()
+                call()
+                seconds[s, i] = time.perf_counter() - began
+            steps.done = s + 1
+        return seconds
+
+    def _resolved(self, steps: Steps, s: int) -> Iterator[Callable[[], None]]:
+        start, end = int(steps.bounds[s]), int(steps.bounds[s + 1])
+        count = steps.first + s
+        values = {
+            Dynamic.LEARNING_RATE: float(steps.learning_rates[s]),
+            Dynamic.STEP: count,
+            Dynamic.COUNT: count + 1,
+            Dynamic.INVERSE_ROWS: 1.0 / (end - start),
+        }
+        for operation, arguments in self.calls:
+            resolved = {name: _resolve(value, start, end, values) for name, value in arguments.items()}
+            yield partial(operation, **resolved)
+
+    threads = 1
+    """Threads of the loop over instructions; an operation may use more."""
 
 
 def _resolve(value: Buffer | Scalar | None, start: int, end: int, dynamic: dict[Dynamic, float]) -> Any:
@@ -125,3 +154,14 @@ class NativeRunner:
         from flyball import _loop
 
         _loop.run(self._program, steps, progress, interval)
+
+    def profile(self, steps: Steps) -> NDArray[np.float64]:
+        """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""
+        seconds: NDArray[np.float64] = self._program.profile(steps.bounds, steps.learning_rates, steps.first)
+        steps.done = len(steps)
+        return seconds
+
+    @property
+    def threads(self) -> int:
+        """Threads that the Program's work is worth, of those allowed."""
+        return int(self._program.threads())
