@@ -97,12 +97,11 @@ def test_fingerprint_is_a_digest_of_everything_that_training_changes():
     seen = {model.fingerprint()}
     model.fit(x, y, epochs=1, verbose=0)
     seen.add(model.fingerprint())
-    for layer, weight in [(layer, weight) for layer in model.layers for weight in layer.weights]:
+    for weight in model.weights:
         before = weight.value.copy()
         weight.value.flat[-1] = np.nextafter(weight.value.flat[-1], np.float32(9))
         seen.add(model.fingerprint())
         weight.value[...] = before
-        assert layer.built
     model.optimizer.iterations += 1
     seen.add(model.fingerprint())
     model.optimizer.iterations -= 1

@@ -3,6 +3,7 @@
 #include "bind/arrays.h"
 #include "bind/register.h"
 #include "runtime/cpu.h"
+#include "runtime/lease.h"
 #include "runtime/probe.h"
 
 namespace flyball::bind {
@@ -17,6 +18,7 @@ py::dict build_info() {
   info["active_level"] = active_level();
   info["team"] = team_kind();
   info["threads"] = num_threads();
+  info["busy_threads"] = leased_threads();
   return info;
 }
 

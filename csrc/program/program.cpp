@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "program/operations.h"
+#include "runtime/lease.h"
 #include "runtime/team.h"
 
 namespace flyball {
@@ -81,15 +82,21 @@ bool Program::depends(const Instruction& instruction) const {
 
 int Program::threads() const { return team_size(step_cost_ / barriers_worth); }
 
+void Program::enter() { register_tenant(); }
+
+void Program::leave() { dismiss_tenant(); }
+
 Index Program::run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
                    double seconds) {
   using Clock = std::chrono::steady_clock;
   if (begin >= end) return 0;
+  const Lease lease(threads(), seconds);
+  if (lease.threads() == 0) return 0;
   const auto deadline =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   Index done = begin;
   bool stop[2] = {false, false};  // of steps with even and odd numbers: one is read while the next is decided
-  run_team(threads(), workspace_bytes_, [&](Team& team) {
+  run_team(lease.threads(), workspace_bytes_, [&](Team& team) {
     for (Index s = begin; s < end; ++s) {
       const Step step = step_of(bounds, learning_rates, first, s);
       for (const Instruction& instruction : instructions_) {

@@ -64,7 +64,12 @@ class StepRunner {
  public:
   virtual ~StepRunner() = default;
 
-  // Runs steps [begin, end) of an epoch until `seconds` have passed (at least one step); returns how many it ran.
+  // Around a sequence of runs: threads are shared with the other Programs that are running.
+  virtual void enter() = 0;
+  virtual void leave() = 0;
+
+  // Runs steps [begin, end) of an epoch until `seconds` have passed; returns how many it ran: at least one, or none if
+  // other Programs had all threads for as long.
   // bounds and learning_rates are the epoch's; `first` steps were done before it.
   virtual Index run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
                     double seconds) = 0;
@@ -82,6 +87,8 @@ class Program final : public StepRunner {
   void bind(std::size_t i, const Buffer& buffer) { buffers_.at(i) = buffer; }
   const Buffer& buffer(std::size_t i) const { return buffers_.at(i); }
 
+  void enter() override;
+  void leave() override;
   Index run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
             double seconds) override;
 
