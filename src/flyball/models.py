@@ -445,16 +445,15 @@ class Sequential:
         """Return the SHA-256 of all that training has changed, as a hexadecimal text.
 
         Parameters, running statistics, optimiser state, step and epoch counts: two runs with the same fingerprint are
-        at the same point, bit for bit. The same seed, data and settings give the same fingerprint for any number of
+        at the same point, bit for bit, whatever their layers are called. The same seed, data and settings give the same fingerprint for any number of
         threads, for repeated runs, for a run that was resumed and for memory-mapped data, on the same build and
         instruction-set level (``flyball.build_info()``).
         """
         memory = self._require_built()
         digest = hashlib.sha256()
-        for layer in self.layers:
-            for weight in layer.weights:
-                digest.update(f"{weight.name}{weight.shape}{weight.value.dtype}".encode())
-                digest.update(weight.value.tobytes())
+        for weight in self.weights:
+            digest.update(f"{weight.shape}{weight.value.dtype}".encode())
+            digest.update(weight.value.tobytes())
         iterations = 0 if self.optimizer is None else self.optimizer.iterations
         for name in sorted(memory.slots):
             digest.update(name.encode())
