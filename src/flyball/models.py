@@ -445,9 +445,9 @@ class Sequential:
         """Return the SHA-256 of all that training has changed, as a hexadecimal text.
 
         Parameters, running statistics, optimiser state, step and epoch counts: two runs with the same fingerprint are
-        at the same point, bit for bit, whatever their layers are called. The same seed, data and settings give the same fingerprint for any number of
-        threads, for repeated runs, for a run that was resumed and for memory-mapped data, on the same build and
-        instruction-set level (``flyball.build_info()``).
+        at the same point, bit for bit, whatever their layers are called. The same seed, data and settings give the
+        same fingerprint for any number of threads, for repeated runs, for a run that was resumed and for memory-mapped
+        data, on the same build and instruction-set level (``flyball.build_info()``).
         """
         memory = self._require_built()
         digest = hashlib.sha256()
