@@ -252,6 +252,7 @@ def test_an_exception_in_a_callback_leaves_the_model_trainable():
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_stops_between_steps_and_training_goes_on_afterwards(backend):
     fb.use_backend(backend)
     x, y = blobs(rows=20000)

@@ -14,7 +14,6 @@ from flyball import layers as layers_module
 from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
-from flyball.backend import get_backend
 from flyball.data import as_samples, require_finite, require_same_length
 from flyball.program.listing import listing
 from flyball.program.memory import Memory
@@ -393,7 +392,7 @@ class Sequential:
         memory = self._require_built()
         rows = None if batch_size is None else _checks.integer("batch_size", batch_size, 1)
         predictor = self._predictor
-        if predictor is None or predictor.key != (samples.dtype, rows, get_backend().name):
+        if predictor is None or predictor.key != Predictor.key_of(samples, rows):
             predictor = self._predictor = Predictor(self._nodes(), memory, samples, rows)
         return predictor.run(samples)
 

@@ -114,7 +114,7 @@ class Evaluator:
         self.memory = memory
         rows = min(len(x), batch_size or INFERENCE_ROWS)
         self.bounds = step_bounds(len(x), rows, batch_statistics=False)
-        lowering = Lowering(nodes, memory, Data(x, y, np.arange(len(x))), rows, training=False)
+        lowering = Lowering(nodes, memory, Data(x, y), rows, training=False)
         lowering.objective(loss.objective)
         self.program = lowering.program
         self._runner = runner(self.program)
@@ -132,21 +132,31 @@ class Predictor:
 
     def __init__(self, nodes: list[Node], memory: Memory, x: NDArray[Any], batch_size: int | None) -> None:
         self.rows = batch_size or INFERENCE_ROWS
-        self.key = (x.dtype, batch_size, get_backend().name)
-        lowering = Lowering(nodes, memory, Data(x, None, np.arange(len(x))), self.rows, training=False)
+        self.key = self.key_of(x, batch_size)
+        lowering = Lowering(nodes, memory, Data(x, None), self.rows, training=False)
         lowering.predictions(len(x))
         self.program = lowering.program
+        self._x, self._out = self.program.buffers["x"], self.program.buffers["predictions"]
         self._runner = runner(self.program)
         self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
 
+    @staticmethod
+    def key_of(x: NDArray[Any], batch_size: int | None) -> tuple[object, ...]:
+        """What a Predictor is made for: another key needs another one."""
+        return x.dtype, x.flags.c_contiguous, batch_size, get_backend().name
+
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs, one row for each row of ``x``."""
-        buffers = self.program.buffers
-        out = np.empty((len(x), buffers["predictions"].array.shape[1]), buffers["predictions"].array.dtype)
+        rows = len(x)
+        bind, buffers = self._runner.bind, self.program.buffers
+        out = np.empty((rows, *self._out.array.shape[1:]), self._out.array.dtype)
+        steps = _no_learning(step_bounds(rows, self.rows, batch_statistics=False))
         with self._lock:
-            for name, array in (("x", x), ("order", np.arange(len(x), dtype=np.int64)), ("predictions", out)):
-                self._runner.bind(buffers[name], array)
-            self._runner.run(_no_learning(step_bounds(len(x), self.rows, batch_statistics=False)))
+            bind(self._x, x)
+            bind(self._out, out)
+            if "order" in buffers:
+                bind(buffers["order"], np.arange(rows, dtype=np.int64))
+            self._runner.run(steps)
         return out
 
 

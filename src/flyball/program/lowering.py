@@ -42,11 +42,14 @@ class Update:
 
 @dataclass(frozen=True)
 class Data:
-    """The arrays a Program reads: samples (n, features), targets, and the order (n,) in which rows are taken."""
+    """The arrays a Program reads: samples (n, features), targets, and the order (n,) in which rows are taken.
+
+    Without an order rows are taken as they come.
+    """
 
     x: NDArray[Any]
     y: NDArray[Any] | None
-    order: NDArray[np.int64]
+    order: NDArray[np.int64] | None = None
 
 
 class Lowering:
@@ -61,16 +64,13 @@ class Lowering:
         self.rows = batch_size
         self.seed = seed
         self._backward: list[Callable[[Buffer], Buffer | None]] = []
-        self._nodes = fuse(list(nodes))
+        self._nodes = fuse([node for node in nodes if training or not node.training_only])
         self._streams = 0
         self._learns = False  # whether a node so far has something to learn
         self._data = data
         self._weights: dict[int, Buffer] = {}
-        order = self.program.buffer("order", data.order, Kind.WINDOW)
-        x = self.program.buffer("x", data.x, Kind.WHOLE)
-        self.value = self._batch("input", data.x.shape[1])
-        self.program.add("gather", "input", {"out": self.value, "x": x, "rows": order})
-        self._order = order
+        self._order: Buffer | None = None
+        self.value = self._rows_of("x", data.x, "input")
 
     # --- forward -------------------------------------------------------------------------------------------------
 
@@ -174,8 +174,6 @@ class Lowering:
         self._backward.append(backward)
 
     def _dropout(self, node: DropoutNode) -> None:
-        if not self.training:
-            return
         x = self.value
         y = self._batch(node.layer, x.array.shape[1])
         random = self._random(node.seed)
@@ -199,7 +197,7 @@ class Lowering:
         if y is None:
             msg = "y must be given to compute a loss, got None"
             raise ValueError(msg)
-        target = self._targets(y)
+        target = self._rows_of("y", y, "targets")
         losses = self.program.batch("losses", (self.rows,), np.float64)
         gradient = self._gradient_like(outputs) if self.training else None
         hits = self.program.batch("hits", (self.rows,), np.float64) if objective.counts_hits else None
@@ -258,18 +256,26 @@ class Lowering:
             unique, i = f"{name}.{i}", i + 1
         return self.program.batch(unique, (self.rows, features), self.memory.dtype)
 
+    def _rows_of(self, name: str, array: NDArray[Any], gathered: str) -> Buffer:
+        """Return the step's rows of ``array``: in place where they are in order and as the step needs them."""
+        labels = array.ndim == 1
+        in_order = self._data.order is None and array.flags.c_contiguous
+        if in_order and self._nodes and (labels or array.dtype == self.memory.dtype):
+            return self.program.buffer(name, array, Kind.WINDOW)
+        if self._order is None:
+            order = np.arange(len(array)) if self._data.order is None else self._data.order
+            self._order = self.program.buffer("order", order, Kind.WINDOW)
+        whole = self.program.buffer(name, array, Kind.WHOLE)
+        if labels:
+            rows = self.program.batch(gathered, (self.rows,), np.int64)
+            self.program.add("gather_labels", "input", {"out": rows, "labels": whole, "rows": self._order})
+        else:
+            rows = self._batch(gathered, array.shape[1])
+            self.program.add("gather", "input", {"out": rows, "x": whole, "rows": self._order})
+        return rows
+
     def _gradient_like(self, value: Buffer) -> Buffer:
         return self._batch(f"d.{value.name}", value.array.shape[1])
-
-    def _targets(self, y: NDArray[Any]) -> Buffer:
-        whole = self.program.buffer("y", y, Kind.WHOLE)
-        if y.ndim == 1:  # labels: gathered as they are
-            labels = self.program.batch("labels", (self.rows,), np.int64)
-            self.program.add("gather_labels", "input", {"out": labels, "labels": whole, "rows": self._order})
-            return labels
-        targets = self._batch("targets", y.shape[1])
-        self.program.add("gather", "input", {"out": targets, "x": whole, "rows": self._order})
-        return targets
 
     def _is_first(self, *weights: Weight | None) -> bool:
         """Whether no node before this one learns, so that nobody asks for the gradient of its input."""

@@ -7,7 +7,7 @@ turns nodes into the instructions of a Program.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Node:
     """One step of a network; ``layer`` names the layer it came from."""
 
     layer: str
+    training_only: ClassVar[bool] = False
+    """Whether evaluation and prediction leave it out."""
 
 
 @dataclass(eq=False)
@@ -82,6 +84,8 @@ class ActivationNode(Node):
 @dataclass(eq=False)
 class DropoutNode(Node):
     """Inverted dropout; ``seed`` None takes the model's."""
+
+    training_only = True
 
     rate: float
     seed: int | None = None
