@@ -111,7 +111,7 @@ class PyProgram {
     return py::array_t<double>({count, static_cast<Index>(program_.size())}, seconds.data());
   }
 
-  int threads() const { return program_.threads(); }
+  int threads(Index rows) const { return program_.threads(rows); }
 
   // What _loop drives; it borrows the Program, which must outlive it.
   py::capsule runner() { return py::capsule(static_cast<StepRunner*>(&program_), "flyball.StepRunner"); }
@@ -135,7 +135,7 @@ void register_program(py::module_& module) {
            py::arg("instructions"))
       .def("bind", &PyProgram::bind, py::arg("index"), py::arg("array"))
       .def("profile", &PyProgram::profile, py::arg("bounds"), py::arg("learning_rates"), py::arg("first"))
-      .def("threads", &PyProgram::threads)
+      .def("threads", &PyProgram::threads, py::arg("rows"))
       .def("runner", &PyProgram::runner);
 }
 

@@ -41,7 +41,11 @@ Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t fi
 
 }  // namespace
 
-Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {}
+Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {
+  for (const Buffer& buffer : buffers_) {
+    if (buffer.kind == Kind::batch) batch_rows_ = std::max(batch_rows_, buffer.rows);
+  }
+}
 
 void Program::add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
                   std::vector<Activation> activations) {
@@ -80,7 +84,10 @@ bool Program::depends(const Instruction& instruction) const {
   return false;
 }
 
-int Program::threads() const { return team_size(step_cost_ / barriers_worth); }
+int Program::threads(Index rows) const {
+  const double share = rows < 0 ? 1.0 : static_cast<double>(rows) / static_cast<double>(batch_rows_);
+  return team_size(step_cost_ * std::min(share, 1.0) / barriers_worth);
+}
 
 void Program::enter() { register_tenant(); }
 
@@ -90,7 +97,7 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
                    double seconds) {
   using Clock = std::chrono::steady_clock;
   if (begin >= end) return 0;
-  const Lease lease(threads(), seconds);
+  const Lease lease(threads(bounds[begin + 1] - bounds[begin]), seconds);
   if (lease.threads() == 0) return 0;
   const auto deadline =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));

@@ -101,7 +101,7 @@ class Trainer:
         finally:
             for array, value in zip(self.memory.arrays(), saved, strict=True):
                 array[...] = value
-        limits = measure_limits(self.program, self.memory.dtype, self._runner.threads)
+        limits = measure_limits(self.program, self.memory.dtype, self._runner.threads(rows))
         return summarise(self.program, np.concatenate(seconds[1:]), rows, limits)
 
 
@@ -138,6 +138,7 @@ class Predictor:
         self.program = lowering.program
         self._x, self._out = self.program.buffers["x"], self.program.buffers["predictions"]
         self._runner = runner(self.program)
+        self._steps = _no_learning(step_bounds(len(x), self.rows, batch_statistics=False))
         self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
 
     @staticmethod
@@ -150,13 +151,14 @@ class Predictor:
         rows = len(x)
         bind, buffers = self._runner.bind, self.program.buffers
         out = np.empty((rows, *self._out.array.shape[1:]), self._out.array.dtype)
-        steps = _no_learning(step_bounds(rows, self.rows, batch_statistics=False))
         with self._lock:
+            if rows != self._steps.bounds[-1]:
+                self._steps = _no_learning(step_bounds(rows, self.rows, batch_statistics=False))
             bind(self._x, x)
             bind(self._out, out)
             if "order" in buffers:
                 bind(buffers["order"], np.arange(rows, dtype=np.int64))
-            self._runner.run(steps)
+            self._runner.run(self._steps)
         return out
 
 

@@ -96,14 +96,17 @@ class Program final : public StepRunner {
   std::vector<double> profile(const Index* bounds, const double* learning_rates, std::uint64_t first, Index count);
 
   std::size_t size() const { return instructions_.size(); }
-  int threads() const;
+
+  // Threads that steps of `rows` rows are worth; by default of the largest number.
+  int threads(Index rows = -1) const;
 
  private:
   bool depends(const Instruction& instruction) const;
 
   std::vector<Buffer> buffers_;
   std::vector<Instruction> instructions_;
-  double step_cost_ = 0;             // nanoseconds on one thread
+  Index batch_rows_ = 1;             // of the largest step: rows of the batch buffers
+  double step_cost_ = 0;             // nanoseconds of such a step on one thread
   std::size_t workspace_bytes_ = 0;  // the most that an instruction needs
 };
 

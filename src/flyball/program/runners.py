@@ -54,9 +54,8 @@ class Runner(Protocol):
         """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""
         ...
 
-    @property
-    def threads(self) -> int:
-        """Threads that run the instructions."""
+    def threads(self, rows: int) -> int:
+        """Return the threads that run steps of ``rows`` rows."""
         ...
 
 
@@ -111,8 +110,10 @@ class BackendRunner:
             resolved = {name: _resolve(value, start, end, values) for name, value in arguments.items()}
             yield partial(operation, **resolved)
 
-    threads = 1
-    """Threads of the loop over instructions; an operation may use more."""
+    def threads(self, rows: int) -> int:
+        """Return 1: the loop over instructions is Python's; an operation may use more."""
+        del rows
+        return 1
 
 
 def _resolve(value: Buffer | Scalar | None, start: int, end: int, dynamic: dict[Dynamic, float]) -> Any:
@@ -161,7 +162,6 @@ class NativeRunner:
         steps.done = len(steps)
         return seconds
 
-    @property
-    def threads(self) -> int:
-        """Threads that the Program's work is worth, of those allowed."""
-        return int(self._program.threads())
+    def threads(self, rows: int) -> int:
+        """Return the threads that steps of ``rows`` rows are worth, of those allowed."""
+        return int(self._program.threads(rows))
