@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flyball.callbacks import Callback, History
+    from flyball.callbacks import Callback, CallbackList, History
     from flyball.layers import Layer
     from flyball.losses import Loss
     from flyball.metrics import Metric
@@ -340,13 +340,14 @@ class Sequential:
         watchers = callbacks_module.CallbackList([*(callbacks or ()), self.history], self)
         watchers.set_params({"epochs": epochs, "steps": trainer.steps, "verbose": verbose})
         line = make_progress(verbose, epochs, trainer.steps)
+        batches = _Batches(self, watchers) if watchers.wants_batches else None
         watchers.on_train_begin()
         try:
             for epoch in range(initial_epoch, epochs):
                 watchers.on_epoch_begin(epoch)
                 started = time.perf_counter()
                 line.begin_epoch(epoch)
-                means = trainer.run_epoch(self._epochs, shuffle=shuffle, progress=line.update)
+                means = trainer.run_epoch(self._epochs, shuffle=shuffle, progress=line.update, watcher=batches)
                 self._epochs += 1
                 logs = self._report(means)
                 if evaluator is not None and (epoch + 1) % validation_freq == 0:
@@ -554,6 +555,20 @@ class Sequential:
         if needs_softmax and loss.from_logits and ends_in_softmax:
             msg = f"loss must be given from_logits=False: layer {layer!r} ends in softmax, whose outputs are no logits"
             raise ValueError(msg)
+
+
+class _Batches:
+    """Hands the steps of an epoch to the callbacks."""
+
+    def __init__(self, model: Sequential, watchers: CallbackList) -> None:
+        self._model, self._watchers = model, watchers
+
+    def before(self, step: int) -> None:
+        self._watchers.on_train_batch_begin(step)
+
+    def after(self, step: int, means: dict[str, float]) -> bool:
+        self._watchers.on_train_batch_end(step, self._model._report(means))
+        return not self._model.stop_training
 
 
 def _require_layer(layer: object) -> None:

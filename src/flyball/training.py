@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -41,6 +41,18 @@ def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return generator.permutation(rows)
 
 
+class BatchWatcher(Protocol):
+    """Who wants to be told of every step."""
+
+    def before(self, step: int) -> None:
+        """Run before a step of the epoch."""
+        ...
+
+    def after(self, step: int, means: dict[str, float]) -> bool:
+        """Run after a step with the means of the epoch so far; return whether the epoch goes on."""
+        ...
+
+
 class Trainer:
     """Trains on one data set, an epoch at a time."""
 
@@ -74,21 +86,45 @@ class Trainer:
         return len(self.bounds) - 1
 
     def run_epoch(
-        self, epoch: int, *, shuffle: bool, progress: Callable[[int], None] | None = None, interval: float = 0.1
+        self,
+        epoch: int,
+        *,
+        shuffle: bool,
+        progress: Callable[[int], None] | None = None,
+        interval: float = 0.1,
+        watcher: BatchWatcher | None = None,
     ) -> dict[str, float]:
-        """Train for one epoch; return the means over its samples as :meth:`Evaluator.run` does."""
-        rows = len(self.order)
+        """Train for one epoch; return the means over its samples as :meth:`Evaluator.run` does.
+
+        With a ``watcher`` every step returns to Python, and the epoch ends where the watcher says so.
+        """
         if shuffle:
-            self.order[:] = shuffled(rows, self.seed, epoch)
+            self.order[:] = shuffled(len(self.order), self.seed, epoch)
         _clear(self.program)
-        learning_rates = np.full(self.steps, self.optimizer.learning_rate)
-        steps = Steps(self.bounds, learning_rates, self.optimizer.iterations)
+        if watcher is None:
+            self._run(0, self.steps, progress, interval)
+            return self._means(self.steps)
+        for step in range(self.steps):
+            watcher.before(step)
+            self._run(step, step + 1)
+            if progress is not None:
+                progress(step + 1)
+            means = self._means(step + 1)
+            if not watcher.after(step, means):
+                break
+        return means
+
+    def _run(self, begin: int, end: int, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+        learning_rates = np.full(end - begin, self.optimizer.learning_rate)
+        steps = Steps(self.bounds[begin : end + 1], learning_rates, self.optimizer.iterations)
         try:
             self._runner.run(steps, progress, interval)
         finally:
             self.optimizer.iterations += steps.done
+
+    def _means(self, steps: int) -> dict[str, float]:
         penalties = sum(float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty["))
-        return _means(self.program, rows, penalties / self.steps)
+        return _means(self.program, int(self.bounds[steps]), penalties / steps)
 
     def profile(self, steps: int) -> Profile:
         """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
