@@ -25,7 +25,7 @@ cdef extern from "flyball/program.h" namespace "flyball" nogil:
 cdef double SLICE = 0.05
 
 
-def run(program, steps, progress, double interval):
+def run(program, steps, progress, double interval, between):
     """Run the steps of an epoch; see ``flyball.program.runners.Runner.run``."""
     cdef const int64_t[::1] bounds = steps.bounds
     cdef const double[::1] learning_rates = steps.learning_rates
@@ -44,6 +44,8 @@ def run(program, steps, progress, double interval):
                 done += runner.run(&bounds[0], &learning_rates[0], first, done, count, SLICE)
             steps.done = done
             PyErr_CheckSignals()
+            if between is not None:
+                between()
             if progress is not None and time.perf_counter() - reported >= interval:
                 progress(done)
                 reported = time.perf_counter()

@@ -9,6 +9,7 @@ import numpy as np
 
 from flyball.backend import get_backend
 from flyball.data import step_bounds
+from flyball.program.interrupts import HeldInterrupts
 from flyball.program.lowering import Data, Lowering, Update
 from flyball.program.nodes import BatchNormNode
 from flyball.program.profile import measure_limits, summarise
@@ -117,10 +118,12 @@ class Trainer:
     def _run(self, begin: int, end: int, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
         learning_rates = np.full(end - begin, self.optimizer.learning_rate)
         steps = Steps(self.bounds[begin : end + 1], learning_rates, self.optimizer.iterations)
-        try:
-            self._runner.run(steps, progress, interval)
-        finally:
-            self.optimizer.iterations += steps.done
+        # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
+        with HeldInterrupts() as interrupts:
+            try:
+                self._runner.run(steps, progress, interval, interrupts.deliver)
+            finally:
+                self.optimizer.iterations += steps.done
 
     def _means(self, steps: int) -> dict[str, float]:
         penalties = sum(float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty["))

@@ -43,10 +43,17 @@ class Runner(Protocol):
         """Put another array in the place of a buffer's."""
         ...
 
-    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
-        """Run all steps; ``progress(done)`` is called about every ``interval`` seconds and may raise to stop.
+    def run(
+        self,
+        steps: Steps,
+        progress: Callable[[int], None] | None = None,
+        interval: float = 0.1,
+        between: Callable[[], None] | None = None,
+    ) -> None:
+        """Run all steps; ``progress(done)`` is called about every ``interval`` seconds.
 
-        An exception (Ctrl-C included) leaves everything as the last finished step left it.
+        ``between`` is called between steps, ten times a second at least. Both may raise to stop: everything is then as
+        the last finished step left it.
         """
         ...
 
@@ -75,13 +82,21 @@ class BackendRunner:
         """See :class:`Runner`."""
         buffer.array = array
 
-    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+    def run(
+        self,
+        steps: Steps,
+        progress: Callable[[int], None] | None = None,
+        interval: float = 0.1,
+        between: Callable[[], None] | None = None,
+    ) -> None:
         """See :class:`Runner`."""
         reported = time.perf_counter()
         for s in range(len(steps)):
             for call in self._resolved(steps, s):
                 call()
             steps.done = s + 1
+            if between is not None:
+                between()
             if progress is not None and time.perf_counter() - reported >= interval:
                 progress(s + 1)
                 reported = time.perf_counter()
@@ -150,11 +165,17 @@ class NativeRunner:
         buffer.array = array
         self._program.bind(self._index[id(buffer)], array)
 
-    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+    def run(
+        self,
+        steps: Steps,
+        progress: Callable[[int], None] | None = None,
+        interval: float = 0.1,
+        between: Callable[[], None] | None = None,
+    ) -> None:
         """See :class:`Runner`."""
         from flyball import _loop
 
-        _loop.run(self._program, steps, progress, interval)
+        _loop.run(self._program, steps, progress, interval, between)
 
     def profile(self, steps: Steps) -> NDArray[np.float64]:
         """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""
