@@ -7,7 +7,7 @@ statistics in float64.
 
 from __future__ import annotations
 
-from flyball.reference.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.reference.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import dropout_backward, dropout_forward, dropout_mask
@@ -18,6 +18,8 @@ from flyball.reference.update import adam_update, sgd_update
 name: str = "reference"
 
 __all__ = [
+    "activation_backward",
+    "activation_forward",
     "adam_update",
     "add_total",
     "batch_norm_backward",
@@ -33,8 +35,6 @@ __all__ = [
     "matmul",
     "mean_squared_error",
     "name",
-    "relu_backward",
-    "relu_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
