@@ -1,4 +1,7 @@
 // Elementary functions of vectors. Compiled once per instruction set: see variant.h.
+//
+// Largest errors are over every float in float32, against double functions, and over 3e6 to 9e6 arguments in float64,
+// against long double ones; the worst of what instruction sets with and without fused multiply-add give.
 #pragma once
 
 #include "kernels/simd.h"
@@ -80,8 +83,7 @@ struct Exp<double> {
 
 // exp(x) over the whole range: subnormal results are rounded like the others, nan stays nan.
 //
-// Largest error: float32 1.10 ulp (every float against double exp), float64 1.07 ulp (9e6 arguments in [-750, 715],
-// [-40, 0] and [-1, 1] against long double exp); the same at every level, with and without fused multiply-add.
+// Largest error: float32 1.10 ulp, float64 1.07 ulp.
 template <class T>
 FLYBALL_INLINE Vec<T> exp(Vec<T> x) {
   using C = Exp<T>;
@@ -105,7 +107,7 @@ FLYBALL_INLINE Vec<T> exp(Vec<T> x) {
 // exp(x) - 1 over the whole range. With x = n * log(2) + r as in exp, half of it is 2^(n-1) * (exp(r) - 1) + (2^(n-1) -
 // 1/2); the power of n - 1 is a normal number up to where the result overflows.
 //
-// Largest error: float32 EXPM1_F ulp, float64 EXPM1_D ulp.
+// Largest error: float32 1.75 ulp, float64 2.23 ulp.
 template <class T>
 FLYBALL_INLINE Vec<T> expm1(Vec<T> x) {
   using C = Exp<T>;
@@ -152,7 +154,7 @@ FLYBALL_INLINE Vec<T> log_of_reduced(Vec<T> k, Vec<T> u) {
 
 // log(x) over the whole range: -inf at 0, nan below, inf at inf. x = 2^k * f with f in [3/4, 3/2).
 //
-// Largest error: float32 LOG_F ulp, float64 LOG_D ulp.
+// Largest error: float32 1.01 ulp, float64 0.99 ulp.
 template <class T>
 FLYBALL_INLINE Vec<T> log(Vec<T> x) {
   using F = Format<T>;
@@ -170,7 +172,7 @@ FLYBALL_INLINE Vec<T> log(Vec<T> x) {
   return select<T>((x > T(0)) & (x < inf), y, edge);
 }
 
-// log(1 + x) of x in [0, 1]; nan stays nan. Largest error: float32 LOG1P_F ulp, float64 LOG1P_D ulp.
+// log(1 + x) of x in [0, 1]; nan stays nan. Largest error: float32 0.95 ulp, float64 0.94 ulp.
 template <class T>
 FLYBALL_INLINE Vec<T> log1p(Vec<T> x) {
   const IntVec<T> upper = x > T(0.5);  // 1 + x = 2 * (1 + (x - 1) / 2)
@@ -194,7 +196,7 @@ struct Tanh<double> {
 
 // tanh(x) over the whole range; beyond the polynomial 1 - 2 / (exp(2 * |x|) + 1), with the sign of x.
 //
-// Largest error: float32 TANH_F ulp, float64 TANH_D ulp.
+// Largest error: float32 1.50 ulp, float64 1.48 ulp.
 template <class T>
 FLYBALL_INLINE Vec<T> tanh(Vec<T> x) {
   const Vec<T> a = absolute<T>(x);
@@ -231,7 +233,7 @@ struct Erf<double> {
                                    -1.3186879044187028e-09, 1.192766648150906e-10,   -4.862440738225878e-12};
 };
 
-// The error function over the whole range. Largest error: float32 ERF_F ulp, float64 ERF_D ulp.
+// The error function over the whole range. Largest error: float32 1.51 ulp, float64 1.45 ulp.
 template <class T>
 FLYBALL_INLINE Vec<T> erf(Vec<T> x) {
   using C = Erf<T>;

@@ -27,7 +27,7 @@ def matmul_arguments(
     [
         {"bias": False},
         {"activation": "relu"},
-        {"activation": "tanh"},
+        {"activation": "silu"},
         {"transpose_a": True},
         {"transpose_b": True, "bias": False},
         {"transpose_a": True, "transpose_b": True, "activation": "relu"},

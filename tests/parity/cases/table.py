@@ -139,8 +139,9 @@ def derivative(x, y, activation, alpha=0.0):
         case "gelu":
             return 0.5 * (1.0 + ERF(x / np.sqrt(2.0))) + x * np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi)
         case "gelu_tanh":
-            t = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
-            return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t**2) * np.sqrt(2 / np.pi) * (1.0 + 3 * 0.044715 * x**2)
+            u = np.clip(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3), -300.0, 300.0)
+            inner = np.sqrt(2 / np.pi) * (1.0 + 3 * 0.044715 * x**2)
+            return 0.5 * (1.0 + np.tanh(u)) + 0.5 * x * np.cosh(u) ** -2.0 * inner
         case "sigmoid":
             return y - y**2
         case "hard_sigmoid":
@@ -148,8 +149,7 @@ def derivative(x, y, activation, alpha=0.0):
         case "tanh":
             return 1.0 - y**2
         case "silu":
-            s = 0.5 * (1.0 + np.tanh(0.5 * x))
-            return s + x * s * (1.0 - s)
+            return 0.5 * (1.0 + np.tanh(0.5 * x)) + x * (2.0 * np.cosh(0.5 * x)) ** -2.0
         case "softplus":
             return 1.0 - np.exp(-y)
         case "softsign":
@@ -157,8 +157,8 @@ def derivative(x, y, activation, alpha=0.0):
         case "exponential":
             return y
         case "mish":
-            t = np.tanh(np.logaddexp(0.0, x))
-            return t + x * (1.0 - t**2) * 0.5 * (1.0 + np.tanh(0.5 * x))
+            z = np.logaddexp(0.0, x)
+            return np.tanh(z) + x * np.cosh(z) ** -2.0 * np.exp(-np.logaddexp(0.0, -x))
     raise ValueError(activation)
 
 
