@@ -11,7 +11,14 @@ from __future__ import annotations
 from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
-from flyball.functional.dropout import dropout_backward, dropout_forward, dropout_mask
+from flyball.functional.dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
+    dropout_backward,
+    dropout_forward,
+    dropout_inference,
+    dropout_mask,
+)
 from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
 from flyball.functional.norm import (
     BatchNorm,
@@ -31,6 +38,8 @@ __all__ = [
     "activation_backward",
     "activation_forward",
     "adam_update",
+    "alpha_dropout_backward",
+    "alpha_dropout_forward",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
@@ -38,6 +47,7 @@ __all__ = [
     "dense_forward",
     "dropout_backward",
     "dropout_forward",
+    "dropout_inference",
     "dropout_mask",
     "gather",
     "matmul",
