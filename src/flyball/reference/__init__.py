@@ -11,8 +11,26 @@ from flyball.reference.activation import relu_backward, relu_forward, softmax_ba
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import dropout_backward, dropout_forward, dropout_mask
+from flyball.reference.layer_norm import (
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
+)
 from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
-from flyball.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from flyball.reference.norm import (
+    batch_norm_apply,
+    batch_norm_backward,
+    batch_norm_backward_apply,
+    batch_norm_backward_sums,
+    batch_norm_forward,
+    batch_norm_inference,
+    batch_norm_moments,
+    batch_norm_statistics,
+    combine_moments,
+)
 from flyball.reference.update import adam_update, sgd_update
 
 name: str = "reference"
@@ -20,9 +38,15 @@ name: str = "reference"
 __all__ = [
     "adam_update",
     "add_total",
+    "batch_norm_apply",
     "batch_norm_backward",
+    "batch_norm_backward_apply",
+    "batch_norm_backward_sums",
     "batch_norm_forward",
     "batch_norm_inference",
+    "batch_norm_moments",
+    "batch_norm_statistics",
+    "combine_moments",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -30,11 +54,17 @@ __all__ = [
     "dropout_mask",
     "gather",
     "gather_labels",
+    "group_norm_backward",
+    "group_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "matmul",
     "mean_squared_error",
     "name",
     "relu_backward",
     "relu_forward",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
