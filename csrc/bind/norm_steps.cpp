@@ -67,7 +67,7 @@ void bind_batch_norm_apply(const Array& y, const Array& x, const OptionalArray& 
                            const Array& mean, const Array& rstd, const OptionalArray& mask,
                            const std::string& activation_name, double rate) {
   require_ndim("x", x, 2, 3);
-  const Activation activation_code = activation(activation_name);
+  const Activation activation_code = rectifier(activation_name);
   const Sizes sizes(x);
   const Shape shape(x);
   const Shape channels = {sizes.c};
@@ -94,7 +94,7 @@ void bind_batch_norm_backward_sums(const Array& sum_dz, const Array& sum_dz_xhat
                                    const Array& mean, const Array& rstd, const OptionalArray& mask,
                                    const std::string& activation_name, double rate) {
   require_ndim("x", x, 2, 3);
-  const Activation activation_code = activation(activation_name);
+  const Activation activation_code = rectifier(activation_name);
   const Sizes sizes(x);
   const Shape shape(x);
   const Shape channels = {sizes.c};
@@ -132,7 +132,7 @@ void bind_batch_norm_backward_apply(const Array& dx, const Array& dy, const Arra
                                     const OptionalArray& mask, Index count, const std::string& activation_name,
                                     double rate) {
   require_ndim("x", x, 2, 3);
-  const Activation activation_code = activation(activation_name);
+  const Activation activation_code = rectifier(activation_name);
   const Sizes sizes(x);
   const Shape shape(x);
   const Shape channels = {sizes.c};

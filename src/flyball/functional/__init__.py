@@ -8,10 +8,17 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
-from flyball.functional.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
-from flyball.functional.dropout import dropout_backward, dropout_forward, dropout_mask
+from flyball.functional.dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
+    dropout_backward,
+    dropout_forward,
+    dropout_inference,
+    dropout_mask,
+)
 from flyball.functional.group_norm import (
     GroupNorm,
     GroupNormGradients,
@@ -67,7 +74,11 @@ __all__ = [
     "RmsNorm",
     "RmsNormGradients",
     "SquaredError",
+    "activation_backward",
+    "activation_forward",
     "adam_update",
+    "alpha_dropout_backward",
+    "alpha_dropout_forward",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_backward_apply",
@@ -81,6 +92,7 @@ __all__ = [
     "dense_forward",
     "dropout_backward",
     "dropout_forward",
+    "dropout_inference",
     "dropout_mask",
     "gather",
     "group_norm_backward",
@@ -92,8 +104,6 @@ __all__ = [
     "matmul",
     "mean_squared_error",
     "population_statistics",
-    "relu_backward",
-    "relu_forward",
     "rms_norm_backward",
     "rms_norm_forward",
     "sgd_update",

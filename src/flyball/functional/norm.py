@@ -22,7 +22,7 @@ from flyball.functional._checks import (
     written,
     wrong_shape,
 )
-from flyball.reference._arrays import FLOAT64, need_activation
+from flyball.reference._arrays import FLOAT64, need_rectifier
 
 if TYPE_CHECKING:
     from flyball.backend.types import Bools, Doubles, Floats
@@ -129,7 +129,7 @@ def batch_norm_forward(
     gamma = optional_like("gamma", gamma, dtype, "x")
     beta = optional_like("beta", beta, dtype, "x")
     mask = bools("mask", mask)
-    need_activation(activation)
+    need_rectifier(activation)
     momentum = share("momentum", momentum)
     epsilon = positive("epsilon", epsilon)
     rate = dropout_rate(rate, mask)
@@ -228,7 +228,7 @@ def batch_norm_backward(
     mean = doubles("mean", mean)
     rstd = doubles("rstd", rstd)
     mask = bools("mask", mask)
-    need_activation(activation)
+    need_rectifier(activation)
     rate = dropout_rate(rate, mask)
     y = output_of_activation(y, x, activation)
     channels = layout.channels
@@ -323,7 +323,7 @@ def batch_norm_inference(
     running_var = floats_like("running_var", running_var, dtype, "x")
     gamma = optional_like("gamma", gamma, dtype, "x")
     beta = optional_like("beta", beta, dtype, "x")
-    need_activation(activation)
+    need_rectifier(activation)
     epsilon = positive("epsilon", epsilon)
     inputs = {"x": x, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var}
     y, target = layout.result(out, dtype, **inputs)

@@ -23,7 +23,7 @@ from flyball.functional._checks import (
     wrong_shape,
 )
 from flyball.functional.norm import dropout_rate, output_of_activation
-from flyball.reference._arrays import INT64, need_activation
+from flyball.reference._arrays import INT64, need_rectifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -272,7 +272,7 @@ def batch_norm_apply(
     mean = doubles("mean", mean)
     rstd = doubles("rstd", rstd)
     mask = bools("mask", mask)
-    need_activation(activation)
+    need_rectifier(activation)
     rate = dropout_rate(rate, mask)
     packed_mask = None if mask is None else columns(layout.checked("mask", mask), layout)
     inputs = {"x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
@@ -416,7 +416,7 @@ def backward_arguments(
     dtype = x.dtype
     dy = floats_like("dy", dy, dtype, "x")
     mask = bools("mask", mask)
-    need_activation(activation)
+    need_rectifier(activation)
     y = output_of_activation(y, x, activation)
     return (
         columns(layout.checked("dy", dy), layout),

@@ -13,12 +13,11 @@ from flyball.reference._arrays import (
     INT64,
     float_dtype,
     need,
-    need_activation,
     need_ndim,
     need_out,
+    need_rectifier,
     refuse_overlap,
 )
-from flyball.reference.activation import activate
 
 if TYPE_CHECKING:
     from typing import Any
@@ -88,7 +87,8 @@ def normalise(
     np.multiply(centre(x, along(mean, x)), along(alpha, x).astype(y.dtype, copy=False), out=y)
     if beta is not None:
         y += along(beta, x)
-    activate(y, activation)
+    if activation == "relu":
+        np.maximum(y, 0.0, out=y)
     if mask is not None:
         y *= mask
         y *= 1.0 / keep_probability(rate)
@@ -154,7 +154,7 @@ def batch_norm_forward(
     rate: float,
 ) -> None:
     need_ndim("x", x, 2, 3)
-    need_activation(activation)
+    need_rectifier(activation)
     channels = x.shape[1]
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
@@ -195,7 +195,7 @@ def batch_norm_backward(
     rate: float,
 ) -> None:
     need_ndim("x", x, 2, 3)
-    need_activation(activation)
+    need_rectifier(activation)
     channels = x.shape[1]
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
@@ -237,7 +237,7 @@ def batch_norm_inference(
     activation: str,
 ) -> None:
     need_ndim("x", x, 2, 3)
-    need_activation(activation)
+    need_rectifier(activation)
     channels = x.shape[1]
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
@@ -329,7 +329,7 @@ def batch_norm_apply(
     rate: float,
 ) -> None:
     need_ndim("x", x, 2, 3)
-    need_activation(activation)
+    need_rectifier(activation)
     channels = x.shape[1]
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
@@ -360,7 +360,7 @@ def batch_norm_backward_sums(
     rate: float,
 ) -> None:
     need_ndim("x", x, 2, 3)
-    need_activation(activation)
+    need_rectifier(activation)
     channels = x.shape[1]
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
@@ -399,7 +399,7 @@ def batch_norm_backward_apply(
     rate: float,
 ) -> None:
     need_ndim("x", x, 2, 3)
-    need_activation(activation)
+    need_rectifier(activation)
     channels = x.shape[1]
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
