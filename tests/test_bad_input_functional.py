@@ -46,7 +46,7 @@ CASES = [
         "b must be a C-contiguous float32 array of shape (3,), got float32 of shape (4,)",
     ),
     (lambda: F.softmax_backward(X, X[:3]), ValueError, "y must have shape (6, 5), got (3, 5)"),
-    (lambda: F.batch_norm_forward(X[0]), ValueError, "x must have 2 dimensions, got shape (5,)"),
+    (lambda: F.batch_norm_forward(X[0]), ValueError, "x must have at least 2 dimensions, got shape (5,)"),
     (lambda: F.mean_squared_error(X, X[:, :1]), ValueError, "targets must have shape (6, 5), got (6, 1)"),
     (lambda: F.sgd_update(W.copy(), B), ValueError, "g must have shape (5, 3), got (3,)"),
     # empty data

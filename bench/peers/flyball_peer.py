@@ -5,10 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, Network, close, kept_half, learns, matrix, normalised
+from tasks import (
+    GROUPS,
+    L2,
+    LEARNING_RATE,
+    NETWORKS,
+    RATE,
+    STEPS,
+    Job,
+    Network,
+    close,
+    images,
+    kept_half,
+    learns,
+    matrix,
+    normalised,
+    normalised_over,
+)
 
 import flyball
 from flyball import _core, layers, optimizers, regularizers
+from flyball import functional as F
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +107,58 @@ def batch_norm_relu_dropout(rows: int, columns: int) -> Job:
     return Job(both, 1, lambda: kept_half(y[positive]))
 
 
+def batch_norm_layout(shape: tuple[int, ...], last: bool) -> Job:
+    """Forward and backward over images."""
+    x, dy = images(shape, last), images(shape, last, 1)
+    axis = -1 if last else 1
+    memory = [np.moveaxis(array, 1, -1) if last else array for array in (x, dy)]
+    y, dx = np.empty_like(memory[0]), np.empty_like(memory[0])
+    gamma, beta = np.ones(shape[1], x.dtype), np.zeros(shape[1], x.dtype)
+    running_mean, running_var = np.zeros(shape[1], x.dtype), np.ones(shape[1], x.dtype)
+
+    def run() -> None:
+        _, mean, rstd = F.batch_norm_forward(
+            memory[0], gamma, beta, axis=axis, running_mean=running_mean, running_var=running_var, unbiased=True, out=y
+        )
+        F.batch_norm_backward(memory[1], memory[0], mean, rstd, gamma, beta, axis=axis, out=dx)
+
+    expected = normalised_over(x, (0, 2, 3))
+    return Job(run, 1, lambda: close(np.moveaxis(y, -1, 1) if last else y, expected))
+
+
+def batch_norm_images(*shape: int) -> Job:
+    return batch_norm_layout(shape, last=False)
+
+
+def batch_norm_images_last(*shape: int) -> Job:
+    return batch_norm_layout(shape, last=True)
+
+
+def layer_norm(rows: int, columns: int) -> Job:
+    x, dy = matrix(rows, columns), matrix(rows, columns, 1)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    gamma, beta = np.ones(columns, x.dtype), np.zeros(columns, x.dtype)
+
+    def run() -> None:
+        _, mean, rstd = F.layer_norm_forward(x, gamma, beta, out=y)
+        F.layer_norm_backward(dy, x, mean, rstd, gamma, beta, out=dx)
+
+    return Job(run, 1, lambda: close(y, normalised_over(x, (1,))))
+
+
+def group_norm(*shape: int) -> Job:
+    x, dy = images(shape, last=False), images(shape, last=False, seed=1)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    gamma, beta = np.ones(shape[1], x.dtype), np.zeros(shape[1], x.dtype)
+
+    def run() -> None:
+        _, mean, rstd = F.group_norm_forward(x, GROUPS, gamma, beta, axis=1, out=y)
+        F.group_norm_backward(dy, x, mean, rstd, gamma, beta, axis=1, out=dx)
+
+    grouped = x.reshape(shape[0], GROUPS, -1)
+    return Job(run, 1, lambda: close(y, normalised_over(grouped, (2,)).reshape(shape)))
+
+
 def dropout(rows: int, columns: int) -> Job:
     x = matrix(rows, columns)
     y = np.empty_like(x)
@@ -123,5 +192,16 @@ def adam(size: int) -> Job:
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
 OPERATIONS: dict[str, Callable[..., Job]] = {
     function.__name__: function
-    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
+    for function in (
+        batch_norm_forward,
+        batch_norm,
+        batch_norm_relu_dropout,
+        batch_norm_images,
+        batch_norm_images_last,
+        layer_norm,
+        group_norm,
+        dropout,
+        gemm,
+        adam,
+    )
 }

@@ -53,11 +53,18 @@ NETWORKS = {
 }
 
 SHAPES = ((128, 256), (1024, 512), (8192, 1024))
+IMAGES = ((32, 64, 56, 56), (128, 16, 32, 32))  # samples, channels, rows, columns
+GROUPS = 32
 PRODUCTS = ((128, 256, 256), (128, 512, 784), (784, 512, 128), (1024, 1024, 1024))  # rows, columns, inner
 SIZES = (1_000_000, 20_000_000)
 OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "batch_norm_forward": SHAPES,
     "batch_norm": SHAPES,
+    "batch_norm_images": IMAGES,
+    "batch_norm_images_last": IMAGES,
+    "layer_norm": (SHAPES[1], (32, 64 * 56 * 56)),
+    "group_norm": ((1024, 512, 1, 1), IMAGES[0]),
+    "add": (SHAPES[-1],),
     "dropout": SHAPES,
     "batch_norm_relu_dropout": SHAPES,
     "gemm": PRODUCTS,
@@ -88,6 +95,19 @@ def normalised(x: NDArray[np.float32]) -> NDArray[np.float32]:
     wide = x.astype(np.float64)
     result: NDArray[np.float32] = ((wide - wide.mean(0)) / np.sqrt(wide.var(0) + 1e-5)).astype(np.float32)
     return result
+
+
+def images(shape: tuple[int, ...], last: bool, seed: int = 0) -> NDArray[np.float32]:
+    """Images with channels first in the shape, and last in memory if wanted."""
+    n, c, h, w = shape
+    x = np.random.default_rng(seed).standard_normal((n, h, w, c) if last else shape, dtype=np.float32)
+    return np.moveaxis(x, -1, 1) if last else x
+
+
+def normalised_over(x: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float64]:
+    """Values with mean 0 and variance 1 over ``axes``, with epsilon 1e-5."""
+    wide = x.astype(np.float64)
+    return (wide - wide.mean(axes, keepdims=True)) / np.sqrt(wide.var(axes, keepdims=True) + 1e-5)
 
 
 def close(actual: Any, expected: Any) -> None:

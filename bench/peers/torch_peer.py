@@ -6,7 +6,22 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, close, kept_half, learns, matrix, normalised
+from tasks import (
+    GROUPS,
+    L2,
+    LEARNING_RATE,
+    NETWORKS,
+    RATE,
+    STEPS,
+    Job,
+    close,
+    images,
+    kept_half,
+    learns,
+    matrix,
+    normalised,
+    normalised_over,
+)
 from torch import nn
 from torch.nn import functional
 
@@ -71,8 +86,14 @@ def batch_norm_forward(rows: int, columns: int) -> Job:
 
 
 def forward_backward(rows: int, columns: int, forward: Callable[[Any], Any], check: Callable[[Any], None]) -> Job:
-    x = torch.from_numpy(matrix(rows, columns)).requires_grad_()
-    dy = torch.from_numpy(matrix(rows, columns, 1))
+    return forward_backward_of(matrix(rows, columns), matrix(rows, columns, 1), forward, check)
+
+
+def forward_backward_of(
+    x_array: Any, dy_array: Any, forward: Callable[[Any], Any], check: Callable[[Any], None]
+) -> Job:
+    x = torch.from_numpy(x_array).requires_grad_()
+    dy = torch.from_numpy(dy_array)
     results: list[Any] = [None]
 
     def run() -> None:
@@ -98,6 +119,48 @@ def batch_norm_relu_dropout(rows: int, columns: int) -> Job:
         return functional.dropout(functional.relu(functional.batch_norm(x, *arguments)), RATE, True)
 
     return forward_backward(rows, columns, forward, lambda y: kept_half(y[positive]))
+
+
+def batch_norm_layout(shape: tuple[int, ...], last: bool) -> Job:
+    x, dy = images(shape, last), images(shape, last, 1)
+    arguments = batch_norm_arguments(shape[1])
+    expected = normalised_over(x, (0, 2, 3))
+    return forward_backward_of(x, dy, lambda x: functional.batch_norm(x, *arguments), lambda y: close(y, expected))
+
+
+def batch_norm_images(*shape: int) -> Job:
+    return batch_norm_layout(shape, last=False)
+
+
+def batch_norm_images_last(*shape: int) -> Job:
+    return batch_norm_layout(shape, last=True)
+
+
+def layer_norm(rows: int, columns: int) -> Job:
+    gamma, beta = (value.requires_grad_() for value in (torch.ones(columns), torch.zeros(columns)))
+    expected = normalised_over(matrix(rows, columns), (1,))
+    return forward_backward(
+        rows, columns, lambda x: functional.layer_norm(x, (columns,), gamma, beta), lambda y: close(y, expected)
+    )
+
+
+def group_norm(*shape: int) -> Job:
+    x = images(shape, last=False)
+    gamma, beta = (value.requires_grad_() for value in (torch.ones(shape[1]), torch.zeros(shape[1])))
+    expected = normalised_over(x.reshape(shape[0], GROUPS, -1), (2,)).reshape(shape)
+    return forward_backward_of(
+        x,
+        images(shape, last=False, seed=1),
+        lambda x: functional.group_norm(x, GROUPS, gamma, beta),
+        lambda y: close(y, expected),
+    )
+
+
+def add(rows: int, columns: int) -> Job:
+    """Three arrays moved: the time that memory alone takes."""
+    a, b = matrix(rows, columns), matrix(rows, columns, 1)
+    left, right, out = torch.from_numpy(a), torch.from_numpy(b), torch.empty(rows, columns)
+    return Job(lambda: torch.add(left, right, out=out), 1, lambda: close(out, a + b))
 
 
 def dropout(rows: int, columns: int) -> Job:
@@ -137,5 +200,17 @@ STEP_VARIANTS: dict[str, Callable[[str], Job]] = {
 }
 OPERATIONS: dict[str, Callable[..., Job]] = {
     function.__name__: function
-    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
+    for function in (
+        batch_norm_forward,
+        batch_norm,
+        batch_norm_relu_dropout,
+        batch_norm_images,
+        batch_norm_images_last,
+        layer_norm,
+        group_norm,
+        add,
+        dropout,
+        gemm,
+        adam,
+    )
 }

@@ -6,18 +6,17 @@
 namespace flyball::bind {
 namespace {
 
-// As Python writes a tuple.
-std::string text_of(const Shape& shape) {
-  std::string text = "(";
-  for (const Index extent : shape.extents()) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + (shape.extents().size() == 1 ? ",)" : ")");
-}
-
 std::string dtype_text(const Array& array) { return py::str(array.dtype()).cast<std::string>(); }
 
 bool contiguous(const Array& array) { return (array.flags() & py::array::c_style) != 0; }
 
 }  // namespace
+
+std::string text_of(const Shape& shape) {
+  std::string text = "(";
+  for (const Index extent : shape.extents()) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + (shape.extents().size() == 1 ? ",)" : ")");
+}
 
 void refuse(const char* name, const char* dtype, const Shape& shape, const Array& array) {
   std::string text =
@@ -35,9 +34,8 @@ void refuse_dtype(const char* name, const Array& array) {
   throw py::type_error(std::string(name) + " must be float32 or float64, got " + dtype_text(array));
 }
 
-void refuse_ndim(const char* name, Index ndim, const Array& array) {
-  throw py::value_error(std::string(name) + " must have " + std::to_string(ndim) + " dimensions, got shape " +
-                        text_of(Shape(array)));
+void refuse_ndim(const char* name, const std::string& ndim, const Array& array) {
+  throw py::value_error(std::string(name) + " must have " + ndim + " dimensions, got shape " + text_of(Shape(array)));
 }
 
 bool matches(const Array& array, int type_number, std::size_t item_size, const Shape& shape) {

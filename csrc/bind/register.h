@@ -8,6 +8,8 @@ namespace flyball::bind {
 void register_runtime(pybind11::module_& module);
 void register_dense(pybind11::module_& module);
 void register_norm(pybind11::module_& module);
+void register_norm_steps(pybind11::module_& module);
+void register_layer_norm(pybind11::module_& module);
 void register_dropout(pybind11::module_& module);
 void register_activation(pybind11::module_& module);
 void register_program(pybind11::module_& module);

@@ -90,6 +90,125 @@ def batch_norm_inference(
     epsilon: float,
     activation: str,
 ) -> None: ...
+def batch_norm_moments(
+    mean: Doubles,
+    m2: Doubles,
+    x: Floats,
+) -> None: ...
+def combine_moments(
+    mean: Doubles,
+    m2: Doubles,
+    means: Doubles,
+    m2s: Doubles,
+    counts: Integers,
+) -> None: ...
+def batch_norm_statistics(
+    rstd: Doubles,
+    running_mean: Floats | None,
+    running_var: Floats | None,
+    mean: Doubles,
+    m2: Doubles,
+    count: int,
+    momentum: float,
+    epsilon: float,
+    unbiased: bool,
+) -> None: ...
+def batch_norm_apply(
+    y: Floats,
+    x: Floats,
+    gamma: Floats | None,
+    beta: Floats | None,
+    mean: Doubles,
+    rstd: Doubles,
+    mask: Bools | None,
+    activation: str,
+    rate: float,
+) -> None: ...
+def batch_norm_backward_sums(
+    sum_dz: Doubles,
+    sum_dz_xhat: Doubles,
+    dy: Floats,
+    y: Floats,
+    x: Floats,
+    gamma: Floats | None,
+    beta: Floats | None,
+    mean: Doubles,
+    rstd: Doubles,
+    mask: Bools | None,
+    activation: str,
+    rate: float,
+) -> None: ...
+def batch_norm_backward_apply(
+    dx: Floats,
+    dy: Floats,
+    y: Floats,
+    x: Floats,
+    gamma: Floats | None,
+    beta: Floats | None,
+    mean: Doubles,
+    rstd: Doubles,
+    sum_dz: Doubles,
+    sum_dz_xhat: Doubles,
+    mask: Bools | None,
+    count: int,
+    activation: str,
+    rate: float,
+) -> None: ...
+def layer_norm_forward(
+    y: Floats,
+    mean: Doubles,
+    rstd: Doubles,
+    x: Floats,
+    gamma: Floats | None,
+    beta: Floats | None,
+    epsilon: float,
+) -> None: ...
+def layer_norm_backward(
+    dx: Floats | None,
+    dgamma: Floats | None,
+    dbeta: Floats | None,
+    dy: Floats,
+    x: Floats,
+    gamma: Floats | None,
+    mean: Doubles,
+    rstd: Doubles,
+) -> None: ...
+def rms_norm_forward(
+    y: Floats,
+    rstd: Doubles,
+    x: Floats,
+    gamma: Floats | None,
+    epsilon: float,
+) -> None: ...
+def rms_norm_backward(
+    dx: Floats | None,
+    dgamma: Floats | None,
+    dy: Floats,
+    x: Floats,
+    gamma: Floats | None,
+    rstd: Doubles,
+) -> None: ...
+def group_norm_forward(
+    y: Floats,
+    mean: Doubles,
+    rstd: Doubles,
+    x: Floats,
+    gamma: Floats | None,
+    beta: Floats | None,
+    channels_last: bool,
+    epsilon: float,
+) -> None: ...
+def group_norm_backward(
+    dx: Floats | None,
+    dgamma: Floats | None,
+    dbeta: Floats | None,
+    dy: Floats,
+    x: Floats,
+    gamma: Floats | None,
+    mean: Doubles,
+    rstd: Doubles,
+    channels_last: bool,
+) -> None: ...
 def dropout_mask(mask: Bools | Bytes, rate: float, seed: int, stream: int, step: int) -> None: ...
 def dropout_forward(
     y: Floats,

@@ -18,8 +18,26 @@ from flyball.reference.dropout import (
     dropout_inference,
     dropout_mask,
 )
+from flyball.reference.layer_norm import (
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
+)
 from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
-from flyball.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from flyball.reference.norm import (
+    batch_norm_apply,
+    batch_norm_backward,
+    batch_norm_backward_apply,
+    batch_norm_backward_sums,
+    batch_norm_forward,
+    batch_norm_inference,
+    batch_norm_moments,
+    batch_norm_statistics,
+    combine_moments,
+)
 from flyball.reference.update import adam_update, sgd_update
 
 name: str = "reference"
@@ -31,9 +49,15 @@ __all__ = [
     "add_total",
     "alpha_dropout_backward",
     "alpha_dropout_forward",
+    "batch_norm_apply",
     "batch_norm_backward",
+    "batch_norm_backward_apply",
+    "batch_norm_backward_sums",
     "batch_norm_forward",
     "batch_norm_inference",
+    "batch_norm_moments",
+    "batch_norm_statistics",
+    "combine_moments",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -42,9 +66,15 @@ __all__ = [
     "dropout_mask",
     "gather",
     "gather_labels",
+    "group_norm_backward",
+    "group_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "matmul",
     "mean_squared_error",
     "name",
+    "rms_norm_backward",
+    "rms_norm_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",

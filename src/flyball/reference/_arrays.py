@@ -29,10 +29,11 @@ def float_dtype(name: str, array: Array) -> np.dtype[Any]:
     raise TypeError(msg)
 
 
-def need_ndim(name: str, array: Array, ndim: int) -> None:
-    """Refuse ``array`` unless it has ``ndim`` dimensions."""
-    if array.ndim != ndim:
-        msg = f"{name} must have {ndim} dimensions, got shape {array.shape}"
+def need_ndim(name: str, array: Array, low: int, high: int | None = None) -> None:
+    """Refuse ``array`` unless it has ``low`` dimensions, or ``low`` to ``high``."""
+    if not low <= array.ndim <= (low if high is None else high):
+        wanted = low if high is None else f"{low} to {high}"
+        msg = f"{name} must have {wanted} dimensions, got shape {array.shape}"
         raise ValueError(msg)
 
 

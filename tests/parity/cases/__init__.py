@@ -1,6 +1,6 @@
 """One module per family of operations; importing them fills the table."""
 
-from parity.cases import activation, data, dense, dropout, loss, norm, update
+from parity.cases import activation, data, dense, dropout, layer_norm, loss, norm, update
 from parity.cases.table import OPERATIONS, SHAPES, Make, to_double
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "data",
     "dense",
     "dropout",
+    "layer_norm",
     "loss",
     "norm",
     "to_double",
