@@ -10,6 +10,7 @@
 #include "kernels/gemm.h"
 #include "kernels/loss.h"
 #include "kernels/norm.h"
+#include "kernels/random.h"
 #include "kernels/update.h"
 
 namespace flyball {
@@ -23,10 +24,12 @@ struct Kernels {
   const LossKernels<T>& loss;
   const UpdateKernels<T>& update;
   const DataKernels<T>& data;
+  const RandomKernels<T>& random;
 };
 
 // The families, in the order of the table: X(level, family).
 #define FLYBALL_FOR_EACH_FAMILY(X, level) \
-  X(level, gemm) X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data)
+  X(level, gemm)                          \
+  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data) X(level, random)
 
 }  // namespace flyball

@@ -20,12 +20,20 @@ from flyball.functional.dropout import (
     dropout_mask,
 )
 from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
+from flyball.functional.noise import gaussian_dropout_backward, gaussian_dropout_forward, gaussian_noise_forward
 from flyball.functional.norm import (
     BatchNorm,
     BatchNormGradients,
     batch_norm_backward,
     batch_norm_forward,
     batch_norm_inference,
+)
+from flyball.functional.random import (
+    random_integers,
+    random_normal,
+    random_permutation,
+    random_truncated_normal,
+    random_uniform,
 )
 from flyball.functional.update import adam_update, sgd_update
 
@@ -48,8 +56,16 @@ __all__ = [
     "dropout_inference",
     "dropout_mask",
     "gather",
+    "gaussian_dropout_backward",
+    "gaussian_dropout_forward",
+    "gaussian_noise_forward",
     "matmul",
     "mean_squared_error",
+    "random_integers",
+    "random_normal",
+    "random_permutation",
+    "random_truncated_normal",
+    "random_uniform",
     "relu_backward",
     "relu_forward",
     "sgd_update",

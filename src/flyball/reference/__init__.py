@@ -20,6 +20,16 @@ from flyball.reference.dropout import (
 )
 from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
 from flyball.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
+from flyball.reference.random import (
+    gaussian_dropout_backward,
+    gaussian_dropout_forward,
+    gaussian_noise_forward,
+    random_integers,
+    random_normal,
+    random_permutation,
+    random_truncated_normal,
+    random_uniform,
+)
 from flyball.reference.update import adam_update, sgd_update
 
 name: str = "reference"
@@ -40,9 +50,17 @@ __all__ = [
     "dropout_mask",
     "gather",
     "gather_labels",
+    "gaussian_dropout_backward",
+    "gaussian_dropout_forward",
+    "gaussian_noise_forward",
     "matmul",
     "mean_squared_error",
     "name",
+    "random_integers",
+    "random_normal",
+    "random_permutation",
+    "random_truncated_normal",
+    "random_uniform",
     "relu_backward",
     "relu_forward",
     "sgd_update",
