@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, Network, close, kept_half, learns, matrix, normalised
+from tasks import (
+    L2,
+    LEARNING_RATE,
+    NETWORKS,
+    RATE,
+    STEPS,
+    Job,
+    Network,
+    close,
+    kept_half,
+    learns,
+    matrix,
+    normalised,
+    permuted,
+    standard_normal,
+)
 
 import flyball
 from flyball import _core, layers, optimizers, regularizers
@@ -97,6 +112,34 @@ def dropout(rows: int, columns: int) -> Job:
     return Job(lambda: _core.dropout_forward(y, None, x, RATE, 7, 0, next(steps), True, 2.0), 1, lambda: kept_half(y))
 
 
+def scaled_copy(rows: int, columns: int) -> Job:
+    """What moving the array through the arithmetic units costs: half of each element."""
+    x = matrix(rows, columns)
+    y = np.empty_like(x)
+    return Job(lambda: _core.dropout_inference(y, x, RATE), 1, lambda: close(y, x * (1 - RATE)))
+
+
+def alpha_dropout(rows: int, columns: int) -> Job:
+    x = matrix(rows, columns)
+    y = np.empty_like(x)
+    steps = iter(range(1 << 40))
+    return Job(
+        lambda: _core.alpha_dropout_forward(y, None, x, RATE, 7, 0, next(steps), True), 1, lambda: standard_normal(y)
+    )
+
+
+def random_normal(rows: int, columns: int) -> Job:
+    y = np.empty((rows, columns), np.float32)
+    steps = iter(range(1 << 40))
+    return Job(lambda: _core.random_normal(y, 0.0, 1.0, 7, 0, next(steps)), 1, lambda: standard_normal(y))
+
+
+def permutation(size: int) -> Job:
+    order = np.empty(size, np.int64)
+    steps = iter(range(1 << 40))
+    return Job(lambda: _core.random_permutation(order, 7, 0, next(steps)), 1, lambda: permuted(order))
+
+
 def gemm(rows: int, columns: int, inner: int) -> Job:
     a, b = matrix(rows, inner), matrix(inner, columns, 1)
     c = np.empty((rows, columns), np.float32)
@@ -121,5 +164,16 @@ def adam(size: int) -> Job:
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
 OPERATIONS: dict[str, Callable[..., Job]] = {
     function.__name__: function
-    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
+    for function in (
+        batch_norm_forward,
+        batch_norm,
+        batch_norm_relu_dropout,
+        scaled_copy,
+        dropout,
+        alpha_dropout,
+        random_normal,
+        permutation,
+        gemm,
+        adam,
+    )
 }
