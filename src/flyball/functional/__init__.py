@@ -8,7 +8,7 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
-from flyball.functional.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
 from flyball.functional.dropout import (
@@ -43,6 +43,8 @@ __all__ = [
     "CrossEntropy",
     "DenseGradients",
     "SquaredError",
+    "activation_backward",
+    "activation_forward",
     "adam_update",
     "alpha_dropout_backward",
     "alpha_dropout_forward",
@@ -66,8 +68,6 @@ __all__ = [
     "random_permutation",
     "random_truncated_normal",
     "random_uniform",
-    "relu_backward",
-    "relu_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",

@@ -7,7 +7,7 @@ statistics in float64.
 
 from __future__ import annotations
 
-from flyball.reference.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.reference.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import (
@@ -35,6 +35,8 @@ from flyball.reference.update import adam_update, sgd_update
 name: str = "reference"
 
 __all__ = [
+    "activation_backward",
+    "activation_forward",
     "adam_update",
     "add_total",
     "alpha_dropout_backward",
@@ -61,8 +63,6 @@ __all__ = [
     "random_permutation",
     "random_truncated_normal",
     "random_uniform",
-    "relu_backward",
-    "relu_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
