@@ -17,7 +17,8 @@ def words(shape, dtype, seed, stream, step):
     """Return a word as wide as ``dtype`` for each element, and the whole groups they are from, as Python integers."""
     size, itemsize = int(np.prod(shape)), np.dtype(dtype).itemsize
     drawn = pairs(-(-size * itemsize // 128), seed, stream, step)
-    whole = np.ascontiguousarray(drawn).view(np.uint32 if itemsize == 4 else "<u8").reshape(len(drawn), 2, 64 // itemsize)
+    wide = np.ascontiguousarray(drawn).view(np.uint32 if itemsize == 4 else "<u8")
+    whole = wide.reshape(len(drawn), 2, 64 // itemsize)
     return whole.reshape(-1)[:size].reshape(shape), whole
 
 
