@@ -21,6 +21,8 @@ from tasks import (
     matrix,
     normalised,
     normalised_over,
+    permuted,
+    standard_normal,
 )
 
 import flyball
@@ -166,6 +168,34 @@ def dropout(rows: int, columns: int) -> Job:
     return Job(lambda: _core.dropout_forward(y, None, x, RATE, 7, 0, next(steps), True, 2.0), 1, lambda: kept_half(y))
 
 
+def scaled_copy(rows: int, columns: int) -> Job:
+    """What moving the array through the arithmetic units costs: half of each element."""
+    x = matrix(rows, columns)
+    y = np.empty_like(x)
+    return Job(lambda: _core.dropout_inference(y, x, RATE), 1, lambda: close(y, x * (1 - RATE)))
+
+
+def alpha_dropout(rows: int, columns: int) -> Job:
+    x = matrix(rows, columns)
+    y = np.empty_like(x)
+    steps = iter(range(1 << 40))
+    return Job(
+        lambda: _core.alpha_dropout_forward(y, None, x, RATE, 7, 0, next(steps), True), 1, lambda: standard_normal(y)
+    )
+
+
+def random_normal(rows: int, columns: int) -> Job:
+    y = np.empty((rows, columns), np.float32)
+    steps = iter(range(1 << 40))
+    return Job(lambda: _core.random_normal(y, 0.0, 1.0, 7, 0, next(steps)), 1, lambda: standard_normal(y))
+
+
+def permutation(size: int) -> Job:
+    order = np.empty(size, np.int64)
+    steps = iter(range(1 << 40))
+    return Job(lambda: _core.random_permutation(order, 7, 0, next(steps)), 1, lambda: permuted(order))
+
+
 def gemm(rows: int, columns: int, inner: int) -> Job:
     a, b = matrix(rows, inner), matrix(inner, columns, 1)
     c = np.empty((rows, columns), np.float32)
@@ -201,6 +231,10 @@ OPERATIONS: dict[str, Callable[..., Job]] = {
         layer_norm,
         group_norm,
         dropout,
+        scaled_copy,
+        alpha_dropout,
+        random_normal,
+        permutation,
         gemm,
         adam,
     )

@@ -65,7 +65,11 @@ OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "layer_norm": (SHAPES[1], (32, 64 * 56 * 56)),
     "group_norm": ((1024, 512, 1, 1), IMAGES[0]),
     "add": (SHAPES[-1],),
+    "scaled_copy": SHAPES,
     "dropout": SHAPES,
+    "alpha_dropout": SHAPES,
+    "random_normal": SHAPES,
+    "permutation": ((1_000,), (100_000,), (10_000_000,)),
     "batch_norm_relu_dropout": SHAPES,
     "gemm": PRODUCTS,
     "adam": tuple((size,) for size in SIZES),
@@ -112,6 +116,20 @@ def normalised_over(x: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np
 
 def close(actual: Any, expected: Any) -> None:
     np.testing.assert_allclose(np.asarray(actual), expected, rtol=1e-3, atol=1e-3)
+
+
+def standard_normal(y: Any) -> None:
+    """Check mean and variance."""
+    values = np.asarray(y, np.float64)
+    if abs(values.mean()) > 0.05 or abs(values.var() - 1) > 0.05:
+        raise AssertionError(f"mean and variance must be 0 and 1, got {values.mean()} and {values.var()}")
+
+
+def permuted(order: Any) -> None:
+    """Check that each index is there once, and out of place."""
+    order = np.asarray(order)
+    if not np.array_equal(np.sort(order), np.arange(order.size)) or np.all(order[1:] > order[:-1]):
+        raise AssertionError("indices must be there once each, in another order")
 
 
 def kept_half(y: Any) -> None:

@@ -21,6 +21,8 @@ from tasks import (
     matrix,
     normalised,
     normalised_over,
+    permuted,
+    standard_normal,
 )
 from torch import nn
 from torch.nn import functional
@@ -174,6 +176,33 @@ def dropout(rows: int, columns: int) -> Job:
     return Job(run, 1, lambda: kept_half(results[0]))
 
 
+def scaled_copy(rows: int, columns: int) -> Job:
+    x = torch.from_numpy(matrix(rows, columns))
+    y = torch.empty_like(x)
+    return Job(lambda: torch.mul(x, 1 - RATE, out=y), 1, lambda: close(y, x * (1 - RATE)))
+
+
+def alpha_dropout(rows: int, columns: int) -> Job:
+    x = torch.from_numpy(matrix(rows, columns))
+    results: list[Any] = [None]
+
+    def run() -> None:
+        with torch.no_grad():
+            results[0] = functional.alpha_dropout(x, RATE, True)
+
+    return Job(run, 1, lambda: standard_normal(results[0]))
+
+
+def random_normal(rows: int, columns: int) -> Job:
+    y = torch.empty(rows, columns)
+    return Job(y.normal_, 1, lambda: standard_normal(y))
+
+
+def permutation(size: int) -> Job:
+    order = torch.empty(size, dtype=torch.int64)
+    return Job(lambda: torch.randperm(size, out=order), 1, lambda: permuted(order))
+
+
 def gemm(rows: int, columns: int, inner: int) -> Job:
     a, b = matrix(rows, inner), matrix(inner, columns, 1)
     left, right = torch.from_numpy(a), torch.from_numpy(b)
@@ -210,6 +239,10 @@ OPERATIONS: dict[str, Callable[..., Job]] = {
         group_norm,
         add,
         dropout,
+        scaled_copy,
+        alpha_dropout,
+        random_normal,
+        permutation,
         gemm,
         adam,
     )

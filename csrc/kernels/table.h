@@ -11,6 +11,7 @@
 #include "kernels/loss.h"
 #include "kernels/norm.h"
 #include "kernels/probe.h"
+#include "kernels/random.h"
 #include "kernels/update.h"
 
 namespace flyball {
@@ -25,11 +26,13 @@ struct Kernels {
   const UpdateKernels<T>& update;
   const DataKernels<T>& data;
   const ProbeKernels<T>& probe;
+  const RandomKernels<T>& random;
 };
 
 // The families, in the order of the table: X(level, family).
-#define FLYBALL_FOR_EACH_FAMILY(X, level) \
-  X(level, gemm)                          \
-  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data) X(level, probe)
+#define FLYBALL_FOR_EACH_FAMILY(X, level)                                                                              \
+  X(level, gemm)                                                                                                       \
+  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data) X(level, probe) \
+      X(level, random)
 
 }  // namespace flyball

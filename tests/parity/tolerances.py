@@ -25,3 +25,6 @@ LONG = {"float32": Tolerance(1e-5, 4e-6), "float64": Tolerance(1e-13, 1e-14)}
 # An exponential of a difference of logits, and a sum of them: exp turns the absolute error of its argument, tens of
 # units large, into a relative one (of the oracle, too).
 EXPONENTIAL = {"float32": Tolerance(1e-5, 1e-6), "float64": Tolerance(1e-13, 1e-14)}
+# Random bits, which are exact, through logarithms, sines or quantiles: a few roundings each, and a cancellation at the
+# end of the quantile.
+TRANSFORMED = {"float32": Tolerance(2e-6, 2e-6), "float64": Tolerance(1e-14, 1e-14)}

@@ -12,4 +12,5 @@
 #include "flyball/ops/dropout.h"
 #include "flyball/ops/loss.h"
 #include "flyball/ops/norm.h"
+#include "flyball/ops/random.h"
 #include "flyball/ops/update.h"

@@ -23,6 +23,7 @@ from flyball.backend.dense import Dense
 from flyball.backend.dropout import Dropout
 from flyball.backend.loss import Losses
 from flyball.backend.norm import Norm
+from flyball.backend.random import Random
 from flyball.backend.update import Updates
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ __all__ = [
 
 
 @runtime_checkable
-class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Data, Protocol):
+class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Data, Random, Protocol):
     """Operations on arrays; see the module's docstring for the conventions, and the families for the operations."""
 
     name: str

@@ -38,6 +38,7 @@ from flyball.functional.layer_norm import (
     rms_norm_forward,
 )
 from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
+from flyball.functional.noise import gaussian_dropout_backward, gaussian_dropout_forward, gaussian_noise_forward
 from flyball.functional.norm import (
     BatchNorm,
     BatchNormGradients,
@@ -56,6 +57,13 @@ from flyball.functional.norm_steps import (
     batch_norm_statistics,
     combine_moments,
     population_statistics,
+)
+from flyball.functional.random import (
+    random_integers,
+    random_normal,
+    random_permutation,
+    random_truncated_normal,
+    random_uniform,
 )
 from flyball.functional.update import adam_update, sgd_update
 
@@ -95,6 +103,9 @@ __all__ = [
     "dropout_inference",
     "dropout_mask",
     "gather",
+    "gaussian_dropout_backward",
+    "gaussian_dropout_forward",
+    "gaussian_noise_forward",
     "group_norm_backward",
     "group_norm_forward",
     "instance_norm_backward",
@@ -104,6 +115,11 @@ __all__ = [
     "matmul",
     "mean_squared_error",
     "population_statistics",
+    "random_integers",
+    "random_normal",
+    "random_permutation",
+    "random_truncated_normal",
+    "random_uniform",
     "rms_norm_backward",
     "rms_norm_forward",
     "sgd_update",

@@ -151,7 +151,10 @@ def new_or_given(
     if type(out) is not np.ndarray or out.dtype is not dtype or out.shape != shape or not out.flags.carray:
         written("out", out, dtype, shape)
         out = plain("out", out)
-    if out.base is not None or any(x is not None and (x is out or x.base is not None) for x in inputs.values()):
+    apart = out.base is None
+    for x in inputs.values():  # a generator would take half the time of a call on an array of (8, 8)
+        apart = apart and (x is None or (x is not out and x.base is None))
+    if not apart:
         refuse_overlap({"out": out}, inputs, in_place)
     return out  # type: ignore[no-any-return]
 

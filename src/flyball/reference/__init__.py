@@ -38,9 +38,20 @@ from flyball.reference.norm import (
     batch_norm_statistics,
     combine_moments,
 )
+from flyball.reference.random import (
+    gaussian_dropout_backward,
+    gaussian_dropout_forward,
+    gaussian_noise_forward,
+    random_integers,
+    random_normal,
+    random_permutation,
+    random_truncated_normal,
+    random_uniform,
+)
 from flyball.reference.update import adam_update, sgd_update
 
 name: str = "reference"
+
 
 __all__ = [
     "activation_backward",
@@ -66,6 +77,9 @@ __all__ = [
     "dropout_mask",
     "gather",
     "gather_labels",
+    "gaussian_dropout_backward",
+    "gaussian_dropout_forward",
+    "gaussian_noise_forward",
     "group_norm_backward",
     "group_norm_forward",
     "layer_norm_backward",
@@ -73,6 +87,11 @@ __all__ = [
     "matmul",
     "mean_squared_error",
     "name",
+    "random_integers",
+    "random_normal",
+    "random_permutation",
+    "random_truncated_normal",
+    "random_uniform",
     "rms_norm_backward",
     "rms_norm_forward",
     "sgd_update",
