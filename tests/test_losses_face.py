@@ -80,6 +80,8 @@ def test_empty_targets_have_their_shape():
         (SQUARED, [[1, 2]], (1,), "y must be of shape (n,) or (n, 1) for mean_squared_error, got shape (1, 2)"),
         (SQUARED, [1, np.nan], (1,), "y must be finite in float32, got nan in row 1"),
         (SQUARED, [1e300], (1,), "y must be finite in float32, got 1e+300 in row 0"),
+        (losses.BinaryCrossentropy(), [0, 1.5], (1,), "y must be in [0, 1], got 1.5 in row 1"),
+        (losses.Hinge(), [0, 0.5], (1,), "y must be -1 or 1, or 0 or 1, got 0.5 in row 1"),
     ],
 )
 def test_bad_targets(loss, y, shape, message):
@@ -92,6 +94,8 @@ def test_bad_targets(loss, y, shape, message):
     [
         (lambda: losses.get("sparse_categorical_crosentropy"), "did you mean 'sparse_categorical_crossentropy'?"),
         (lambda: losses.get(None), "loss must be a loss or one of"),
+        (lambda: losses.Huber(0), "delta must be in (0, inf), got 0"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=1), "label_smoothing must be in [0, 1), got 1"),
         (lambda: losses.CategoricalCrossentropy(from_logits="yes"), "from_logits must be True or False, got 'yes'"),
     ],
 )

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, Network, close, kept_half, learns, matrix, normalised
+import tasks
+from tasks import (
+    L2,
+    LEARNING_RATE,
+    NETWORKS,
+    RATE,
+    STEPS,
+    Job,
+    Network,
+    activated,
+    close,
+    kept_half,
+    learns,
+    matrix,
+    mean_cross_entropy,
+    normalised,
+)
 
 import flyball
 from flyball import _core, layers, optimizers, regularizers
+from flyball.backend import ACTIVATIONS, ALPHAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +123,29 @@ def gemm(rows: int, columns: int, inner: int) -> Job:
     )
 
 
+def softmax_cross_entropy(rows: int, classes: int) -> Job:
+    logits, labels = matrix(rows, classes), np.arange(rows) % classes
+    losses, dlogits = np.empty(rows), np.empty_like(logits)
+
+    def run() -> None:
+        _core.softmax_cross_entropy(losses, None, dlogits, logits, labels, None, 0.0, 1.0 / rows)
+
+    return Job(run, 1, lambda: close(losses.mean(), mean_cross_entropy(logits, labels)))
+
+
+def activation(name: str, rows: int, columns: int) -> Job:
+    x, dy = matrix(rows, columns), matrix(rows, columns, 1)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    alpha = ALPHAS.get(name, 0.0)
+    source = {"x": x} if ACTIVATIONS[name] == "x" else {"y": y}
+
+    def run() -> None:
+        _core.activation_forward(y, x, name, alpha)
+        _core.activation_backward(dx, dy, source.get("x"), source.get("y"), name, alpha)
+
+    return Job(run, 1, lambda: close(y[:4], activated(name, rows, columns)))
+
+
 def adam(size: int) -> Job:
     w, g = matrix(1, size)[0], matrix(1, size, 1)[0]
     m, v, before = np.zeros_like(w), np.zeros_like(w), w[:1000].copy()
@@ -123,5 +164,13 @@ def adam(size: int) -> Job:
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
 OPERATIONS: dict[str, Callable[..., Job]] = {
     function.__name__: function
-    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
-}
+    for function in (
+        batch_norm_forward,
+        batch_norm,
+        batch_norm_relu_dropout,
+        dropout,
+        gemm,
+        softmax_cross_entropy,
+        adam,
+    )
+} | {f"activation_{name}": partial(activation, name) for name in tasks.ACTIVATIONS}

@@ -8,7 +8,14 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
-from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
+from flyball.functional.activation import (
+    activation_backward,
+    activation_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
 from flyball.functional.dropout import (
@@ -19,7 +26,7 @@ from flyball.functional.dropout import (
     dropout_inference,
     dropout_mask,
 )
-from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
+from flyball.functional.loss import CrossEntropy, PointwiseLoss, pointwise_loss, softmax_cross_entropy
 from flyball.functional.norm import (
     BatchNorm,
     BatchNormGradients,
@@ -34,7 +41,7 @@ __all__ = [
     "BatchNormGradients",
     "CrossEntropy",
     "DenseGradients",
-    "SquaredError",
+    "PointwiseLoss",
     "activation_backward",
     "activation_forward",
     "adam_update",
@@ -50,8 +57,10 @@ __all__ = [
     "dropout_inference",
     "dropout_mask",
     "gather",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
-    "mean_squared_error",
+    "pointwise_loss",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",

@@ -7,7 +7,14 @@ statistics in float64.
 
 from __future__ import annotations
 
-from flyball.reference.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
+from flyball.reference.activation import (
+    activation_backward,
+    activation_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import (
@@ -18,7 +25,7 @@ from flyball.reference.dropout import (
     dropout_inference,
     dropout_mask,
 )
-from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
+from flyball.reference.loss import pointwise_loss, softmax_cross_entropy, softmax_cross_entropy_soft
 from flyball.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from flyball.reference.update import adam_update, sgd_update
 
@@ -42,9 +49,11 @@ __all__ = [
     "dropout_mask",
     "gather",
     "gather_labels",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
-    "mean_squared_error",
     "name",
+    "pointwise_loss",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
