@@ -28,8 +28,10 @@ def test_get(name):
 
 
 def test_config_round_trip():
-    loss = losses.CategoricalCrossentropy(from_logits=True)
-    assert losses.get(losses.serialize(loss)).get_config() == {"from_logits": True, "name": "categorical_crossentropy"}
+    loss = losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    config = {"from_logits": True, "label_smoothing": 0.1, "name": "categorical_crossentropy"}
+    assert losses.get(losses.serialize(loss)).get_config() == config
+    assert losses.get(losses.serialize(losses.Huber(0.5))).objective.scalars == (("loss", "huber"), ("delta", 0.5))
 
 
 @pytest.mark.parametrize("y", [[0, 2, 1], [[0], [2], [1]], [0.0, 2.0, 1.0], np.array([0, 2, 1], np.uint8)])
