@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tasks
 from tasks import (
     GROUPS,
     L2,
@@ -14,11 +16,13 @@ from tasks import (
     STEPS,
     Job,
     Network,
+    activated,
     close,
     images,
     kept_half,
     learns,
     matrix,
+    mean_cross_entropy,
     normalised,
     normalised_over,
     permuted,
@@ -28,6 +32,7 @@ from tasks import (
 import flyball
 from flyball import _core, layers, optimizers, regularizers
 from flyball import functional as F
+from flyball.backend import ACTIVATIONS, ALPHAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,6 +209,29 @@ def gemm(rows: int, columns: int, inner: int) -> Job:
     )
 
 
+def softmax_cross_entropy(rows: int, classes: int) -> Job:
+    logits, labels = matrix(rows, classes), np.arange(rows) % classes
+    losses, dlogits = np.empty(rows), np.empty_like(logits)
+
+    def run() -> None:
+        _core.softmax_cross_entropy(losses, None, dlogits, logits, labels, None, 0.0, 1.0 / rows)
+
+    return Job(run, 1, lambda: close(losses.mean(), mean_cross_entropy(logits, labels)))
+
+
+def activation(name: str, rows: int, columns: int) -> Job:
+    x, dy = matrix(rows, columns), matrix(rows, columns, 1)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    alpha = ALPHAS.get(name, 0.0)
+    source = {"x": x} if ACTIVATIONS[name] == "x" else {"y": y}
+
+    def run() -> None:
+        _core.activation_forward(y, x, name, alpha)
+        _core.activation_backward(dx, dy, source.get("x"), source.get("y"), name, alpha)
+
+    return Job(run, 1, lambda: close(y[:4], activated(name, rows, columns)))
+
+
 def adam(size: int) -> Job:
     w, g = matrix(1, size)[0], matrix(1, size, 1)[0]
     m, v, before = np.zeros_like(w), np.zeros_like(w), w[:1000].copy()
@@ -237,5 +265,6 @@ OPERATIONS: dict[str, Callable[..., Job]] = {
         permutation,
         gemm,
         adam,
+        softmax_cross_entropy,
     )
-}
+} | {f"activation_{name}": partial(activation, name) for name in tasks.ACTIVATIONS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -57,6 +58,20 @@ IMAGES = ((32, 64, 56, 56), (128, 16, 32, 32))  # samples, channels, rows, colum
 GROUPS = 32
 PRODUCTS = ((128, 256, 256), (128, 512, 784), (784, 512, 128), (1024, 1024, 1024))  # rows, columns, inner
 SIZES = (1_000_000, 20_000_000)
+CLASSES = ((128, 10), (1024, 1000))
+ACTIVATIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x < 0, 0.2 * x, x),
+    "elu": lambda x: np.where(x < 0, np.expm1(x), x),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "gelu": lambda x: 0.5 * x * (1 + np.vectorize(math.erf)(x / np.sqrt(2))),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
+}
+"""Measured activations, forward and backward, by their formulas."""
 OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "batch_norm_forward": SHAPES,
     "batch_norm": SHAPES,
@@ -72,6 +87,8 @@ OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "permutation": ((1_000,), (100_000,), (10_000_000,)),
     "batch_norm_relu_dropout": SHAPES,
     "gemm": PRODUCTS,
+    "softmax_cross_entropy": CLASSES,
+    **{f"activation_{name}": ((1024, 512),) for name in ACTIVATIONS},
     "adam": tuple((size,) for size in SIZES),
 }
 
@@ -130,6 +147,17 @@ def permuted(order: Any) -> None:
     order = np.asarray(order)
     if not np.array_equal(np.sort(order), np.arange(order.size)) or np.all(order[1:] > order[:-1]):
         raise AssertionError("indices must be there once each, in another order")
+
+
+def activated(name: str, rows: int, columns: int) -> NDArray[np.float64]:
+    """What an activation makes of the first rows of the matrix that peers are given."""
+    return ACTIVATIONS[name](matrix(rows, columns)[:4].astype(np.float64))
+
+
+def mean_cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Loss of the softmax, in float64."""
+    wide = logits.astype(np.float64)
+    return float(np.mean(np.logaddexp.reduce(wide, axis=1) - wide[np.arange(len(labels)), labels]))
 
 
 def kept_half(y: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
 from tasks import (
+    ACTIVATIONS,
     GROUPS,
     L2,
     LEARNING_RATE,
@@ -14,11 +16,13 @@ from tasks import (
     RATE,
     STEPS,
     Job,
+    activated,
     close,
     images,
     kept_half,
     learns,
     matrix,
+    mean_cross_entropy,
     normalised,
     normalised_over,
     permuted,
@@ -210,6 +214,39 @@ def gemm(rows: int, columns: int, inner: int) -> Job:
     return Job(lambda: torch.mm(left, right, out=c), 1, lambda: close(c / inner, a @ b / inner))
 
 
+def softmax_cross_entropy(rows: int, classes: int) -> Job:
+    logits = torch.from_numpy(matrix(rows, classes)).requires_grad_()
+    labels = torch.arange(rows) % classes
+    results: list[Any] = [None]
+
+    def run() -> None:
+        logits.grad = None
+        loss = functional.cross_entropy(logits, labels)
+        loss.backward()
+        results[0] = loss.item()
+
+    return Job(run, 1, lambda: close(results[0], mean_cross_entropy(matrix(rows, classes), labels.numpy())))
+
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "relu": functional.relu,
+    "leaky_relu": lambda x: functional.leaky_relu(x, 0.2),
+    "elu": functional.elu,
+    "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "gelu": functional.gelu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "silu": functional.silu,
+    "softplus": functional.softplus,
+    "mish": functional.mish,
+}
+
+
+def activation(name: str, rows: int, columns: int) -> Job:
+    expected = activated(name, rows, columns)
+    return forward_backward(rows, columns, ACTIVATIONS[name], lambda y: close(y[:4], expected))
+
+
 def adam(size: int) -> Job:
     w = torch.from_numpy(matrix(1, size)[0]).requires_grad_()
     w.grad = torch.from_numpy(matrix(1, size, 1)[0])
@@ -245,5 +282,6 @@ OPERATIONS: dict[str, Callable[..., Job]] = {
         permutation,
         gemm,
         adam,
+        softmax_cross_entropy,
     )
-}
+} | {f"activation_{name}": partial(activation, name) for name in ACTIVATIONS}

@@ -150,6 +150,9 @@ enum class InPlace : bool { no, yes };
 void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list<Extent> inputs, InPlace in_place);
 
 Activation activation(const std::string& name);
+Loss loss(const std::string& name);
+// The loss of that name, if there is one.
+std::optional<Loss> find_loss(const std::string& name);
 // Of the operations that know no other than linear and relu.
 Activation rectifier(const std::string& name);
 

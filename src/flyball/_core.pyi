@@ -254,14 +254,36 @@ def activation_backward(
 ) -> None: ...
 def softmax_forward(y: Floats, x: Floats) -> None: ...
 def softmax_backward(dx: Floats, dy: Floats, y: Floats) -> None: ...
+def log_softmax_forward(y: Floats, x: Floats) -> None: ...
+def log_softmax_backward(dx: Floats, dy: Floats, y: Floats) -> None: ...
 def softmax_cross_entropy(
-    losses: Doubles, hits: Doubles | None, dlogits: Floats | None, logits: Floats, labels: Integers, scale: float
+    losses: Doubles,
+    hits: Doubles | None,
+    dlogits: Floats | None,
+    logits: Floats,
+    labels: Integers,
+    weights: Floats | None,
+    smoothing: float,
+    scale: float,
 ) -> None: ...
 def softmax_cross_entropy_soft(
-    losses: Doubles, hits: Doubles | None, dlogits: Floats | None, logits: Floats, targets: Floats, scale: float
+    losses: Doubles,
+    hits: Doubles | None,
+    dlogits: Floats | None,
+    logits: Floats,
+    targets: Floats,
+    weights: Floats | None,
+    scale: float,
 ) -> None: ...
-def mean_squared_error(
-    losses: Doubles, dpredictions: Floats | None, predictions: Floats, targets: Floats, scale: float
+def pointwise_loss(
+    losses: Doubles,
+    dpredictions: Floats | None,
+    predictions: Floats,
+    targets: Floats,
+    weights: Floats | None,
+    loss: str,
+    delta: float,
+    scale: float,
 ) -> None: ...
 def sgd_update(
     w: Floats,

@@ -47,6 +47,11 @@ struct MaskOf {
 using Mask = MaskOf<std::uint8_t>;
 using ConstMask = MaskOf<const std::uint8_t>;
 
+struct LossParams {
+  Loss kind;
+  double delta;  // of huber; ignored by the others
+};
+
 struct BatchNormParams {
   double momentum;  // share of the old running value that is kept
   double epsilon;

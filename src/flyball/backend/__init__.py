@@ -21,7 +21,7 @@ from flyball.backend.activation import ACTIVATIONS, ALPHAS, Activations
 from flyball.backend.data import Data
 from flyball.backend.dense import Dense
 from flyball.backend.dropout import Dropout
-from flyball.backend.loss import Losses
+from flyball.backend.loss import LOSSES, Losses
 from flyball.backend.norm import Norm
 from flyball.backend.random import Random
 from flyball.backend.update import Updates
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIVATIONS",
     "ALPHAS",
+    "LOSSES",
     "OPERATIONS",
     "Backend",
     "backend_scope",

@@ -8,7 +8,14 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
-from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
+from flyball.functional.activation import (
+    activation_backward,
+    activation_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
 from flyball.functional.dropout import (
@@ -37,7 +44,7 @@ from flyball.functional.layer_norm import (
     rms_norm_backward,
     rms_norm_forward,
 )
-from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
+from flyball.functional.loss import CrossEntropy, PointwiseLoss, pointwise_loss, softmax_cross_entropy
 from flyball.functional.noise import gaussian_dropout_backward, gaussian_dropout_forward, gaussian_noise_forward
 from flyball.functional.norm import (
     BatchNorm,
@@ -78,10 +85,10 @@ __all__ = [
     "LayerNorm",
     "LayerNormGradients",
     "Moments",
+    "PointwiseLoss",
     "PopulationStatistics",
     "RmsNorm",
     "RmsNormGradients",
-    "SquaredError",
     "activation_backward",
     "activation_forward",
     "adam_update",
@@ -112,8 +119,10 @@ __all__ = [
     "instance_norm_forward",
     "layer_norm_backward",
     "layer_norm_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
-    "mean_squared_error",
+    "pointwise_loss",
     "population_statistics",
     "random_integers",
     "random_normal",

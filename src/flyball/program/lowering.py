@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a step's end computes: ``op`` is an operation of the losses, ``fused`` the activation it includes."""
+    """What a step's end computes.
+
+    ``op`` is an operation of the losses, ``fused`` the activation it includes; ``scalars`` are the operation's before
+    ``scale``, by name and in its order.
+    """
 
     op: str
     target_name: str
     fused: str = "linear"
     counts_hits: bool = False
+    scalars: tuple[tuple[str, float | str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,11 @@ class Lowering:
     def forward(self, *, stop_before: str = "linear") -> Buffer:
         """Write the forward pass; a final activation ``stop_before`` is left to the objective."""
         nodes = list(self._nodes)
-        if stop_before != "linear" and nodes and isinstance(nodes[-1], ActivationNode):
-            nodes.pop()
+        match nodes[-1:]:
+            case [ActivationNode(activation=name)] if name == stop_before != "linear":
+                nodes.pop()
+            case [DenseNode(activation=name) as last] if name == stop_before != "linear":
+                nodes[-1] = replace(last, activation="linear")
         for node, follower in zip_longest(nodes, nodes[1:]):
             match node:
                 case DenseNode():
@@ -167,15 +175,15 @@ class Lowering:
         x = self.value
         y = self._batch(node.layer, x.array.shape[1])
         self.value = y
-        if node.activation == "softmax":
-            self.program.add("softmax_forward", node.layer, {"y": y, "x": x})
+        if node.activation not in ACTIVATIONS:
+            self.program.add(f"{node.activation}_forward", node.layer, {"y": y, "x": x})
         else:
             arrays: dict[str, Buffer | None] = {"y": y, "x": x}
             self.program.add("activation_forward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
 
         def backward(dy: Buffer) -> Buffer | None:
-            if node.activation == "softmax":
-                self.program.add("softmax_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
+            if node.activation not in ACTIVATIONS:
+                self.program.add(f"{node.activation}_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
             else:
                 self._activation_backward(node, dy, x, y)
             return dy
@@ -220,8 +228,8 @@ class Lowering:
         arrays: dict[str, Buffer | None] = {"losses": losses}
         if objective.fused == "softmax":
             arrays["hits"] = hits
-        arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: target}
-        self.program.add(objective.op, "loss", arrays, scale=Dynamic.INVERSE_ROWS)
+        arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: target, "weights": None}
+        self.program.add(objective.op, "loss", arrays, **dict(objective.scalars), scale=Dynamic.INVERSE_ROWS)
         for name, values in (("loss", losses), ("hits", hits)):
             if values is not None:
                 total = self.program.buffer(f"total_{name}", np.zeros(1), Kind.WHOLE)

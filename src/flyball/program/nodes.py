@@ -77,7 +77,7 @@ class BatchNormNode(Node):
 
 @dataclass(eq=False)
 class ActivationNode(Node):
-    """An activation on its own: one of :data:`flyball.backend.ACTIVATIONS`, or ``softmax``."""
+    """An activation on its own: one of :data:`flyball.backend.ACTIVATIONS`, ``softmax`` or ``log_softmax``."""
 
     activation: str
     alpha: float = 0.0

@@ -7,7 +7,14 @@ statistics in float64.
 
 from __future__ import annotations
 
-from flyball.reference.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
+from flyball.reference.activation import (
+    activation_backward,
+    activation_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import (
@@ -26,7 +33,7 @@ from flyball.reference.layer_norm import (
     rms_norm_backward,
     rms_norm_forward,
 )
-from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
+from flyball.reference.loss import pointwise_loss, softmax_cross_entropy, softmax_cross_entropy_soft
 from flyball.reference.norm import (
     batch_norm_apply,
     batch_norm_backward,
@@ -84,9 +91,11 @@ __all__ = [
     "group_norm_forward",
     "layer_norm_backward",
     "layer_norm_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
-    "mean_squared_error",
     "name",
+    "pointwise_loss",
     "random_integers",
     "random_normal",
     "random_permutation",

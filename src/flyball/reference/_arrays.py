@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from flyball.backend import ACTIVATIONS
+from flyball.backend import ACTIVATIONS, LOSSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,6 +115,13 @@ def need_activation(activation: str) -> None:
     """Refuse what is no activation."""
     if activation not in ACTIVATIONS:
         msg = f"activation must be one of {', '.join(ACTIVATIONS)}, got '{activation}'"
+        raise ValueError(msg)
+
+
+def need_loss(loss: str) -> None:
+    """Refuse what is no loss of ``pointwise_loss``."""
+    if loss not in LOSSES:
+        msg = f"loss must be one of {', '.join(LOSSES)}, got '{loss}'"
         raise ValueError(msg)
 
 
