@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from flyball import _core, layers, optimizers, regularizers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+TAIL = (0.0, L2, 0.0, False, math.inf, False)
+"""l1, l2, weight_decay, proximal, clip_value, clip_penalty: what every update ends in."""
 
 
 def start(threads: int) -> str:
@@ -109,7 +114,7 @@ def adam(size: int) -> Job:
     steps = iter(range(1, 1 << 40))
 
     def run() -> None:
-        _core.adam_update(w, m, v, None, g, LEARNING_RATE, 0.9, 0.999, 1e-7, next(steps), 0.0, L2, 0.0)
+        _core.adam_update(w, m, v, None, None, g, None, LEARNING_RATE, 0.9, 0.999, 1e-7, next(steps), False, *TAIL)
 
     def check() -> None:
         if not np.all(np.isfinite(w)) or np.array_equal(w[:1000], before):

@@ -11,6 +11,7 @@
 #include "kernels/loss.h"
 #include "kernels/norm.h"
 #include "kernels/update.h"
+#include "kernels/weights.h"
 
 namespace flyball {
 
@@ -22,11 +23,13 @@ struct Kernels {
   const ActivationKernels<T>& activation;
   const LossKernels<T>& loss;
   const UpdateKernels<T>& update;
+  const WeightsKernels<T>& weights;
   const DataKernels<T>& data;
 };
 
 // The families, in the order of the table: X(level, family).
 #define FLYBALL_FOR_EACH_FAMILY(X, level) \
-  X(level, gemm) X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data)
+  X(level, gemm)                          \
+  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, weights) X(level, data)
 
 }  // namespace flyball

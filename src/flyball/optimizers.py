@@ -1,13 +1,51 @@
-"""Optimizers: names, defaults and checks; the arithmetic is one fused operation each (see :mod:`flyball.backend`)."""
+"""Optimizers: names, defaults and checks; the arithmetic is one fused operation each (see :mod:`flyball.backend`).
+
+Names, arguments and defaults are those of Keras 3. Weight decay is decoupled, as in Keras, but spares biases and the
+parameters of normalisations.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
-from flyball import _checks
-from flyball._registry import Configurable, Registry, serialize
+import numpy as np
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "get", "serialize"]
+from flyball import _checks, schedules
+from flyball._registry import Configurable, Registry, parameters, serialize
+from flyball.program.lowering import Update
+from flyball.schedules import LearningRateSchedule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop", "get",
+    "schedules", "serialize",
+]  # fmt: skip
+
+
+class OtherOptions(TypedDict, total=False):
+    """:class:`OptimizerOptions` without weight decay."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    name: str | None
+
+
+class OptimizerOptions(OtherOptions, total=False):
+    """Arguments that every optimizer takes by name.
+
+    ``weight_decay`` (decoupled: at each step ``w`` is multiplied by ``1 - learning_rate * weight_decay``), at most one
+    of ``clipnorm`` (largest norm of each array's gradient, penalties included), ``clipvalue`` (largest size of an
+    element) and ``global_clipnorm`` (largest norm of the whole gradient), ``use_ema`` (whether the model ends its
+    training with the exponential moving average of its weights, with ``ema_momentum`` of the old kept at each step),
+    and ``name`` (what configurations call it).
+    """
+
+    weight_decay: float | None
 
 
 class Optimizer(Configurable):
@@ -16,7 +54,7 @@ class Optimizer(Configurable):
     Attributes
     ----------
     learning_rate : float
-        May be set at any time; the next step uses it.
+        May be set at any time, to a number or a schedule; the next epoch uses it. Read, it is the next step's.
     iterations : int
         Steps done.
     update_op : str
@@ -24,29 +62,83 @@ class Optimizer(Configurable):
     """
 
     update_op: ClassVar[str]
+    initial_state: float = 0.0
 
-    def __init__(self, learning_rate: float, weight_decay: float | None, name: str) -> None:
-        self.learning_rate = learning_rate
-        self.weight_decay = None if weight_decay is None else _checks.number("weight_decay", weight_decay, "[0, inf)")
-        self.name = _checks.text("name", name)
+    def __init__(self, learning_rate: float | LearningRateSchedule, **options: Unpack[OptimizerOptions]) -> None:
+        unknown: dict[str, Any] = {k: v for k, v in options.items() if k not in _OPTIONS}
+        valid = dict.fromkeys([*parameters(type(self)), *_OPTIONS])
+        _checks.no_more_arguments(type(self).__name__, unknown, valid)
         self.iterations = 0
+        self.learning_rate = learning_rate
+        decay = options.get("weight_decay")
+        self.weight_decay = None if decay is None else _checks.number("weight_decay", decay, "[0, inf)")
+        self.clipnorm = _positive("clipnorm", options.get("clipnorm"))
+        self.clipvalue = _positive("clipvalue", options.get("clipvalue"))
+        self.global_clipnorm = _positive("global_clipnorm", options.get("global_clipnorm"))
+        clips = {"clipnorm": self.clipnorm, "clipvalue": self.clipvalue, "global_clipnorm": self.global_clipnorm}
+        given = {name: value for name, value in clips.items() if value is not None}
+        if len(given) > 1:
+            _checks.refuse("one of clipnorm, clipvalue and global_clipnorm", "given at most", given)
+        self.use_ema = _checks.flag("use_ema", options.get("use_ema", False))
+        self.ema_momentum = _checks.number("ema_momentum", options.get("ema_momentum", 0.99), "[0, 1]")
+        name = options.get("name")
+        self.name = type(self).__name__.lower() if name is None else _checks.text("name", name)
 
     @property
     def learning_rate(self) -> float:
-        """The size of a step."""
-        return self._learning_rate
+        """The size of the next step."""
+        schedule = self._learning_rate
+        return schedule(self.iterations) if isinstance(schedule, LearningRateSchedule) else schedule
 
     @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self._learning_rate = _checks.number("learning_rate", value, "[0, inf)")
+    def learning_rate(self, value: object) -> None:
+        if isinstance(value, (LearningRateSchedule, dict)):
+            self._learning_rate: float | LearningRateSchedule = schedules.get(value)
+        else:
+            self._learning_rate = _checks.number("learning_rate", value, "[0, inf)")
+
+    def learning_rates(self, steps: int) -> NDArray[np.float64]:
+        """Return the learning rates of the next ``steps`` steps."""
+        schedule = self._learning_rate
+        if isinstance(schedule, LearningRateSchedule):
+            return schedule.evaluate(np.arange(self.iterations, self.iterations + steps))
+        return np.full(steps, schedule)
 
     def slots(self) -> tuple[str, ...]:
-        """Names of the state arrays, each as long as the parameters, in the order ``update_op`` takes them."""
+        """Names of the state arrays, each as long as the parameters, as ``update_op`` calls them."""
         raise NotImplementedError
 
     def params(self) -> dict[str, float]:
-        """Scalars of ``update_op`` by name, without ``learning_rate``, ``step``, ``l1`` and ``l2``."""
+        """Scalars of ``update_op`` by name, without ``learning_rate``, ``step``, penalties and clipping."""
         return {"weight_decay": self.weight_decay or 0.0}
+
+    def update(self) -> Update:
+        """Return what a Program does at each step."""
+        clip_value = np.inf if self.clipvalue is None else self.clipvalue
+        return Update(
+            self.update_op,
+            self.slots(),
+            {**self.params(), "clip_value": clip_value},
+            initial=self.initial_state,
+            max_norm=self.clipnorm if self.global_clipnorm is None else self.global_clipnorm,
+            max_norm_is_global=self.global_clipnorm is not None,
+            average_decay=self.ema_momentum if self.use_ema else None,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as JSON types; a schedule as ``{"class_name", "config"}``."""
+        options = {name: getattr(self, name) for name in _OPTIONS}
+        config = super().get_config() | options
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            config["learning_rate"] = serialize(self._learning_rate)
+        return config
+
+
+_OPTIONS = (*OtherOptions.__annotations__, *OptimizerOptions.__annotations__)
+
+
+def _positive(name: str, value: float | None) -> float | None:
+    return None if value is None else _checks.number(name, value, "(0, inf)")
 
 
 class SGD(Optimizer):
@@ -57,31 +149,27 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or LearningRateSchedule
         Non-negative.
     momentum : float
         In [0, 1].
     nesterov : bool
         Whether to look ahead; without momentum it changes nothing.
-    weight_decay : float, optional
-        Decoupled: ``w`` is multiplied by ``1 - learning_rate * weight_decay`` at each step. Biases and
-        normalisation parameters are spared.
-    name : str
-        What configurations call it.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
     """
 
     update_op = "sgd_update"
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: float | LearningRateSchedule = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        *,
-        weight_decay: float | None = None,
-        name: str = "sgd",
+        **options: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, **options)
         self.momentum = _checks.number("momentum", momentum, "[0, 1]")
         self.nesterov = _checks.flag("nesterov", nesterov)
 
@@ -90,7 +178,7 @@ class SGD(Optimizer):
         return ("velocity",) if self.momentum else ()
 
     def params(self) -> dict[str, float]:
-        """``momentum``, ``nesterov`` and ``weight_decay``."""
+        """Scalars of the operation."""
         return {"momentum": self.momentum, "nesterov": self.nesterov, **super().params()}
 
 
@@ -103,31 +191,102 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or LearningRateSchedule
         Non-negative.
-    beta_1, beta_2 : float
-        Decay of the first and the second moment, in [0, 1).
+    beta_1 : float
+        Share of the first moment that is kept, in [0, 1).
+    beta_2 : float
+        Share of the second moment that is kept, in [0, 1).
     epsilon : float
-        Positive.
-    weight_decay : float, optional
-        Decoupled, as in :class:`SGD`.
-    name : str
-        What configurations call it.
+        Positive; keeps the quotient finite.
+    amsgrad : bool
+        Whether the largest v so far takes its place (Reddi et al. 2018).
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
     """
 
     update_op = "adam_update"
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
-        weight_decay: float | None = None,
-        name: str = "adam",
+        amsgrad: bool = False,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, **options)
+        self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
+        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+        self.amsgrad = _checks.flag("amsgrad", amsgrad)
+
+    def slots(self) -> tuple[str, ...]:
+        """``("m", "v")``: the two moments, and with AMSGrad ``"v_max"``."""
+        return ("m", "v", "v_max") if self.amsgrad else ("m", "v")
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "nesterov": False,
+            **super().params(),
+        }
+
+
+class AdamW(Adam):
+    """:class:`Adam` with decoupled weight decay by default: 0.004. Loshchilov and Hutter 2019."""
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Unpack[OtherOptions],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **options)
+
+
+class Nadam(Optimizer):
+    """Adam with Nesterov's look-ahead.
+
+    With ``u(t) = beta_1 * (1 - 0.96**t / 2)`` and p(t) the product of u(1) to u(t),
+    ``w -= learning_rate * (u(t + 1) / (1 - p(t + 1)) * m + (1 - u(t)) / (1 - p(t)) * g) / (sqrt(v / (1 - beta_2**t)) +
+    epsilon)``, m and v as in :class:`Adam`. Dozat 2016, with Keras' schedule of u.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    beta_1 : float
+        Share of the first moment that is kept, in [0, 1).
+    beta_2 : float
+        Share of the second moment that is kept, in [0, 1).
+    epsilon : float
+        Positive; keeps the quotient finite.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "adam_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
         self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
         self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
         self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
@@ -137,27 +296,245 @@ class Adam(Optimizer):
         return ("m", "v")
 
     def params(self) -> dict[str, float]:
-        """``beta_1``, ``beta_2``, ``epsilon`` and ``weight_decay``."""
-        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, **super().params()}
+        """Scalars of the operation."""
+        return {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "nesterov": True,
+            **super().params(),
+        }
 
 
-class AdamW(Adam):
-    """:class:`Adam` with decoupled weight decay by default. Loshchilov and Hutter 2019."""
+class Adamax(Optimizer):
+    """Adam with the decayed largest gradient in the place of the root of the second moment.
+
+    ``m += (1 - beta_1) * (g - m)``; ``u = max(beta_2 * u, |g|)``;
+    ``w -= learning_rate / (1 - beta_1**t) * m / (u + epsilon)``. Kingma and Ba 2015, section 7.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    beta_1 : float
+        Share of the first moment that is kept, in [0, 1).
+    beta_2 : float
+        Share of the second moment that is kept, in [0, 1).
+    epsilon : float
+        Positive; keeps the quotient finite.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "adamax_update"
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
-        weight_decay: float | None = 0.004,
+        learning_rate: float | LearningRateSchedule = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
-        name: str = "adamw",
+        **options: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, name=name)
+        super().__init__(learning_rate, **options)
+        self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
+        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+
+    def slots(self) -> tuple[str, ...]:
+        """``("m", "u")``: the first moment and the largest gradient."""
+        return ("m", "u")
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, **super().params()}
 
 
-_names: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+class RMSprop(Optimizer):
+    """RMSprop: steps divided by the root of a running mean of squares.
+
+    ``v = rho * v + (1 - rho) * g**2``; ``s = learning_rate * g / sqrt(v + epsilon)``, centered with ``v - m**2`` for v
+    and ``m = rho * m + (1 - rho) * g``; ``w -= s``, with momentum ``velocity = momentum * velocity - s``;
+    ``w += velocity``. Tieleman and Hinton 2012; centered: Graves 2013.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    rho : float
+        Share of the running means that is kept, in [0, 1).
+    momentum : float
+        In [0, 1].
+    epsilon : float
+        Positive; keeps the quotient finite.
+    centered : bool
+        Whether the gradient's variance takes the place of its mean square.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "rmsprop_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho = _checks.number("rho", rho, "[0, 1)")
+        self.momentum = _checks.number("momentum", momentum, "[0, 1]")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+        self.centered = _checks.flag("centered", centered)
+
+    def slots(self) -> tuple[str, ...]:
+        """``v``, and where they are asked for ``m`` and ``velocity``."""
+        return ("v", *(("m",) if self.centered else ()), *(("velocity",) if self.momentum else ()))
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "epsilon_inside": True,
+            **super().params(),
+        }
+
+
+class Adagrad(Optimizer):
+    """Adagrad: steps divided by the root of the sum of all squares so far.
+
+    ``v += g**2``; ``w -= learning_rate * g / sqrt(v + epsilon)``. Duchi et al. 2011.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    initial_accumulator_value : float
+        First value of v, non-negative.
+    epsilon : float
+        Positive; keeps the quotient finite.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "adagrad_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.initial_accumulator_value = _checks.number(
+            "initial_accumulator_value", initial_accumulator_value, "[0, inf)"
+        )
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+        self.initial_state = self.initial_accumulator_value
+
+    def slots(self) -> tuple[str, ...]:
+        """``("v",)``: the sum of squares."""
+        return ("v",)
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"epsilon": self.epsilon, "epsilon_inside": True, **super().params()}
+
+
+class Adadelta(Optimizer):
+    """Adadelta: steps in the unit of the weights.
+
+    ``v = rho * v + (1 - rho) * g**2``; ``s = -sqrt(d + epsilon) / sqrt(v + epsilon) * g``;
+    ``d = rho * d + (1 - rho) * s**2``; ``w += learning_rate * s``. Zeiler 2012, whose learning rate is 1.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    rho : float
+        Share of the running means that is kept, in [0, 1).
+    epsilon : float
+        Positive; keeps the quotient finite.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "adadelta_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho = _checks.number("rho", rho, "[0, 1)")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+
+    def slots(self) -> tuple[str, ...]:
+        """``("v", "d")``: mean squares of gradients and of steps."""
+        return ("v", "d")
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"rho": self.rho, "epsilon": self.epsilon, **super().params()}
+
+
+class Lion(Optimizer):
+    """Lion: each weight moves by the learning rate, in the direction of a momentum.
+
+    ``w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * g)``; then ``m = beta_2 * m + (1 - beta_2) * g``.
+    Chen et al. 2023.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    beta_1 : float
+        Share of m in the step, in (0, 1).
+    beta_2 : float
+        Share of m that is kept, in [0, 1).
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "lion_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_1 = _checks.number("beta_1", beta_1, "(0, 1)")
+        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
+
+    def slots(self) -> tuple[str, ...]:
+        """``("m",)``: the momentum."""
+        return ("m",)
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, **super().params()}
+
+
+_names: dict[str, type[Optimizer]] = {
+    cls.__name__.lower(): cls for cls in (SGD, Adam, AdamW, Nadam, Adamax, RMSprop, Adagrad, Adadelta, Lion)
+}
 REGISTRY: Registry[Optimizer] = Registry("optimizer", Optimizer, _names)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from flyball.backend import get_backend
 from flyball.data import step_bounds
-from flyball.program.lowering import Data, Lowering, Update
+from flyball.program.lowering import Data, Lowering
 from flyball.program.nodes import BatchNormNode
 from flyball.program.runners import Steps, runner
 
@@ -62,7 +62,7 @@ class Trainer:
         largest = int(np.diff(self.bounds).max())
         lowering = Lowering(nodes, memory, Data(x, y, self.order), largest, training=True, seed=seed)
         lowering.objective(loss.objective)
-        lowering.update(Update(optimizer.update_op, optimizer.slots(), optimizer.params()))
+        lowering.update(optimizer.update())
         self.program = lowering.program
         self._runner = runner(self.program)
 
@@ -79,7 +79,7 @@ class Trainer:
         if shuffle:
             self.order[:] = shuffled(rows, self.seed, epoch)
         _clear(self.program)
-        learning_rates = np.full(self.steps, self.optimizer.learning_rate)
+        learning_rates = self.optimizer.learning_rates(self.steps)
         steps = Steps(self.bounds, learning_rates, self.optimizer.iterations)
         try:
             self._runner.run(steps, progress, interval)
@@ -87,6 +87,11 @@ class Trainer:
             self.optimizer.iterations += steps.done
         penalties = sum(float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty["))
         return _means(self.program, rows, penalties / self.steps)
+
+    def finish(self) -> None:
+        """End the training: where the optimiser averages the parameters, they become their average."""
+        if self.optimizer.use_ema and self.optimizer.iterations:
+            self.memory.parameters[...] = self.memory.slot("average")
 
 
 class Evaluator:

@@ -13,3 +13,4 @@
 #include "flyball/ops/loss.h"
 #include "flyball/ops/norm.h"
 #include "flyball/ops/update.h"
+#include "flyball/ops/weights.h"

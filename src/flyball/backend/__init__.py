@@ -23,6 +23,7 @@ from flyball.backend.dropout import Dropout
 from flyball.backend.loss import Losses
 from flyball.backend.norm import Norm
 from flyball.backend.update import Updates
+from flyball.backend.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ ACTIVATIONS = ("linear", "relu")
 
 
 @runtime_checkable
-class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Data, Protocol):
+class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Weights, Data, Protocol):
     """Operations on arrays; see the module's docstring for the conventions, and the families for the operations."""
 
     name: str

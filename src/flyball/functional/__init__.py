@@ -8,6 +8,7 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
+from flyball.functional._step import UpdateOptions, UpdateRange
 from flyball.functional.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
@@ -20,7 +21,16 @@ from flyball.functional.norm import (
     batch_norm_forward,
     batch_norm_inference,
 )
-from flyball.functional.update import adam_update, sgd_update
+from flyball.functional.update import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    adamax_update,
+    lion_update,
+    rmsprop_update,
+    sgd_update,
+)
+from flyball.functional.weights import accumulate, average_update, clip_scale, constrain_norm, squared_norm
 
 __all__ = [
     "BatchNorm",
@@ -28,22 +38,34 @@ __all__ = [
     "CrossEntropy",
     "DenseGradients",
     "SquaredError",
+    "UpdateOptions",
+    "UpdateRange",
+    "accumulate",
+    "adadelta_update",
+    "adagrad_update",
     "adam_update",
+    "adamax_update",
+    "average_update",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "clip_scale",
+    "constrain_norm",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
     "dropout_forward",
     "dropout_mask",
     "gather",
+    "lion_update",
     "matmul",
     "mean_squared_error",
     "relu_backward",
     "relu_forward",
+    "rmsprop_update",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_forward",
+    "squared_norm",
 ]

@@ -13,16 +13,32 @@ from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import dropout_backward, dropout_forward, dropout_mask
 from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
 from flyball.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
-from flyball.reference.update import adam_update, sgd_update
+from flyball.reference.update import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    adamax_update,
+    lion_update,
+    rmsprop_update,
+    sgd_update,
+)
+from flyball.reference.weights import accumulate, average_update, clip_scale, constrain_norm, squared_norm
 
 name: str = "reference"
 
 __all__ = [
+    "accumulate",
+    "adadelta_update",
+    "adagrad_update",
     "adam_update",
+    "adamax_update",
     "add_total",
+    "average_update",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "clip_scale",
+    "constrain_norm",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -30,14 +46,17 @@ __all__ = [
     "dropout_mask",
     "gather",
     "gather_labels",
+    "lion_update",
     "matmul",
     "mean_squared_error",
     "name",
     "relu_backward",
     "relu_forward",
+    "rmsprop_update",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_soft",
     "softmax_forward",
+    "squared_norm",
 ]

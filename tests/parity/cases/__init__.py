@@ -1,6 +1,6 @@
 """One module per family of operations; importing them fills the table."""
 
-from parity.cases import activation, data, dense, dropout, loss, norm, update
+from parity.cases import activation, data, dense, dropout, loss, norm, update, weights
 from parity.cases.table import OPERATIONS, SHAPES, Make, to_double
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "norm",
     "to_double",
     "update",
+    "weights",
 ]
