@@ -134,7 +134,7 @@ class Optimizer(Configurable):
         return config
 
 
-_OPTIONS = (*OtherOptions.__annotations__, *OptimizerOptions.__annotations__)
+_OPTIONS = tuple(OptimizerOptions.__annotations__)
 
 
 def _positive(name: str, value: float | None) -> float | None:

@@ -12,7 +12,14 @@ from flyball.functional._step import UpdateOptions, UpdateRange
 from flyball.functional.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
-from flyball.functional.dropout import dropout_backward, dropout_forward, dropout_mask
+from flyball.functional.dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
+    dropout_backward,
+    dropout_forward,
+    dropout_inference,
+    dropout_mask,
+)
 from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
 from flyball.functional.norm import (
     BatchNorm,
@@ -45,6 +52,8 @@ __all__ = [
     "adagrad_update",
     "adam_update",
     "adamax_update",
+    "alpha_dropout_backward",
+    "alpha_dropout_forward",
     "average_update",
     "batch_norm_backward",
     "batch_norm_forward",
@@ -55,6 +64,7 @@ __all__ = [
     "dense_forward",
     "dropout_backward",
     "dropout_forward",
+    "dropout_inference",
     "dropout_mask",
     "gather",
     "lion_update",

@@ -10,7 +10,14 @@ from __future__ import annotations
 from flyball.reference.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
-from flyball.reference.dropout import dropout_backward, dropout_forward, dropout_mask
+from flyball.reference.dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
+    dropout_backward,
+    dropout_forward,
+    dropout_inference,
+    dropout_mask,
+)
 from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
 from flyball.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from flyball.reference.update import (
@@ -33,6 +40,8 @@ __all__ = [
     "adam_update",
     "adamax_update",
     "add_total",
+    "alpha_dropout_backward",
+    "alpha_dropout_forward",
     "average_update",
     "batch_norm_backward",
     "batch_norm_forward",
@@ -43,6 +52,7 @@ __all__ = [
     "dense_forward",
     "dropout_backward",
     "dropout_forward",
+    "dropout_inference",
     "dropout_mask",
     "gather",
     "gather_labels",
