@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, Network, close, kept_half, learns, matrix, normalised
+from tasks import (
+    L2,
+    LEARNING_RATE,
+    NETWORKS,
+    RATE,
+    STEPS,
+    UPDATES,
+    Job,
+    Network,
+    close,
+    kept_half,
+    learns,
+    matrix,
+    normalised,
+)
 
 import flyball
 from flyball import _core, layers, optimizers, regularizers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-TAIL = (0.0, L2, 0.0, False, math.inf, False)
-"""l1, l2, weight_decay, proximal, clip_value, clip_penalty: what every update ends in."""
 
 
 def start(threads: int) -> str:
@@ -108,13 +119,28 @@ def gemm(rows: int, columns: int, inner: int) -> Job:
     return Job(lambda: _core.matmul(c, a, b, None, False, False, "linear"), 1, lambda: close(c / inner, a @ b / inner))
 
 
-def adam(size: int) -> Job:
+def update(name: str, size: int) -> Job:
+    """One step of an optimizer with coupled L2 (AdamW: decoupled decay), its gradient scaled as norm clipping does."""
     w, g = matrix(1, size)[0], matrix(1, size, 1)[0]
     m, v, before = np.zeros_like(w), np.zeros_like(w), w[:1000].copy()
+    scale = np.ones(1)
+    penalties = (0.0, 0.0, L2) if name == "adamw" else (0.0, L2, 0.0)
+    tail = (*penalties, False, math.inf, False)  # l1, l2, weight_decay, proximal, clip_value, clip_penalty
     steps = iter(range(1, 1 << 40))
 
     def run() -> None:
-        _core.adam_update(w, m, v, None, None, g, None, LEARNING_RATE, 0.9, 0.999, 1e-7, next(steps), False, *TAIL)
+        match name:
+            case "sgd":
+                _core.sgd_update(w, m, None, g, scale, LEARNING_RATE, 0.9, False, *tail)
+            case "rmsprop":
+                _core.rmsprop_update(w, v, None, None, None, g, scale, LEARNING_RATE, 0.9, 0.0, 1e-7, True, *tail)
+            case "adagrad":
+                _core.adagrad_update(w, v, None, g, scale, LEARNING_RATE, 1e-7, True, *tail)
+            case _:
+                step = next(steps)
+                _core.adam_update(
+                    w, m, v, None, None, g, scale, LEARNING_RATE, 0.9, 0.999, 1e-7, step, False, *tail
+                )  # fmt: skip
 
     def check() -> None:
         if not np.all(np.isfinite(w)) or np.array_equal(w[:1000], before):
@@ -125,6 +151,5 @@ def adam(size: int) -> Job:
 
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
 OPERATIONS: dict[str, Callable[..., Job]] = {
-    function.__name__: function
-    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
-}
+    function.__name__: function for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm)
+} | {name: partial(update, name) for name in UPDATES}

@@ -54,14 +54,15 @@ NETWORKS = {
 
 SHAPES = ((128, 256), (1024, 512), (8192, 1024))
 PRODUCTS = ((128, 256, 256), (128, 512, 784), (784, 512, 128), (1024, 1024, 1024))  # rows, columns, inner
-SIZES = (1_000_000, 20_000_000)
+SIZES = (10_000, 1_000_000, 20_000_000)
+UPDATES = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "batch_norm_forward": SHAPES,
     "batch_norm": SHAPES,
     "dropout": SHAPES,
     "batch_norm_relu_dropout": SHAPES,
     "gemm": PRODUCTS,
-    "adam": tuple((size,) for size in SIZES),
+    **{update: tuple((size,) for size in SIZES) for update in UPDATES},
 }
 
 

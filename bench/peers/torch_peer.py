@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, close, kept_half, learns, matrix, normalised
+from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, UPDATES, Job, close, kept_half, learns, matrix, normalised
 from torch import nn
 from torch.nn import functional
 
@@ -118,11 +119,24 @@ def gemm(rows: int, columns: int, inner: int) -> Job:
     return Job(lambda: torch.mm(left, right, out=c), 1, lambda: close(c / inner, a @ b / inner))
 
 
-def adam(size: int) -> Job:
+def update(name: str, size: int) -> Job:
+    """One step of the fastest kind torch has of an optimizer."""
     w = torch.from_numpy(matrix(1, size)[0]).requires_grad_()
     w.grad = torch.from_numpy(matrix(1, size, 1)[0])
     before = w[:1000].detach().clone()
-    optimizer = torch.optim.Adam([w], lr=LEARNING_RATE, weight_decay=L2, fused=True)
+    options = {"lr": LEARNING_RATE, "weight_decay": L2}
+    optimizer: Any
+    match name:
+        case "sgd":
+            optimizer = torch.optim.SGD([w], momentum=0.9, fused=True, **options)
+        case "rmsprop":
+            optimizer = torch.optim.RMSprop([w], alpha=0.9, foreach=True, **options)
+        case "adagrad":
+            optimizer = torch.optim.Adagrad([w], fused=True, **options)
+        case "adamw":
+            optimizer = torch.optim.AdamW([w], fused=True, **options)
+        case _:
+            optimizer = torch.optim.Adam([w], fused=True, **options)
 
     def check() -> None:
         if not torch.isfinite(w).all() or torch.equal(w[:1000], before):
@@ -136,6 +150,5 @@ STEP_VARIANTS: dict[str, Callable[[str], Job]] = {
     "torch.compile": lambda name: step(name, compiled=True),
 }
 OPERATIONS: dict[str, Callable[..., Job]] = {
-    function.__name__: function
-    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
-}
+    function.__name__: function for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm)
+} | {name: partial(update, name) for name in UPDATES}

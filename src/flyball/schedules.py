@@ -245,9 +245,9 @@ _names: dict[str, type[LearningRateSchedule]] = {
         CosineDecayRestarts, OneCycle,
     )
 }  # fmt: skip
-REGISTRY: Registry[LearningRateSchedule] = Registry("learning_rate", LearningRateSchedule, _names)
+REGISTRY: Registry[LearningRateSchedule] = Registry("schedule", LearningRateSchedule, _names)
 
 
 def get(identifier: object) -> LearningRateSchedule:
     """Return a schedule, or the one that a configuration, from :func:`serialize`, stands for."""
-    return REGISTRY.get(identifier)
+    return REGISTRY.get(identifier, "learning_rate")
