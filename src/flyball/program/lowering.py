@@ -259,6 +259,13 @@ class Lowering:
             average = program.buffer("average", memory.slot("average"), Kind.WHOLE)
             arrays = {"average": average, "w": program.buffer("parameters", memory.parameters, Kind.WHOLE)}
             program.add("average_update", "optimizer", arrays, decay=update.average_decay, step=Dynamic.COUNT)
+        for weight in memory.weights:
+            if weight.trainable and weight.projection is not None:
+                matrix = weight.value.reshape(weight.projection.rows, -1)
+                w = program.buffer(f"constrained.{weight.name}", matrix, Kind.WHOLE)
+                scalars = weight.projection.scalars
+                arrays = {name: w for name in OPERATIONS[weight.projection.op] if name not in scalars}
+                program.add(weight.projection.op, "optimizer", arrays, **scalars)
 
     def _part(self, i: int, group: Group, name: str, flat: NDArray[Any]) -> Buffer:
         """Return the buffer of group ``i`` of a flat array, made where it is asked for first."""
