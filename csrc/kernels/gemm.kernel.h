@@ -35,7 +35,7 @@ constexpr Index copied_stride = block_depth + lanes<T>;
 
 // Scratch: a panel of B, then a block of A.
 template <class T>
-constexpr Index panel_elements = block_depth* tile_columns<T>;
+constexpr Index panel_elements = block_depth * tile_columns<T>;
 template <class T>
 constexpr std::size_t pack_bytes = (panel_elements<T> + block_rows * copied_stride<T>)*sizeof(T);
 

@@ -1,4 +1,4 @@
-#include "kernels/weights.kernel.h"
 #include "kernels/variant.h"
+#include "kernels/weights.kernel.h"
 
 FLYBALL_EXPORT(weights)
