@@ -28,7 +28,7 @@ class Constraint(Configurable):
 
     axis: int | list[int] = 0
 
-    def operation(self) -> tuple[str, dict[str, float]]:
+    def operation(self) -> tuple[str, dict[str, float | str]]:
         """Return the operation that does it, and its scalars."""
         raise NotImplementedError
 
@@ -41,7 +41,7 @@ class Constraint(Configurable):
         columns = np.moveaxis(array, axes, front)
         flat = np.array(columns, order="C").reshape(prod(columns.shape[: len(axes)]), -1)
         op, scalars = self.operation()
-        arguments = (flat, flat) if op == "relu_forward" else (flat,)
+        arguments = (flat, flat) if op == "activation_forward" else (flat,)
         getattr(get_backend(), op)(*arguments, *scalars.values())
         return np.moveaxis(flat.reshape(columns.shape), front, axes)
 
@@ -80,7 +80,7 @@ class MaxNorm(Constraint):
         self.max_value = _checks.number("max_value", max_value, "[0, inf)")
         self.axis = _axis(axis)
 
-    def operation(self) -> tuple[str, dict[str, float]]:
+    def operation(self) -> tuple[str, dict[str, float | str]]:
         """Return the operation that does it, and its scalars."""
         return "constrain_norm", {"min_value": 0.0, "max_value": self.max_value, "rate": 1.0}
 
@@ -91,7 +91,7 @@ class UnitNorm(Constraint):
     def __init__(self, axis: int | Sequence[int] = 0) -> None:
         self.axis = _axis(axis)
 
-    def operation(self) -> tuple[str, dict[str, float]]:
+    def operation(self) -> tuple[str, dict[str, float | str]]:
         """Return the operation that does it, and its scalars."""
         return "constrain_norm", {"min_value": 1.0, "max_value": 1.0, "rate": 1.0}
 
@@ -117,7 +117,7 @@ class MinMaxNorm(Constraint):
         self.rate = _checks.number("rate", rate, "[0, 1]")
         self.axis = _axis(axis)
 
-    def operation(self) -> tuple[str, dict[str, float]]:
+    def operation(self) -> tuple[str, dict[str, float | str]]:
         """Return the operation that does it, and its scalars."""
         return "constrain_norm", {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate}
 
@@ -125,9 +125,9 @@ class MinMaxNorm(Constraint):
 class NonNeg(Constraint):
     """Negative weights become zero."""
 
-    def operation(self) -> tuple[str, dict[str, float]]:
+    def operation(self) -> tuple[str, dict[str, float | str]]:
         """Return the operation that does it, and its scalars."""
-        return "relu_forward", {}
+        return "activation_forward", {"activation": "relu", "alpha": 0.0}
 
 
 _names: dict[str, type[Constraint]] = {

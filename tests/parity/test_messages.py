@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from flyball.backend import ACTIVATIONS
 from parity.cases import OPERATIONS, Make
 from parity.harness import BACKENDS, PARAMETERS
 
@@ -120,14 +121,26 @@ def test_overlaps(name, shift):
             if one != other:
                 kind, text = compare(name, lambda: laid_over(arguments_of(name), one, other, shift))  # noqa: B023
                 refused += kind is ValueError and "must not overlap" in text
-    if len(arrays) > 1 and shift < max(arguments_of(name)[key].nbytes for key in arrays):
+    if shift and len(arrays) > 1 and max(arguments_of(name)[key].nbytes for key in arrays) > shift:
         assert refused > 0
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if "activation" in arguments_of(name)])
 def test_unknown_activation(name):
-    _, text = compare(name, lambda: {**arguments_of(name), "activation": "tanh"})
-    assert text == "activation must be 'linear' or 'relu', got 'tanh'"
+    _, text = compare(name, lambda: {**arguments_of(name), "activation": "tan"})
+    known = "'linear' or 'relu'" if name.startswith("batch_norm") else f"one of {', '.join(ACTIVATIONS)}"
+    assert text == f"activation must be {known}, got 'tan'"
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_a_derivative_needs(activation):
+    arguments = {**arguments_of("activation_backward"), "activation": activation, "x": None, "y": None}
+    kind, text = compare("activation_backward", lambda: dict(arguments))
+    source = ACTIVATIONS[activation]
+    if source == "nothing":
+        assert kind is None
+    else:
+        assert (kind, text) == (ValueError, f"{source} must be given for the derivative of {activation}, got None")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 from __future__ import annotations
 
 from flyball.functional._step import UpdateOptions, UpdateRange
-from flyball.functional.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
 from flyball.functional.dropout import (
@@ -48,6 +48,8 @@ __all__ = [
     "UpdateOptions",
     "UpdateRange",
     "accumulate",
+    "activation_backward",
+    "activation_forward",
     "adadelta_update",
     "adagrad_update",
     "adam_update",
@@ -70,8 +72,6 @@ __all__ = [
     "lion_update",
     "matmul",
     "mean_squared_error",
-    "relu_backward",
-    "relu_forward",
     "rmsprop_update",
     "sgd_update",
     "softmax_backward",

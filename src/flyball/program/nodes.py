@@ -22,7 +22,7 @@ class Projection:
     """What happens to a weight after each step, seen as a matrix of ``rows`` rows: an operation, in place."""
 
     op: str
-    scalars: dict[str, float]
+    scalars: dict[str, float | str]
     rows: int
 
 
@@ -66,6 +66,7 @@ class DenseNode(Node):
     w: Weight
     b: Weight | None = None
     activation: str = "linear"
+    alpha: float = 0.0
 
 
 @dataclass(eq=False)
@@ -85,9 +86,10 @@ class BatchNormNode(Node):
 
 @dataclass(eq=False)
 class ActivationNode(Node):
-    """An activation on its own: ``linear``, ``relu`` or ``softmax``."""
+    """An activation on its own: one of :data:`flyball.backend.ACTIVATIONS`, or ``softmax``."""
 
     activation: str
+    alpha: float = 0.0
 
 
 @dataclass(eq=False)

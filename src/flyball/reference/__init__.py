@@ -7,7 +7,7 @@ statistics in float64.
 
 from __future__ import annotations
 
-from flyball.reference.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.reference.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import (
@@ -35,6 +35,8 @@ name: str = "reference"
 
 __all__ = [
     "accumulate",
+    "activation_backward",
+    "activation_forward",
     "adadelta_update",
     "adagrad_update",
     "adam_update",
@@ -60,8 +62,6 @@ __all__ = [
     "matmul",
     "mean_squared_error",
     "name",
-    "relu_backward",
-    "relu_forward",
     "rmsprop_update",
     "sgd_update",
     "softmax_backward",
