@@ -109,8 +109,8 @@ def constrain_norm(w: Floats, *, min_value: float = 0.0, max_value: float = inf,
     """Move the norms of columns into [min_value, max_value], in place: max-norm, unit-norm and min-max-norm.
 
     ``norm = sqrt(sum(w**2))`` over all axes but the last; ``w *= 1 + rate * (clip(norm, min_value, max_value) / norm
-    - 1)``. Columns whose norm is inside, or zero, stay as they are. Non-negative weights: ``activation_forward(w, "relu",
-    out=w)``.
+    - 1)``. Columns whose norm is inside, or zero, stay as they are. Non-negative weights are
+    ``activation_forward(w, "relu", out=w)``.
 
     Parameters
     ----------
