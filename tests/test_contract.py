@@ -79,6 +79,6 @@ def test_functional_is_documented(name):
     if inspect.isfunction(member):
         for section in ("Parameters", "Raises"):
             assert f"\n    {section}\n    ---" in member.__doc__
-        names = " ".join(re.findall(r"^    ([\w, ]+)(?: :.*)?$", member.__doc__, flags=re.MULTILINE))
+        names = " ".join(re.findall(r"^    \**([\w, ]+)(?: :.*)?$", member.__doc__, flags=re.MULTILINE))
         for parameter in inspect.signature(member).parameters:
             assert re.search(rf"\b{parameter}\b", names), f"{parameter} is not described"

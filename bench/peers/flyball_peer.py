@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from tasks import (
     NETWORKS,
     RATE,
     STEPS,
+    UPDATES,
     Job,
     Network,
     activated,
@@ -232,13 +234,28 @@ def activation(name: str, rows: int, columns: int) -> Job:
     return Job(run, 1, lambda: close(y[:4], activated(name, rows, columns)))
 
 
-def adam(size: int) -> Job:
+def update(name: str, size: int) -> Job:
+    """One step of an optimizer with coupled L2 (AdamW: decoupled decay), its gradient scaled as norm clipping does."""
     w, g = matrix(1, size)[0], matrix(1, size, 1)[0]
     m, v, before = np.zeros_like(w), np.zeros_like(w), w[:1000].copy()
+    scale = np.ones(1)
+    penalties = (0.0, 0.0, L2) if name == "adamw" else (0.0, L2, 0.0)
+    tail = (*penalties, False, math.inf, False)  # l1, l2, weight_decay, proximal, clip_value, clip_penalty
     steps = iter(range(1, 1 << 40))
 
     def run() -> None:
-        _core.adam_update(w, m, v, None, g, LEARNING_RATE, 0.9, 0.999, 1e-7, next(steps), 0.0, L2, 0.0)
+        match name:
+            case "sgd":
+                _core.sgd_update(w, m, None, g, scale, LEARNING_RATE, 0.9, False, *tail)
+            case "rmsprop":
+                _core.rmsprop_update(w, v, None, None, None, g, scale, LEARNING_RATE, 0.9, 0.0, 1e-7, True, *tail)
+            case "adagrad":
+                _core.adagrad_update(w, v, None, g, scale, LEARNING_RATE, 1e-7, True, *tail)
+            case _:
+                step = next(steps)
+                _core.adam_update(
+                    w, m, v, None, None, g, scale, LEARNING_RATE, 0.9, 0.999, 1e-7, step, False, *tail
+                )  # fmt: skip
 
     def check() -> None:
         if not np.all(np.isfinite(w)) or np.array_equal(w[:1000], before):
@@ -248,23 +265,26 @@ def adam(size: int) -> Job:
 
 
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
-OPERATIONS: dict[str, Callable[..., Job]] = {
-    function.__name__: function
-    for function in (
-        batch_norm_forward,
-        batch_norm,
-        batch_norm_relu_dropout,
-        batch_norm_images,
-        batch_norm_images_last,
-        layer_norm,
-        group_norm,
-        dropout,
-        scaled_copy,
-        alpha_dropout,
-        random_normal,
-        permutation,
-        gemm,
-        adam,
-        softmax_cross_entropy,
-    )
-} | {f"activation_{name}": partial(activation, name) for name in tasks.ACTIVATIONS}
+OPERATIONS: dict[str, Callable[..., Job]] = (
+    {
+        function.__name__: function
+        for function in (
+            batch_norm_forward,
+            batch_norm,
+            batch_norm_relu_dropout,
+            batch_norm_images,
+            batch_norm_images_last,
+            layer_norm,
+            group_norm,
+            dropout,
+            scaled_copy,
+            alpha_dropout,
+            random_normal,
+            permutation,
+            gemm,
+            softmax_cross_entropy,
+        )
+    }
+    | {f"activation_{name}": partial(activation, name) for name in tasks.ACTIVATIONS}
+    | {name: partial(update, name) for name in UPDATES}
+)

@@ -72,6 +72,8 @@ ACTIVATIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
 }
 """Measured activations, forward and backward, by their formulas."""
+SIZES = (10_000, 1_000_000, 20_000_000)
+UPDATES = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "batch_norm_forward": SHAPES,
     "batch_norm": SHAPES,
@@ -89,7 +91,7 @@ OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "gemm": PRODUCTS,
     "softmax_cross_entropy": CLASSES,
     **{f"activation_{name}": ((1024, 512),) for name in ACTIVATIONS},
-    "adam": tuple((size,) for size in SIZES),
+    **{update: tuple((size,) for size in SIZES) for update in UPDATES},
 }
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from tasks import (
-    ACTIVATIONS,
     GROUPS,
     L2,
     LEARNING_RATE,
     NETWORKS,
     RATE,
     STEPS,
+    UPDATES,
     Job,
     activated,
     close,
@@ -247,11 +247,24 @@ def activation(name: str, rows: int, columns: int) -> Job:
     return forward_backward(rows, columns, ACTIVATIONS[name], lambda y: close(y[:4], expected))
 
 
-def adam(size: int) -> Job:
+def update(name: str, size: int) -> Job:
+    """One step of the fastest kind torch has of an optimizer."""
     w = torch.from_numpy(matrix(1, size)[0]).requires_grad_()
     w.grad = torch.from_numpy(matrix(1, size, 1)[0])
     before = w[:1000].detach().clone()
-    optimizer = torch.optim.Adam([w], lr=LEARNING_RATE, weight_decay=L2, fused=True)
+    options = {"lr": LEARNING_RATE, "weight_decay": L2}
+    optimizer: Any
+    match name:
+        case "sgd":
+            optimizer = torch.optim.SGD([w], momentum=0.9, fused=True, **options)
+        case "rmsprop":
+            optimizer = torch.optim.RMSprop([w], alpha=0.9, foreach=True, **options)
+        case "adagrad":
+            optimizer = torch.optim.Adagrad([w], fused=True, **options)
+        case "adamw":
+            optimizer = torch.optim.AdamW([w], fused=True, **options)
+        case _:
+            optimizer = torch.optim.Adam([w], fused=True, **options)
 
     def check() -> None:
         if not torch.isfinite(w).all() or torch.equal(w[:1000], before):
@@ -264,24 +277,27 @@ STEP_VARIANTS: dict[str, Callable[[str], Job]] = {
     "torch eager": step,
     "torch.compile": lambda name: step(name, compiled=True),
 }
-OPERATIONS: dict[str, Callable[..., Job]] = {
-    function.__name__: function
-    for function in (
-        batch_norm_forward,
-        batch_norm,
-        batch_norm_relu_dropout,
-        batch_norm_images,
-        batch_norm_images_last,
-        layer_norm,
-        group_norm,
-        add,
-        dropout,
-        scaled_copy,
-        alpha_dropout,
-        random_normal,
-        permutation,
-        gemm,
-        adam,
-        softmax_cross_entropy,
-    )
-} | {f"activation_{name}": partial(activation, name) for name in ACTIVATIONS}
+OPERATIONS: dict[str, Callable[..., Job]] = (
+    {
+        function.__name__: function
+        for function in (
+            batch_norm_forward,
+            batch_norm,
+            batch_norm_relu_dropout,
+            batch_norm_images,
+            batch_norm_images_last,
+            layer_norm,
+            group_norm,
+            add,
+            dropout,
+            scaled_copy,
+            alpha_dropout,
+            random_normal,
+            permutation,
+            gemm,
+            softmax_cross_entropy,
+        )
+    }
+    | {f"activation_{name}": partial(activation, name) for name in ACTIVATIONS}
+    | {name: partial(update, name) for name in UPDATES}
+)

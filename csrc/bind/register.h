@@ -15,6 +15,7 @@ void register_activation(pybind11::module_& module);
 void register_program(pybind11::module_& module);
 void register_loss(pybind11::module_& module);
 void register_update(pybind11::module_& module);
+void register_weights(pybind11::module_& module);
 void register_data(pybind11::module_& module);
 void register_random(pybind11::module_& module);
 

@@ -13,6 +13,7 @@
 #include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/update.h"
+#include "kernels/weights.h"
 
 namespace flyball {
 
@@ -24,15 +25,16 @@ struct Kernels {
   const ActivationKernels<T>& activation;
   const LossKernels<T>& loss;
   const UpdateKernels<T>& update;
+  const WeightsKernels<T>& weights;
   const DataKernels<T>& data;
   const ProbeKernels<T>& probe;
   const RandomKernels<T>& random;
 };
 
 // The families, in the order of the table: X(level, family).
-#define FLYBALL_FOR_EACH_FAMILY(X, level)                                                                              \
-  X(level, gemm)                                                                                                       \
-  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data) X(level, probe) \
-      X(level, random)
+#define FLYBALL_FOR_EACH_FAMILY(X, level)                                                                 \
+  X(level, gemm)                                                                                          \
+  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, weights) \
+      X(level, data) X(level, probe) X(level, random)
 
 }  // namespace flyball

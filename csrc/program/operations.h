@@ -28,6 +28,7 @@ std::span<const Operation> dropout_operations();
 std::span<const Operation> activation_operations();
 std::span<const Operation> loss_operations();
 std::span<const Operation> update_operations();
+std::span<const Operation> weights_operations();
 std::span<const Operation> data_operations();
 std::span<const Operation> random_operations();
 

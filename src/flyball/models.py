@@ -219,7 +219,7 @@ class Sequential:
 
     def compile(
         self,
-        optimizer: str | Optimizer,
+        optimizer: str | Optimizer = "rmsprop",
         loss: str | Loss | None = None,
         *,
         metrics: Sequence[str] | None = None,
@@ -229,7 +229,7 @@ class Sequential:
         Parameters
         ----------
         optimizer : str or Optimizer
-            ``"sgd"``, ``"adam"`` or an instance from :mod:`flyball.optimizers`.
+            A name such as ``"adam"``, or an instance from :mod:`flyball.optimizers`.
         loss : str or Loss
             As in :mod:`flyball.losses`.
         metrics : sequence of str, optional
@@ -356,6 +356,7 @@ class Sequential:
                 watchers.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            trainer.finish()
         finally:
             line.close()
             watchers.on_train_end()

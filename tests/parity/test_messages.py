@@ -121,7 +121,7 @@ def test_overlaps(name, shift):
             if one != other:
                 kind, text = compare(name, lambda: laid_over(arguments_of(name), one, other, shift))  # noqa: B023
                 refused += kind is ValueError and "must not overlap" in text
-    if shift and len(arrays) > 1:
+    if shift and len(arrays) > 1 and max(arguments_of(name)[key].nbytes for key in arrays) > shift:
         assert refused > 0
 
 

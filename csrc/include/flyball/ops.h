@@ -14,3 +14,4 @@
 #include "flyball/ops/norm.h"
 #include "flyball/ops/random.h"
 #include "flyball/ops/update.h"
+#include "flyball/ops/weights.h"

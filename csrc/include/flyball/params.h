@@ -59,11 +59,14 @@ struct BatchNormParams {
   Activation activation;
 };
 
-// g' = g + l1 * sign(w) + l2 * w, and w shrinks by learning_rate * weight_decay beside the step.
+// What every update does beside its own step; see flyball.backend.update.Updates.
 struct Penalty {
   double l1;
   double l2;
-  double weight_decay;
+  double weight_decay;  // decoupled: w shrinks by learning_rate * weight_decay beside the step
+  bool proximal;        // l1 by soft-thresholding after the step instead of in the gradient
+  double clip_value;    // infinity: no clipping
+  bool clip_penalty;    // gradient scale and clip_value take in the penalties' gradient
 };
 
 struct SgdParams {
@@ -79,7 +82,49 @@ struct AdamParams {
   double beta_2;
   double epsilon;
   std::int64_t step;  // from 1
+  bool nesterov;
   Penalty penalty;
+};
+
+// RMSprop and Adagrad.
+struct RmsParams {
+  double learning_rate;
+  double keep;  // v = keep * v + fresh * g^2
+  double fresh;
+  double momentum;
+  double epsilon;
+  bool epsilon_inside;  // sqrt(v + epsilon) instead of sqrt(v) + epsilon
+  Penalty penalty;
+};
+
+struct AdamaxParams {
+  double learning_rate;
+  double beta_1;
+  double beta_2;
+  double epsilon;
+  std::int64_t step;  // from 1
+  Penalty penalty;
+};
+
+struct AdadeltaParams {
+  double learning_rate;
+  double rho;
+  double epsilon;
+  Penalty penalty;
+};
+
+struct LionParams {
+  double learning_rate;
+  double beta_1;
+  double beta_2;
+  Penalty penalty;
+};
+
+// A norm is moved by `rate` of the way into [low, high].
+struct NormBounds {
+  double low;
+  double high;
+  double rate;
 };
 
 // Element types that rows can be gathered from; an array of bool is one of uint8.

@@ -25,6 +25,7 @@ from flyball.backend.loss import LOSSES, Losses
 from flyball.backend.norm import Norm
 from flyball.backend.random import Random
 from flyball.backend.update import Updates
+from flyball.backend.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ __all__ = [
 
 
 @runtime_checkable
-class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Data, Random, Protocol):
+class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Weights, Data, Random, Protocol):
     """Operations on arrays; see the module's docstring for the conventions, and the families for the operations."""
 
     name: str

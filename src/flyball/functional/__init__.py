@@ -8,6 +8,7 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
+from flyball.functional._step import UpdateOptions, UpdateRange
 from flyball.functional.activation import (
     activation_backward,
     activation_forward,
@@ -72,7 +73,16 @@ from flyball.functional.random import (
     random_truncated_normal,
     random_uniform,
 )
-from flyball.functional.update import adam_update, sgd_update
+from flyball.functional.update import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    adamax_update,
+    lion_update,
+    rmsprop_update,
+    sgd_update,
+)
+from flyball.functional.weights import accumulate, average_update, clip_scale, constrain_norm, squared_norm
 
 __all__ = [
     "BatchNorm",
@@ -89,11 +99,18 @@ __all__ = [
     "PopulationStatistics",
     "RmsNorm",
     "RmsNormGradients",
+    "UpdateOptions",
+    "UpdateRange",
+    "accumulate",
     "activation_backward",
     "activation_forward",
+    "adadelta_update",
+    "adagrad_update",
     "adam_update",
+    "adamax_update",
     "alpha_dropout_backward",
     "alpha_dropout_forward",
+    "average_update",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_backward_apply",
@@ -102,7 +119,9 @@ __all__ = [
     "batch_norm_inference",
     "batch_norm_moments",
     "batch_norm_statistics",
+    "clip_scale",
     "combine_moments",
+    "constrain_norm",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -119,6 +138,7 @@ __all__ = [
     "instance_norm_forward",
     "layer_norm_backward",
     "layer_norm_forward",
+    "lion_update",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",
@@ -131,8 +151,10 @@ __all__ = [
     "random_uniform",
     "rms_norm_backward",
     "rms_norm_forward",
+    "rmsprop_update",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_forward",
+    "squared_norm",
 ]

@@ -165,6 +165,13 @@ def written(name: str, value: Any, dtype: Dtype, shape: tuple[int, ...]) -> None
         need_out(name, plain(name, value), dtype, shape)
 
 
+def flat(name: str, value: Any) -> Floats:
+    """Return a flat view of an array of floats that is written to."""
+    array = plain(name, value)
+    written(name, array, native_float(name, array), array.shape)
+    return array.reshape(-1)
+
+
 # --- scalars ----------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from flyball import _checks, backend, initializers, regularizers
+from flyball import _checks, backend, constraints, initializers, regularizers
 from flyball.layers.base import Layer, LayerOptions
 from flyball.program.nodes import ActivationNode, DenseNode
 
@@ -61,6 +61,8 @@ class Dense(Layer):
         First values.
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
         Penalties added to the loss.
+    kernel_constraint, bias_constraint : str or Constraint, optional
+        What the weights must be after each step.
     **options
         ``name``, ``trainable``, ``input_shape``, ``input_dim``.
 
@@ -79,6 +81,8 @@ class Dense(Layer):
         bias_initializer: object = "zeros",
         kernel_regularizer: object = None,
         bias_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
@@ -89,6 +93,8 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
         self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
+        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
+        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
         self.kernel: Weight | None = None
         self.bias: Weight | None = None
 
@@ -101,10 +107,12 @@ class Dense(Layer):
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Declare the kernel and the bias."""
         shape = (input_shape[0], self.units)
-        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer, self.kernel_regularizer)
+        self.kernel = self.add_weight(
+            "kernel", shape, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
+        )
         if self.use_bias:
             self.bias = self.add_weight(
-                "bias", (self.units,), self.bias_initializer, self.bias_regularizer, decays=False
+                "bias", (self.units,), self.bias_initializer, self.bias_regularizer, self.bias_constraint, decays=False
             )
 
     def lower(self) -> list[Node]:

@@ -55,18 +55,32 @@ from flyball.reference.random import (
     random_truncated_normal,
     random_uniform,
 )
-from flyball.reference.update import adam_update, sgd_update
+from flyball.reference.update import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    adamax_update,
+    lion_update,
+    rmsprop_update,
+    sgd_update,
+)
+from flyball.reference.weights import accumulate, average_update, clip_scale, constrain_norm, squared_norm
 
 name: str = "reference"
 
 
 __all__ = [
+    "accumulate",
     "activation_backward",
     "activation_forward",
+    "adadelta_update",
+    "adagrad_update",
     "adam_update",
+    "adamax_update",
     "add_total",
     "alpha_dropout_backward",
     "alpha_dropout_forward",
+    "average_update",
     "batch_norm_apply",
     "batch_norm_backward",
     "batch_norm_backward_apply",
@@ -75,7 +89,9 @@ __all__ = [
     "batch_norm_inference",
     "batch_norm_moments",
     "batch_norm_statistics",
+    "clip_scale",
     "combine_moments",
+    "constrain_norm",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -91,6 +107,7 @@ __all__ = [
     "group_norm_forward",
     "layer_norm_backward",
     "layer_norm_forward",
+    "lion_update",
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",
@@ -103,9 +120,11 @@ __all__ = [
     "random_uniform",
     "rms_norm_backward",
     "rms_norm_forward",
+    "rmsprop_update",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_soft",
     "softmax_forward",
+    "squared_norm",
 ]

@@ -1,6 +1,6 @@
 """One module per family of operations; importing them fills the table."""
 
-from parity.cases import activation, data, dense, dropout, layer_norm, loss, norm, random, update
+from parity.cases import activation, data, dense, dropout, layer_norm, loss, norm, random, update, weights
 from parity.cases.table import OPERATIONS, SHAPES, Make, to_double
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "random",
     "to_double",
     "update",
+    "weights",
 ]
