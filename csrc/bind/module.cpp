@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   flyball::bind::register_loss(module);
   flyball::bind::register_update(module);
   flyball::bind::register_data(module);
+  flyball::bind::register_augment(module);
 }

@@ -14,5 +14,6 @@ void register_program(pybind11::module_& module);
 void register_loss(pybind11::module_& module);
 void register_update(pybind11::module_& module);
 void register_data(pybind11::module_& module);
+void register_augment(pybind11::module_& module);
 
 }  // namespace flyball::bind

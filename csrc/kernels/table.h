@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/activation.h"
+#include "kernels/augment.h"
 #include "kernels/data.h"
 #include "kernels/dropout.h"
 #include "kernels/gemm.h"
@@ -23,10 +24,13 @@ struct Kernels {
   const LossKernels<T>& loss;
   const UpdateKernels<T>& update;
   const DataKernels<T>& data;
+  const AugmentKernels<T>& augment;
 };
 
 // The families, in the order of the table: X(level, family).
-#define FLYBALL_FOR_EACH_FAMILY(X, level) \
-  X(level, gemm) X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data)
+#define FLYBALL_FOR_EACH_FAMILY(X, level)                                                              \
+  X(level, gemm)                                                                                       \
+  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data) \
+      X(level, augment)
 
 }  // namespace flyball

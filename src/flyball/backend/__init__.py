@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from flyball.backend.activation import Activations
+from flyball.backend.augment import Augment
 from flyball.backend.data import Data
 from flyball.backend.dense import Dense
 from flyball.backend.dropout import Dropout
@@ -32,7 +33,7 @@ ACTIVATIONS = ("linear", "relu")
 
 
 @runtime_checkable
-class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Data, Protocol):
+class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Data, Augment, Protocol):
     """Operations on arrays; see the module's docstring for the conventions, and the families for the operations."""
 
     name: str

@@ -9,10 +9,18 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 from __future__ import annotations
 
 from flyball.functional.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.functional.augment import (
+    add_noise,
+    adjust_pixels,
+    affine_matrices,
+    affine_transform,
+    augment_images,
+)
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
 from flyball.functional.dropout import dropout_backward, dropout_forward, dropout_mask
 from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
+from flyball.functional.mixing import Mixed, cut_mix, mix_up, random_erasing, swap_features
 from flyball.functional.norm import (
     BatchNorm,
     BatchNormGradients,
@@ -27,11 +35,18 @@ __all__ = [
     "BatchNormGradients",
     "CrossEntropy",
     "DenseGradients",
+    "Mixed",
     "SquaredError",
     "adam_update",
+    "add_noise",
+    "adjust_pixels",
+    "affine_matrices",
+    "affine_transform",
+    "augment_images",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "cut_mix",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -40,10 +55,13 @@ __all__ = [
     "gather",
     "matmul",
     "mean_squared_error",
+    "mix_up",
+    "random_erasing",
     "relu_backward",
     "relu_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_forward",
+    "swap_features",
 ]

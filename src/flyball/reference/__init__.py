@@ -8,6 +8,18 @@ statistics in float64.
 from __future__ import annotations
 
 from flyball.reference.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.reference.augment import (
+    add_noise,
+    adjust_pixels,
+    affine_matrices,
+    affine_transform,
+    cut_boxes,
+    mix_rows,
+    mix_weights,
+    partner_rows,
+    paste_boxes,
+    swap_features,
+)
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import dropout_backward, dropout_forward, dropout_mask
@@ -19,10 +31,15 @@ name: str = "reference"
 
 __all__ = [
     "adam_update",
+    "add_noise",
     "add_total",
+    "adjust_pixels",
+    "affine_matrices",
+    "affine_transform",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "cut_boxes",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -32,7 +49,11 @@ __all__ = [
     "gather_labels",
     "matmul",
     "mean_squared_error",
+    "mix_rows",
+    "mix_weights",
     "name",
+    "partner_rows",
+    "paste_boxes",
     "relu_backward",
     "relu_forward",
     "sgd_update",
@@ -40,4 +61,5 @@ __all__ = [
     "softmax_cross_entropy",
     "softmax_cross_entropy_soft",
     "softmax_forward",
+    "swap_features",
 ]
