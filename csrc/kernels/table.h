@@ -28,9 +28,8 @@ struct Kernels {
 };
 
 // The families, in the order of the table: X(level, family).
-#define FLYBALL_FOR_EACH_FAMILY(X, level)                                                              \
-  X(level, gemm)                                                                                       \
-  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data) \
-      X(level, augment)
+#define FLYBALL_FOR_EACH_FAMILY(X, level) \
+  X(level, gemm)                          \
+  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data) X(level, augment)
 
 }  // namespace flyball
