@@ -94,7 +94,7 @@ def dropout(rows: int, columns: int) -> Job:
     x = matrix(rows, columns)
     y = np.empty_like(x)
     steps = iter(range(1 << 40))
-    return Job(lambda: _core.dropout_forward(y, None, x, RATE, 7, 0, next(steps), True), 1, lambda: kept_half(y))
+    return Job(lambda: _core.dropout_forward(y, None, x, RATE, 7, 0, next(steps), True, 2.0), 1, lambda: kept_half(y))
 
 
 def gemm(rows: int, columns: int, inner: int) -> Job:

@@ -61,6 +61,10 @@ constexpr const char* dtype_name<bool>() {
   return "bool";
 }
 template <>
+constexpr const char* dtype_name<std::uint8_t>() {
+  return "uint8";
+}
+template <>
 constexpr const char* dtype_name<std::int64_t>() {
   return "int64";
 }

@@ -100,31 +100,37 @@ FLYBALL_INLINE Index border_pixel(Index k, Index n, FillMode mode) {
   return k < 0 ? 0 : n - 1;
 }
 
-// Copies `count` elements, and up to a vector of anything behind them.
 template <class T>
-FLYBALL_INLINE void copy_over(T* to, const T* from, Index count) {
-  for_each_vector<T>(count, [&](auto part, Index i) { store(to + i, part.load(from + i)); });
+FLYBALL_INLINE void copy_inside(const AffineMemory<T>& memory, const T* x, const AffineParams& p) {
+  const Index columns = p.width * p.channels;
+  T* row = memory.copy + memory.stride + p.channels;
+  for (Index i = 0; i < p.height; ++i, row += memory.stride, x += columns) {
+    for_each_vector<T>(columns, [&](auto part, Index k) { part.store(row + k, part.load(x + k)); });
+  }
 }
 
+// What is around the image in the copy; of constants it stays from image to image.
 template <class T>
-void copy_with_border(const AffineMemory<T>& memory, const T* x, const AffineParams& p) {
+void fill_border(const AffineMemory<T>& memory, const T* x, const AffineParams& p) {
   const Index c = p.channels;
-  const Index columns = p.width * c;
-  for (Index i = -1; i < p.height + border - 1; ++i) {  // downwards: a row's spill is the next one's beginning
-    T* row = memory.copy + (i + 1) * memory.stride;
-    const Index source = border_pixel(i, p.height, p.fill_mode);
-    if (source >= 0) copy_over(row + c, x + source * columns, columns);
-    const Index edges[border] = {-1, p.width, p.width + 1};
-    for (const Index j : edges) {
-      const Index pixel = border_pixel(j, p.width, p.fill_mode);
-      for (Index k = 0; k < c; ++k) {
-        row[(j + 1) * c + k] =
-            source >= 0 && pixel >= 0 ? x[source * columns + pixel * c + k] : static_cast<T>(p.fill_value);
-      }
+  const auto pixel = [&](Index i, Index j) {
+    const Index from_i = border_pixel(i, p.height, p.fill_mode);
+    const Index from_j = border_pixel(j, p.width, p.fill_mode);
+    T* to = memory.copy + (i + 1) * memory.stride + (j + 1) * c;
+    const bool inside = from_i >= 0 && from_j >= 0;
+    for (Index k = 0; k < c; ++k) {
+      to[k] = inside ? x[(from_i * p.width + from_j) * c + k] : static_cast<T>(p.fill_value);
     }
-    if (source < 0) {
-      for (Index k = c; k < c + columns; ++k) row[k] = static_cast<T>(p.fill_value);
-    }
+  };
+  for (Index i = 0; i < p.height; ++i) {
+    pixel(i, -1);
+    pixel(i, p.width);
+    pixel(i, p.width + 1);
+  }
+  for (Index j = -1; j <= p.width + 1; ++j) {
+    pixel(-1, j);
+    pixel(p.height, j);
+    pixel(p.height + 1, j);
   }
 }
 
@@ -169,14 +175,17 @@ FLYBALL_INLINE V between(V a, V b, W weight) {
   return a + weight * (b - a);
 }
 
-// Channels of a pixel are blended four at a time at every level: images have one, three or four of them. Vectors go
-// beyond a pixel's channels, in the copy and in the row, whose pixels are written in order.
+// Channels of a pixel are blended four at a time, because images have one, three or four of them, or two where four do
+// not fit a vector. Vectors go beyond a pixel's channels, in the copy and in the row, whose pixels are written in
+// order.
 template <class T>
-using Quad = typename VectorOfBytes<T, 4 * sizeof(T)>::type;
+constexpr Index few = lanes<T> < 4 ? lanes<T> : 4;
+template <class T>
+using Few = typename VectorOfBytes<T, static_cast<std::size_t>(few<T>) * sizeof(T)>::type;
 
 template <class T>
-FLYBALL_INLINE Quad<T> load_quad(const T* p) {
-  Quad<T> v;
+FLYBALL_INLINE Few<T> load_few(const T* p) {
+  Few<T> v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
@@ -185,27 +194,85 @@ template <bool NEAREST, class T>
 FLYBALL_INLINE void blend_channels(T* row, const AffineMemory<T>& memory, Index width, Index c) {
   const Sources<T> s = memory.sources;
   for (Index j = 0; j < width; ++j) {
-    for (Index k = 0; k < c; k += 4) {
+    for (Index k = 0; k < c; k += few<T>) {
       const T* p = memory.copy + s.offsets[j] + k;
       const T* q = p + memory.stride;
-      Quad<T> v = load_quad(p);
+      Few<T> v = load_few(p);
       if constexpr (!NEAREST) {
-        const Quad<T> top = between(v, load_quad(p + c), s.right[j]);
-        const Quad<T> bottom = between(load_quad(q), load_quad(q + c), s.right[j]);
-        v = between(top, bottom, s.down[j]);
+        const Few<T> left = between(v, load_few(q), s.down[j]);
+        const Few<T> right = between(load_few(p + c), load_few(q + c), s.down[j]);
+        v = between(left, right, s.right[j]);
       }
       __builtin_memcpy(row + j * c + k, &v, sizeof v);
     }
   }
 }
 
+// Pixels of one channel are blended half a vector at a time: a vector of pairs of neighbours above, one of those below.
+// Loading pairs instead of pixels halves the loads: blending 28 x 28 float32 took 0.7 of the time.
+template <class T>
+using Half = typename VectorOfBytes<T, FLYBALL_VECTOR_BYTES / 2>::type;
+
+template <class V, class W, int... I>
+FLYBALL_INLINE W join(V a, V b, Lanes<I...>) {
+  return __builtin_shufflevector(a, b, I...);
+}
+
+// `bytes` of pairs of neighbours, from the offsets.
+template <class T, std::size_t bytes>
+FLYBALL_INLINE typename VectorOfBytes<T, bytes>::type load_pairs(const T* p, const std::int64_t* offsets) {
+  using V = typename VectorOfBytes<T, bytes>::type;
+  if constexpr (bytes == 2 * sizeof(T)) {
+    V pair;
+    __builtin_memcpy(&pair, p + *offsets, bytes);
+    return pair;
+  } else {
+    constexpr int size = static_cast<int>(bytes / sizeof(T));
+    const auto first = load_pairs<T, bytes / 2>(p, offsets);
+    const auto second = load_pairs<T, bytes / 2>(p, offsets + size / 4);
+    return join<decltype(first), V>(first, second, typename LanesUpTo<size>::type{});
+  }
+}
+
+template <class T, int... I>
+FLYBALL_INLINE Vec<T> twice(Half<T> v, Lanes<I...>) {
+  return __builtin_shufflevector(v, v, (I / 2)...);
+}
+
+template <int FIRST, class T, int... I>
+FLYBALL_INLINE Half<T> every_second(Vec<T> v, Lanes<I...>) {
+  return __builtin_shufflevector(v, v, (2 * I + FIRST)...);
+}
+
+template <class T>
+FLYBALL_INLINE Half<T> blend_pairs(const AffineMemory<T>& memory, Index k) {
+  constexpr int size = static_cast<int>(lanes<T>);
+  using All = typename LanesUpTo<size>::type;
+  using Some = typename LanesUpTo<size / 2>::type;
+  Half<T> down, right;
+  __builtin_memcpy(&down, memory.sources.down + k, sizeof down);
+  __builtin_memcpy(&right, memory.sources.right + k, sizeof right);
+  const std::int64_t* offsets = memory.sources.offsets + k;
+  const Vec<T> above = load_pairs<T, FLYBALL_VECTOR_BYTES>(memory.copy, offsets);
+  const Vec<T> below = load_pairs<T, FLYBALL_VECTOR_BYTES>(memory.copy + memory.stride, offsets);
+  const Vec<T> pairs = between(above, below, twice<T>(down, All{}));
+  return between(every_second<0, T>(pairs, Some{}), every_second<1, T>(pairs, Some{}), right);
+}
+
 template <bool NEAREST, class T>
-FLYBALL_INLINE void blend_pixels(T* row, const AffineMemory<T>& memory, Index width) {
-  const Sources<T> s = memory.sources;
-  for (Index j = 0; j < width; ++j) {
-    const T* p = memory.copy + s.offsets[j];
-    const T* q = p + memory.stride;
-    row[j] = NEAREST ? p[0] : between(between(p[0], p[1], s.right[j]), between(q[0], q[1], s.right[j]), s.down[j]);
+FLYBALL_INLINE void blend_pixels(T* y, const AffineMemory<T>& memory, Index width) {
+  if constexpr (NEAREST) {
+    for (Index j = 0; j < width; ++j) y[j] = memory.copy[memory.sources.offsets[j]];
+  } else {
+    constexpr Index step = lanes<T> / 2;
+    Index j = 0;
+    for (; j + step <= width; j += step) {
+      const Half<T> v = blend_pairs<T>(memory, j);
+      __builtin_memcpy(y + j, &v, sizeof v);
+    }
+    if (j < width) {
+      store_partial<T, FLYBALL_VECTOR_BYTES / 2>(y + j, blend_pairs<T>(memory, j), width - j);
+    }
   }
 }
 
@@ -216,7 +283,8 @@ FLYBALL_INLINE void affine_images(T* y, const T* x, const double* matrices, Inde
   const Fold fold_columns(p.fill_mode, p.width);
   const Index out_columns = p.out_width * p.channels;
   for (Index image = 0; image < n; ++image, x += p.in_size(), matrices += 6) {
-    copy_with_border(memory, x, p);
+    copy_inside(memory, x, p);
+    if (image == 0 || p.fill_mode != FillMode::constant) fill_border(memory, x, p);
     for (Index i = 0; i < p.out_height; ++i, y += out_columns) {
       find_sources<NEAREST>(memory.sources, matrices, i, p, fold_rows, fold_columns);
       if (p.channels == 1) {

@@ -7,34 +7,16 @@
 namespace flyball {
 namespace {
 
-// u (n, 32): the numbers of samples [first, first + n), each the words of eight blocks, (word + 1/2) / 2^32, in the
-// order of reference.augment.sample_uniforms.
+// u (n, 32): the numbers of samples [first, first + n), each the words of a group in the order of its lanes,
+// (word + 1/2) / 2^32.
 void sample_uniforms(double* u, Index first, Index n, RandomKey key) {
-  constexpr Index blocks = sample_words / 4;
-  constexpr int vectors = static_cast<int>(blocks / lanes<std::uint64_t>);
-  std::uint32_t keys[10][2];
-  philox_keys(keys, key.seed);
-  for (Index i = 0; i < n; ++i, u += sample_words) {
-    const std::uint64_t block = static_cast<std::uint64_t>((first + i) * blocks);
-    Words x0[vectors], x1[vectors], x2[vectors], x3[vectors];
-    for (int v = 0; v < vectors; ++v) {
-      for (Index l = 0; l < lanes<std::uint64_t>; ++l) {
-        x0[v][l] = (block & 0xffffffffu) + static_cast<std::uint64_t>(v * lanes<std::uint64_t> + l);
-      }
-      x1[v] = Words{} + ((block >> 32) | (key.step >> 32) << 16);
-      x2[v] = Words{} + (key.step & 0xffffffffu);
-      x3[v] = Words{} + key.stream;
-    }
-    philox_rounds(x0, x1, x2, x3, keys);
-    std::uint32_t words[sample_words];
-    for (int v = 0; v < vectors; ++v) {
-      const Words pairs[2] = {(x0[v] & 0xffffffffu) | (x1[v] << 32), (x2[v] & 0xffffffffu) | (x3[v] << 32)};
-      for (int p = 0; p < 2; ++p) {
-        __builtin_memcpy(words + p * sample_words / 2 + v * 2 * lanes<std::uint64_t>, &pairs[p], sizeof(Words));
-      }
-    }
-    for (Index k = 0; k < sample_words; ++k) u[k] = (static_cast<double>(words[k]) + 0.5) * 0x1p-32;
-  }
+  constexpr int groups = 2;
+  for_each_draw<groups, 1>(first, n, key, [&](const Drawn<groups>& drawn, Index i, Index count) {
+    std::uint32_t words[groups * sample_words];
+    __builtin_memcpy(words, drawn.pair, sizeof words);
+    double* numbers = u + i * sample_words;
+    for (Index k = 0; k < count * sample_words; ++k) numbers[k] = (static_cast<double>(words[k]) + 0.5) * 0x1p-32;
+  });
 }
 
 // Of numbers or vectors; nan stays.

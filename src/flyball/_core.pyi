@@ -4,7 +4,7 @@ from typing import Any, TypedDict
 
 from numpy.typing import NDArray
 
-from flyball.backend.types import Bools, Doubles, Floats, Integers
+from flyball.backend.types import Bools, Bytes, Doubles, Floats, Integers
 
 class BuildInfo(TypedDict):
     version: str
@@ -79,12 +79,34 @@ def batch_norm_inference(
     epsilon: float,
     activation: str,
 ) -> None: ...
-def dropout_mask(mask: Bools, rate: float, seed: int, stream: int, step: int) -> None: ...
+def dropout_mask(mask: Bools | Bytes, rate: float, seed: int, stream: int, step: int) -> None: ...
 def dropout_forward(
-    y: Floats, mask: Bools | None, x: Floats, rate: float, seed: int, stream: int, step: int, draw: bool
+    y: Floats,
+    mask: Bools | Bytes | None,
+    x: Floats,
+    rate: float,
+    seed: int,
+    stream: int,
+    step: int,
+    draw: bool,
+    scale: float,
 ) -> None: ...
 def dropout_backward(
-    dx: Floats, dy: Floats, mask: Bools | None, rate: float, seed: int, stream: int, step: int
+    dx: Floats,
+    dy: Floats,
+    mask: Bools | Bytes | None,
+    rate: float,
+    seed: int,
+    stream: int,
+    step: int,
+    scale: float,
+) -> None: ...
+def dropout_inference(y: Floats, x: Floats, rate: float) -> None: ...
+def alpha_dropout_forward(
+    y: Floats, mask: Bools | Bytes | None, x: Floats, rate: float, seed: int, stream: int, step: int, draw: bool
+) -> None: ...
+def alpha_dropout_backward(
+    dx: Floats, dy: Floats, mask: Bools | Bytes | None, rate: float, seed: int, stream: int, step: int
 ) -> None: ...
 def relu_forward(y: Floats, x: Floats) -> None: ...
 def relu_backward(dx: Floats, dy: Floats, y: Floats) -> None: ...

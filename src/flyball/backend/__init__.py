@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 import os
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from flyball.backend.activation import Activations
@@ -48,6 +49,7 @@ OPERATIONS = {
 """Names of all operations, with the names of their parameters."""
 
 
+@lru_cache(maxsize=64)
 def keep_probability(rate: float) -> float:
     """Probability, a multiple of 2**-16 in (0, 1], with which dropout at ``rate`` in [0, 1) keeps an element.
 

@@ -85,8 +85,8 @@ class Augment(Protocol):
         """Resample images under one affine map each: ``y[i, j] = x(m0 * i + m1 * j + m2, m3 * i + m4 * j + m5)``.
 
         ``matrices`` (N, 6) takes row and column of the output to those of the input, as scipy.ndimage's does. Between
-        pixels ``x`` is bilinear, ``top + f * (bottom - top)`` of two such means along the row, or with ``nearest`` the
-        pixel at ``floor(coordinate + 1/2)``; beyond its edges it goes on as ``FILL_MODES[fill_mode]`` says.
+        pixels ``x`` is bilinear, ``left + f * (right - left)`` of two such means down the column, or with ``nearest``
+        the pixel at ``floor(coordinate + 1/2)``; beyond its edges it goes on as ``FILL_MODES[fill_mode]`` says.
         Coordinates are float64, their fractions and the means of the images' dtype. ``y`` may be ``x``.
         """
         ...

@@ -18,7 +18,14 @@ from flyball.functional.augment import (
 )
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
-from flyball.functional.dropout import dropout_backward, dropout_forward, dropout_mask
+from flyball.functional.dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
+    dropout_backward,
+    dropout_forward,
+    dropout_inference,
+    dropout_mask,
+)
 from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
 from flyball.functional.mixing import Mixed, cut_mix, mix_up, random_erasing, swap_features
 from flyball.functional.norm import (
@@ -42,6 +49,8 @@ __all__ = [
     "adjust_pixels",
     "affine_matrices",
     "affine_transform",
+    "alpha_dropout_backward",
+    "alpha_dropout_forward",
     "augment_images",
     "batch_norm_backward",
     "batch_norm_forward",
@@ -51,6 +60,7 @@ __all__ = [
     "dense_forward",
     "dropout_backward",
     "dropout_forward",
+    "dropout_inference",
     "dropout_mask",
     "gather",
     "matmul",

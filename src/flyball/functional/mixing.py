@@ -25,7 +25,7 @@ from flyball.functional._checks import (
 )
 from flyball.functional.augment import images_of, interval
 from flyball.functional.dropout import dropout_mask
-from flyball.reference._arrays import FLOAT32
+from flyball.reference._arrays import BOOL, FLOAT32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -342,9 +342,12 @@ def swap_features(
     if (mask is None) == (rate is None):
         msg = f"rate must be given if and only if mask is not, got {rate}"
         raise ValueError(msg)
-    if rate is not None:
-        mask = dropout_mask(x.shape, rate, seed=seed, step=step, stream=stream)  # type: ignore[arg-type]  # refused
-    chosen = bools("mask", mask)
+    if rate is None:
+        chosen = bools("mask", mask)
+    else:
+        kept = np.empty(x.shape, BOOL)
+        dropout_mask(x.shape, rate, seed=seed, step=step, stream=stream, out=kept)  # type: ignore[arg-type]  # refused
+        chosen = kept
     if chosen is None or chosen.shape != x.shape:
         wrong_shape("mask", plain("mask", chosen), str(x.shape))
     partners = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flyball.backend import keep_probability
 from flyball.program.fusion import fuse
 from flyball.program.instructions import Buffer, Dynamic, Kind, Program
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
@@ -178,14 +179,14 @@ class Lowering:
             return
         x = self.value
         y = self._batch(node.layer, x.array.shape[1])
-        random = self._random(node.seed)
+        random, scale = self._random(node.seed), 1.0 / keep_probability(node.rate)
         arrays = {"y": y, "mask": None, "x": x}
-        self.program.add("dropout_forward", node.layer, arrays, rate=node.rate, **random, draw=True)
+        self.program.add("dropout_forward", node.layer, arrays, rate=node.rate, **random, draw=True, scale=scale)
         self.value = y
 
         def backward(dy: Buffer) -> Buffer | None:
             arrays = {"dx": dy, "dy": dy, "mask": None}
-            self.program.add("dropout_backward", node.layer, arrays, rate=node.rate, **random)
+            self.program.add("dropout_backward", node.layer, arrays, rate=node.rate, **random, scale=scale)
             return dy
 
         self._backward.append(backward)

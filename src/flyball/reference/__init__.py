@@ -22,7 +22,14 @@ from flyball.reference.augment import (
 )
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
-from flyball.reference.dropout import dropout_backward, dropout_forward, dropout_mask
+from flyball.reference.dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
+    dropout_backward,
+    dropout_forward,
+    dropout_inference,
+    dropout_mask,
+)
 from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
 from flyball.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from flyball.reference.update import adam_update, sgd_update
@@ -36,6 +43,8 @@ __all__ = [
     "adjust_pixels",
     "affine_matrices",
     "affine_transform",
+    "alpha_dropout_backward",
+    "alpha_dropout_forward",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
@@ -44,6 +53,7 @@ __all__ = [
     "dense_forward",
     "dropout_backward",
     "dropout_forward",
+    "dropout_inference",
     "dropout_mask",
     "gather",
     "gather_labels",

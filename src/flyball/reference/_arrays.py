@@ -17,6 +17,7 @@ FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
+UINT8 = np.dtype(np.uint8)
 
 
 def float_dtype(name: str, array: Array) -> np.dtype[Any]:

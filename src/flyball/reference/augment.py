@@ -122,9 +122,9 @@ def affine_transform(
     down, right = ((f[..., None]).astype(dtype) for f in (row - above, column - left))
     top_left, top_right = pixels(above, left), pixels(above, left + 1)
     bottom_left, bottom_right = pixels(above + 1, left), pixels(above + 1, left + 1)
-    top = top_left + right * (top_right - top_left)
-    bottom = bottom_left + right * (bottom_right - bottom_left)
-    y[...] = (top + down * (bottom - top)).reshape(y.shape)
+    at_left = top_left + down * (bottom_left - top_left)
+    at_right = top_right + down * (bottom_right - top_right)
+    y[...] = (at_left + right * (at_right - at_left)).reshape(y.shape)
 
 
 # --- what is drawn for a sample ---------------------------------------------------------------------------------
