@@ -5,7 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, Network, close, kept_half, learns, matrix, normalised
+from tasks import (
+    L2,
+    LEARNING_RATE,
+    NETWORKS,
+    RATE,
+    STEPS,
+    Job,
+    Network,
+    close,
+    images,
+    kept_half,
+    learns,
+    maps,
+    matrix,
+    normalised,
+    resampled,
+)
 
 import flyball
 from flyball import _core, layers, optimizers, regularizers
@@ -118,8 +134,19 @@ def adam(size: int) -> Job:
     return Job(run, 1, check)
 
 
+def augment(number: int, height: int, width: int, channels: int) -> Job:
+    x, matrices = images(number, height, width, channels), maps(number, height, width)
+    flat = x.reshape(number, -1)
+    y, rows = np.empty_like(flat), matrices.reshape(number, 6)
+
+    def run() -> None:
+        _core.affine_transform(y, flat, rows, height, width, channels, height, width, False, 0, 0.0)
+
+    return Job(run, 1, lambda: close(y[:20].reshape(x[:20].shape), resampled(x[:20], matrices[:20])))
+
+
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
 OPERATIONS: dict[str, Callable[..., Job]] = {
     function.__name__: function
-    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
+    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam, augment)
 }
