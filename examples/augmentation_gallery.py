@@ -61,4 +61,5 @@ for (name, pictures), line in zip(rows.items(), axes, strict=True):
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "augmentation_gallery.png", dpi=100, bbox_inches="tight")
 
 kept = np.isin(labels, [6, 9])
-print(f"share of the pixels of 6 and 9 that half turns left where they were: {np.mean(half_turns[kept] == images[kept]):.3f}")
+same = np.mean(half_turns[kept] == images[kept])
+print(f"share of the pixels of 6 and 9 that half turns left where they were: {same:.3f}")
