@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import flyball._core as native
+from flyball import backend
 from flyball import functional as F
+from flyball.program.instructions import Dynamic, Kind, Program
+from flyball.program.runners import Steps, runner
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 
@@ -249,6 +252,100 @@ def test_swap_features():
     assert (y % 3 == x % 3).all()  # a feature is replaced by the same one of another row
     assert abs((y != x).mean() - 0.2) < 0.03
     np.testing.assert_array_equal(F.swap_features(x, x > 5, fill_value=-1.0), np.where(x > 5, x, -1.0))
+
+
+# --- in a Program -----------------------------------------------------------------------------------------------
+
+
+def augmenting_program(dtype, n=24, rows=10):
+    """All operations one after the other, on the windows of a data set, in steps of ``rows``."""
+    rng = np.random.default_rng(2)
+    size = 7 * 6 * 3
+    program = Program()
+    x = program.buffer("x", rng.random((n, size)).astype(dtype), Kind.WINDOW)
+    mask = program.buffer("mask", rng.random((n, size)) < 0.9, Kind.WINDOW)
+    noise = program.buffer("noise", rng.standard_normal((n, size)).astype(dtype), Kind.WINDOW)
+    labels = program.buffer("labels", rng.integers(0, 2, n), Kind.WINDOW)
+    moves = program.buffer("moves", np.tile([-0.2, 0.2], (2, 8)) * [[1], [0]], Kind.WHOLE)
+    tints = program.buffer("tints", np.tile([0.9, 1.1], (2, 4)), Kind.WHOLE)
+    y = [program.batch(f"y{k}", (rows, size), dtype) for k in range(6)]
+    matrices = program.batch("matrices", (rows, 6), np.float64)
+    partners = program.batch("partners", (rows,), np.int64)
+    boxes = program.batch("boxes", (rows, 4), np.int64)
+    weights = program.batch("weights", (rows,), np.float64)
+    result = program.buffer("result", np.zeros((n, size), dtype), Kind.WINDOW)
+    extents = {"height": 7, "width": 6}
+    out = {"out_height": 7, "out_width": 6}
+    key = {"seed": 2**63 + 5, "stream": 3, "step": Dynamic.STEP}
+    program.add(
+        "affine_matrices",
+        "",
+        {"matrices": matrices, "labels": labels, "ranges": moves},
+        **extents,
+        **out,
+        padding=1,
+        keep_aspect=False,
+        **key,
+    )
+    program.add(
+        "affine_transform",
+        "",
+        {"y": y[0], "x": x, "matrices": matrices},
+        **extents,
+        channels=3,
+        **out,
+        nearest=False,
+        fill_mode=2,
+        fill_value=0.0,
+    )
+    program.add(
+        "adjust_pixels",
+        "",
+        {"y": y[1], "x": y[0], "labels": None, "ranges": tints},
+        channels=3,
+        low=0.0,
+        high=1.0,
+        **key,
+    )
+    program.add(
+        "add_noise", "", {"y": y[2], "x": y[1], "noise": noise, "scale": None}, deviation=0.1, low=0.0, high=1.0
+    )
+    program.add("partner_rows", "", {"partners": partners}, **key)
+    program.add(
+        "cut_boxes",
+        "",
+        {"boxes": boxes, "weights": weights},
+        **extents,
+        probability=0.7,
+        alpha=0.0,
+        low=0.1,
+        high=0.4,
+        aspect=2.0,
+        **key,
+    )
+    program.add(
+        "paste_boxes",
+        "",
+        {"y": y[3], "x": y[2], "boxes": boxes, "partners": partners},
+        **extents,
+        channels=3,
+        fill_value=0.0,
+    )
+    program.add("mix_weights", "", {"weights": weights}, alpha=0.4, **key)
+    program.add("mix_rows", "", {"y": y[4], "x": y[3], "partners": partners, "weights": weights})
+    program.add("swap_features", "", {"y": result, "x": y[4], "mask": mask, "partners": None}, fill_value=0.25)
+    return program, result.array
+
+
+def test_a_program_augments(dtype):
+    results = []
+    for name in ("reference", "native"):
+        backend.use_backend(name)
+        program, result = augmenting_program(dtype)
+        runner(program).run(Steps(np.array([0, 10, 20, 24]), np.zeros(3), first=2**33))
+        results.append(result)
+    np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-5 if dtype == "float32" else 1e-13)
+    assert np.unique(results[0], axis=0).shape == results[0].shape
 
 
 # --- bad input --------------------------------------------------------------------------------------------------
