@@ -95,7 +95,7 @@ def maps(number: int, height: int, width: int) -> NDArray[np.float64]:
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
     shift = rng.uniform(-3, 3, (number, 2))
     offset = middle - np.einsum("nij,nj->ni", linear, middle + shift)
-    return np.concatenate([linear, offset[..., None]], axis=2)
+    return np.ascontiguousarray(np.concatenate([linear, offset[..., None]], axis=2))
 
 
 def resampled(x: NDArray[np.float32], matrices: NDArray[np.float64]) -> NDArray[np.float32]:
