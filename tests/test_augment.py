@@ -376,6 +376,18 @@ BAD = [
     ),
     (lambda: F.augment_images(X, size=(10, 9), seed=1), ValueError, "size must be at most (9, 9), got (10, 9)"),
     (lambda: F.augment_images(X, size=9, seed=1), ValueError, "size must be (height, width), got 9"),
+    (lambda: F.affine_matrices(5, 9, seed=1), ValueError, "image_size must be (height, width), got 9"),
+    (lambda: F.affine_matrices(0, (9, 9), seed=1), ValueError, "count must be an integer in [1, 2**29), got 0"),
+    (
+        lambda: F.augment_images(X, policy={1: {"width_zoom": 0.1}}, labels=np.ones(5, int), seed=1),
+        ValueError,
+        "width_zoom must be given where policy names it, got None",
+    ),
+    (
+        lambda: F.adjust_pixels(X, policy={1: {"saturation": 0.1}}, labels=np.ones(5, int), seed=1),
+        ValueError,
+        "saturation must be 0 for images of 1 channels, got 0.1",
+    ),
     (lambda: F.augment_images(X, policy={1: {}}, seed=1), ValueError, "labels must be given where policy is, got None"),
     (
         lambda: F.augment_images(X, policy={1: {"turn": 1}}, labels=np.ones(5, int), seed=1),

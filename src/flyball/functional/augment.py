@@ -70,14 +70,12 @@ def one_of(name: str, value: Any, valid: tuple[str, ...]) -> int:
     raise ValueError(msg)
 
 
-def size_of(size: Any, height: int, width: int) -> tuple[int, int]:
-    """Return the extents of an output, those of the input where ``size`` is None."""
-    if size is None:
-        return height, width
+def size_of(name: str, size: Any) -> tuple[int, int]:
+    """Return the extents of an image."""
     if not isinstance(size, (tuple, list)) or len(size) != 2:
-        msg = f"size must be (height, width), got {size!r}"
+        msg = f"{name} must be (height, width), got {size!r}"
         raise ValueError(msg)
-    return whole("size", size[0], 1, 20), whole("size", size[1], 1, 20)
+    return whole(name, size[0], 1, 20), whole(name, size[1], 1, 20)
 
 
 def interval(name: str, value: Any) -> tuple[float, float]:
@@ -212,7 +210,7 @@ def affine_transform(
     nearest = one_of("interpolation", interpolation, ("bilinear", "nearest")) == 1
     mode = one_of("fill_mode", fill_mode, FILL_MODES)
     fill_value = number("fill_value", fill_value)
-    out_height, out_width = size_of(size, height, width)
+    out_height, out_width = (height, width) if size is None else size_of("size", size)
     shape = (n, out_height, out_width, *images.shape[3:])
     y = new_or_given(out, shape, images.dtype, True, x=images, matrices=maps)
     get_backend().affine_transform(
@@ -304,8 +302,8 @@ def affine_matrices(
         If an argument is outside what is said above, or a crop is larger than the padded image.
     """
     count = whole("count", count, 1, 29)
-    height, width = size_of(image_size, 0, 0)
-    out_height, out_width = size_of(size, height, width)
+    height, width = size_of("image_size", image_size)
+    out_height, out_width = (height, width) if size is None else size_of("size", size)
     padding = whole("padding", padding, 0, 20)
     if out_height > height + 2 * padding or out_width > width + 2 * padding:
         msg = f"size must be at most ({height + 2 * padding}, {width + 2 * padding}), got ({out_height}, {out_width})"
@@ -321,6 +319,9 @@ def affine_matrices(
         "horizontal_flip": horizontal_flip,
         "vertical_flip": vertical_flip,
     }
+    if width_zoom is None and any("width_zoom" in ranges for ranges in (policy or {}).values()):
+        msg = "width_zoom must be given where policy names it, got None"
+        raise ValueError(msg)
     row = [bound for name, value in given.items() for bound in affine_range(name, value)]
     ranges, chosen = table([row], policy, labels, count, AFFINE_COLUMNS, affine_range)
     seed, stream, step = address(seed, stream, step)
@@ -462,12 +463,12 @@ def adjust_pixels(
         msg = f"value_range must be finite, got {value_range!r}"
         raise ValueError(msg)
     given = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "gain": gain}
-    if channels != 3 and interval("saturation", saturation) != (0.0, 0.0):
-        msg = f"saturation must be 0 for images of {channels} channels, got {saturation}"
-        raise ValueError(msg)
 
     def columns(name: str, value: Any) -> list[float]:
         bounds = interval(name, value)
+        if name == "saturation" and channels != 3 and bounds != (0.0, 0.0):
+            msg = f"saturation must be 0 for images of {channels} channels, got {value}"
+            raise ValueError(msg)
         return [bound * (high - low) if name == "brightness" else 1.0 + bound for bound in bounds]
 
     row = [bound for name, value in given.items() for bound in columns(name, value)]
