@@ -20,16 +20,16 @@ struct Kernels {
   const GemmKernels<T>& gemm;
   const NormKernels<T>& norm;
   const DropoutKernels<T>& dropout;
+  const AugmentKernels<T>& augment;
   const ActivationKernels<T>& activation;
   const LossKernels<T>& loss;
   const UpdateKernels<T>& update;
   const DataKernels<T>& data;
-  const AugmentKernels<T>& augment;
 };
 
 // The families, in the order of the table: X(level, family).
 #define FLYBALL_FOR_EACH_FAMILY(X, level) \
   X(level, gemm)                          \
-  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data) X(level, augment)
+  X(level, norm) X(level, dropout) X(level, augment) X(level, activation) X(level, loss) X(level, update) X(level, data)
 
 }  // namespace flyball
