@@ -1,7 +1,8 @@
 // Resampling of images. Compiled once per instruction set: see variant.h.
 //
-// Each image is copied, with a border, into memory that stays in a cache. Then a fill mode is nothing but a map of
-// coordinates into the image: the two by two pixels around a coordinate are always neighbours in the copy, so that a
+// Each image is copied, with a border, into memory that stays in a cache. Then
+// a fill mode is nothing but a map of coordinates into the image: the two by
+// two pixels around a coordinate are always neighbours in the copy, so that a
 // pixel needs one offset instead of four, and no bounds.
 #pragma once
 
@@ -17,7 +18,8 @@ FLYBALL_INLINE Vec<double> floor(Vec<double> v) {
   return v;
 }
 
-// A row or column coordinate, taken into an axis of n pixels. The result is in [-1, n] whatever it was, nan included.
+// A row or column coordinate, taken into an axis of n pixels. The result is in
+// [-1, n] whatever it was, nan included.
 struct Fold {
   FillMode mode;
   double n;
@@ -45,8 +47,8 @@ struct Fold {
   }
 };
 
-// Where an output row's pixels come from: offsets into the bordered copy of the upper left neighbours, and how far
-// below and to the right of them.
+// Where an output row's pixels come from: offsets into the bordered copy of the
+// upper left neighbours, and how far below and to the right of them.
 template <class T>
 struct Sources {
   std::int64_t* offsets;
@@ -54,11 +56,12 @@ struct Sources {
   T* right;
 };
 
-// The copy: one pixel before and two behind in each direction. A coordinate of n has n + 1 as its neighbour, with
-// weight 0.
+// The copy: one pixel before and two behind in each direction. A coordinate of
+// n has n + 1 as its neighbour, with weight 0.
 constexpr Index border = 3;
 
-// How the memory of affine_transform is laid out: the copy, then arrays of a row, each with a vector to spare.
+// How the memory of affine_transform is laid out: the copy, then arrays of a
+// row, each with a vector to spare.
 template <class T>
 struct AffineMemory {
   Index stride;  // elements of a row of the copy
@@ -109,28 +112,30 @@ FLYBALL_INLINE void copy_inside(const AffineMemory<T>& memory, const T* x, const
   }
 }
 
-// What is around the image in the copy; of constants it stays from image to image.
+// What is around the image in the copy, from what is inside; of constants it
+// stays from image to image.
 template <class T>
-void fill_border(const AffineMemory<T>& memory, const T* x, const AffineParams& p) {
+FLYBALL_INLINE void fill_border(const AffineMemory<T>& memory, const AffineParams& p) {
   const Index c = p.channels;
-  const auto pixel = [&](Index i, Index j) {
-    const Index from_i = border_pixel(i, p.height, p.fill_mode);
-    const Index from_j = border_pixel(j, p.width, p.fill_mode);
-    T* to = memory.copy + (i + 1) * memory.stride + (j + 1) * c;
-    const bool inside = from_i >= 0 && from_j >= 0;
-    for (Index k = 0; k < c; ++k) {
-      to[k] = inside ? x[(from_i * p.width + from_j) * c + k] : static_cast<T>(p.fill_value);
+  const T constant = static_cast<T>(p.fill_value);
+  T* first_row = memory.copy + memory.stride;
+  const Index columns[border] = {-1, p.width, p.width + 1};
+  for (const Index j : columns) {
+    const Index source = border_pixel(j, p.width, p.fill_mode);
+    T* to = first_row + (j + 1) * c;
+    const T* from = first_row + (source + 1) * c;
+    for (Index i = 0; i < p.height; ++i, to += memory.stride, from += memory.stride) {
+      for (Index k = 0; k < c; ++k) to[k] = source < 0 ? constant : from[k];
     }
-  };
-  for (Index i = 0; i < p.height; ++i) {
-    pixel(i, -1);
-    pixel(i, p.width);
-    pixel(i, p.width + 1);
   }
-  for (Index j = -1; j <= p.width + 1; ++j) {
-    pixel(-1, j);
-    pixel(p.height, j);
-    pixel(p.height + 1, j);
+  const Index rows[border] = {-1, p.height, p.height + 1};
+  for (const Index i : rows) {
+    const Index source = border_pixel(i, p.height, p.fill_mode);
+    T* to = first_row + i * memory.stride;
+    const T* from = first_row + source * memory.stride;
+    for_each_vector<T>(memory.stride, [&](auto part, Index k) {
+      part.store(to + k, source < 0 ? broadcast(constant) : part.load(from + k));
+    });
   }
 }
 
@@ -160,7 +165,8 @@ FLYBALL_INLINE void find_sources(const Sources<T>& sources, const double* m, Ind
     column = fold_columns(column);
     const Vec<double> above = floor(row);
     const Vec<double> left = floor(column);
-    // At least 0 and below 2^52: after the addition the integer is in the low bits.
+    // At least 0 and below 2^52: after the addition the integer is in the low
+    // bits.
     const Vec<double> offset = (above * stride + left * channels) + (stride + channels + 0x1p52);
     store(sources.offsets + k, (Vec<std::int64_t>)offset & 0xfffffffffffff);
     if constexpr (!NEAREST) {
@@ -175,9 +181,10 @@ FLYBALL_INLINE V between(V a, V b, W weight) {
   return a + weight * (b - a);
 }
 
-// Channels of a pixel are blended four at a time, because images have one, three or four of them, or two where four do
-// not fit a vector. Vectors go beyond a pixel's channels, in the copy and in the row, whose pixels are written in
-// order.
+// Channels of a pixel are blended four at a time, because images have one,
+// three or four of them, or two where four do not fit a vector. Vectors go
+// beyond a pixel's channels, in the copy and in the row, whose pixels are
+// written in order.
 template <class T>
 constexpr Index few = lanes<T> < 4 ? lanes<T> : 4;
 template <class T>
@@ -208,8 +215,9 @@ FLYBALL_INLINE void blend_channels(T* row, const AffineMemory<T>& memory, Index 
   }
 }
 
-// Pixels of one channel are blended half a vector at a time: a vector of pairs of neighbours above, one of those below.
-// Loading pairs instead of pixels halves the loads: blending 28 x 28 float32 took 0.7 of the time.
+// Pixels of one channel are blended half a vector at a time: a vector of pairs
+// of neighbours above, one of those below. Loading pairs instead of pixels
+// halves the loads: blending 28 x 28 float32 took 0.7 of the time.
 template <class T>
 using Half = typename VectorOfBytes<T, FLYBALL_VECTOR_BYTES / 2>::type;
 
@@ -284,7 +292,7 @@ FLYBALL_INLINE void affine_images(T* y, const T* x, const double* matrices, Inde
   const Index out_columns = p.out_width * p.channels;
   for (Index image = 0; image < n; ++image, x += p.in_size(), matrices += 6) {
     copy_inside(memory, x, p);
-    if (image == 0 || p.fill_mode != FillMode::constant) fill_border(memory, x, p);
+    if (image == 0 || p.fill_mode != FillMode::constant) fill_border(memory, p);
     for (Index i = 0; i < p.out_height; ++i, y += out_columns) {
       find_sources<NEAREST>(memory.sources, matrices, i, p, fold_rows, fold_columns);
       if (p.channels == 1) {
