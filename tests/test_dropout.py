@@ -144,7 +144,7 @@ def test_the_scaled_network_is_the_mean_of_all_sub_networks(keep_prob):
     """Linear output over 10 hidden units: 1,024 sub-networks, weighted by their probability. Srivastava et al. 2014."""
     x, w1, b1 = RNG.standard_normal((7, 4)), RNG.standard_normal((4, 10)), RNG.standard_normal(10)
     w2, b2 = RNG.standard_normal((10, 3)), RNG.standard_normal(3)
-    hidden = F.relu_forward(F.dense_forward(x, w1, b1))
+    hidden = F.dense_forward(x, w1, b1, activation="relu")
     inverted, classic = np.zeros((7, 3)), np.zeros((7, 3))
     for units in itertools.product([False, True], repeat=10):
         probability = keep_prob ** sum(units) * (1 - keep_prob) ** (10 - sum(units))

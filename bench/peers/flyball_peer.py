@@ -116,7 +116,9 @@ def dropout(rows: int, columns: int) -> Job:
 def gemm(rows: int, columns: int, inner: int) -> Job:
     a, b = matrix(rows, inner), matrix(inner, columns, 1)
     c = np.empty((rows, columns), np.float32)
-    return Job(lambda: _core.matmul(c, a, b, None, False, False, "linear"), 1, lambda: close(c / inner, a @ b / inner))
+    return Job(
+        lambda: _core.matmul(c, a, b, None, False, False, "linear", 0.0), 1, lambda: close(c / inner, a @ b / inner)
+    )
 
 
 def adam(size: int) -> Job:

@@ -18,6 +18,11 @@ struct Keep {
   double scale() const { return 65536.0 / threshold; }
 };
 
+struct ActivationParams {
+  Activation kind;
+  double alpha;  // negative slope of leaky_relu, scale of elu; ignored by the others
+};
+
 // A dropped element becomes `dropped`, another x * scale + shift.
 struct DropoutMap {
   double scale;

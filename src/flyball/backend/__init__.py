@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from flyball.backend.activation import Activations
+from flyball.backend.activation import ACTIVATIONS, ALPHAS, Activations
 from flyball.backend.augment import Augment
 from flyball.backend.data import Data
 from flyball.backend.dense import Dense
@@ -29,8 +29,16 @@ from flyball.backend.update import Updates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ACTIVATIONS = ("linear", "relu")
-"""Activations that operations can fuse."""
+__all__ = [
+    "ACTIVATIONS",
+    "ALPHAS",
+    "OPERATIONS",
+    "Backend",
+    "backend_scope",
+    "get_backend",
+    "keep_probability",
+    "use_backend",
+]
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
-from flyball.functional.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.functional.augment import (
     add_noise,
     adjust_pixels,
@@ -44,6 +44,8 @@ __all__ = [
     "DenseGradients",
     "Mixed",
     "SquaredError",
+    "activation_backward",
+    "activation_forward",
     "adam_update",
     "add_noise",
     "adjust_pixels",

@@ -7,7 +7,7 @@ statistics in float64.
 
 from __future__ import annotations
 
-from flyball.reference.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.reference.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.reference.augment import (
     add_noise,
     adjust_pixels,
@@ -37,6 +37,8 @@ from flyball.reference.update import adam_update, sgd_update
 name: str = "reference"
 
 __all__ = [
+    "activation_backward",
+    "activation_forward",
     "adam_update",
     "add_noise",
     "add_total",
