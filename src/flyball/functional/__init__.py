@@ -69,8 +69,6 @@ __all__ = [
     "mean_squared_error",
     "mix_up",
     "random_erasing",
-    "relu_backward",
-    "relu_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",

@@ -66,8 +66,6 @@ __all__ = [
     "name",
     "partner_rows",
     "paste_boxes",
-    "relu_backward",
-    "relu_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
