@@ -66,10 +66,20 @@ def test_both_are_backends():
 
 def test_functional_speaks_of_the_same_operations():
     functions = {name for name in functional.__all__ if inspect.isfunction(getattr(functional, name))}
-    # Faces of other operations, and a formula of moments.
-    assert functions - set(OPERATIONS) == {"instance_norm_forward", "instance_norm_backward", "population_statistics"}
+    # Faces of other operations, several operations each, and a formula of moments.
+    assert functions - set(OPERATIONS) == {
+        "augment_images",
+        "cut_mix",
+        "instance_norm_backward",
+        "instance_norm_forward",
+        "mix_up",
+        "population_statistics",
+        "random_erasing",
+    }
+    # What these are made of.
+    parts = {"cut_boxes", "mix_rows", "mix_weights", "partner_rows", "paste_boxes"}
     # Distributions are softmax_cross_entropy's second kind of labels; the other two are a Program's.
-    assert set(OPERATIONS) - functions == {"softmax_cross_entropy_soft", "gather_labels", "add_total"}
+    assert set(OPERATIONS) - functions == {"softmax_cross_entropy_soft", "gather_labels", "add_total", *parts}
 
 
 @pytest.mark.parametrize("name", functional.__all__)

@@ -1,9 +1,9 @@
 """Arguments of every operation of the Backend, at sizes that training meets; one module per family."""
 
-from cases import activation, data, dense, dropout, loss, norm, random, update, weights
+from cases import activation, augment, data, dense, dropout, loss, norm, random, update, weights
 from cases.table import Case
 
-FAMILIES = (activation, data, dense, dropout, loss, norm, random, update, weights)
+FAMILIES = (activation, augment, data, dense, dropout, loss, norm, random, update, weights)
 CASES: list[Case] = [case for family in FAMILIES for case in family.CASES]
 
 __all__ = ["CASES", "Case"]

@@ -23,11 +23,14 @@ from tasks import (
     images,
     kept_half,
     learns,
+    maps,
     matrix,
     mean_cross_entropy,
     normalised,
     normalised_over,
     permuted,
+    pictures,
+    resampled,
     standard_normal,
 )
 
@@ -264,6 +267,17 @@ def update(name: str, size: int) -> Job:
     return Job(run, 1, check)
 
 
+def augment(number: int, height: int, width: int, channels: int) -> Job:
+    x, matrices = pictures(number, height, width, channels), maps(number, height, width)
+    flat = x.reshape(number, -1)
+    y, rows = np.empty_like(flat), matrices.reshape(number, 6)
+
+    def run() -> None:
+        _core.affine_transform(y, flat, rows, height, width, channels, height, width, False, 0, 0.0)
+
+    return Job(run, 1, lambda: close(y[:20].reshape(x[:20].shape), resampled(x[:20], matrices[:20])))
+
+
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
 OPERATIONS: dict[str, Callable[..., Job]] = (
     {
@@ -283,6 +297,7 @@ OPERATIONS: dict[str, Callable[..., Job]] = (
             permutation,
             gemm,
             softmax_cross_entropy,
+            augment,
         )
     }
     | {f"activation_{name}": partial(activation, name) for name in tasks.ACTIVATIONS}

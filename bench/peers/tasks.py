@@ -74,6 +74,7 @@ ACTIVATIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 """Measured activations, forward and backward, by their formulas."""
 SIZES = (10_000, 1_000_000, 20_000_000)
 UPDATES = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
+PICTURES = ((10_000, 28, 28, 1), (256, 32, 32, 3))  # number, height, width, channels
 OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "batch_norm_forward": SHAPES,
     "batch_norm": SHAPES,
@@ -92,6 +93,7 @@ OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "softmax_cross_entropy": CLASSES,
     **{f"activation_{name}": ((1024, 512),) for name in ACTIVATIONS},
     **{update: tuple((size,) for size in SIZES) for update in UPDATES},
+    "augment": PICTURES,
 }
 
 
@@ -105,6 +107,41 @@ class Job(NamedTuple):
 
 def matrix(rows: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal((rows, columns), dtype=np.float32)
+
+
+def pictures(*shape: int) -> NDArray[np.float32]:
+    """Images whose neighbouring pixels are alike."""
+    noise = np.random.default_rng(0).random(shape, dtype=np.float32)
+    return (noise + np.roll(noise, 1, 1) + np.roll(noise, 1, 2)) / 3
+
+
+def maps(number: int, height: int, width: int) -> NDArray[np.float64]:
+    """Matrices (number, 2, 3) from pixels of the output to the input's: rotation, shift, zoom and flip."""
+    rng = np.random.default_rng(1)
+    angle, zoom = rng.uniform(-0.6, 0.6, number), rng.uniform(0.8, 1.2, number)
+    flip = rng.choice([-1.0, 1.0], number)
+    linear = zoom * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle) * flip, np.cos(angle) * flip]])
+    linear = np.moveaxis(linear, -1, 0)
+    middle = np.array([(height - 1) / 2, (width - 1) / 2])
+    shift = rng.uniform(-3, 3, (number, 2))
+    offset = middle - np.einsum("nij,nj->ni", linear, middle + shift)
+    return np.ascontiguousarray(np.concatenate([linear, offset[..., None]], axis=2))
+
+
+def resampled(x: NDArray[np.float32], matrices: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The first images by the formula, bilinear, with zeros outside."""
+    padded = np.pad(x, ((0, 0), (1, 2), (1, 2), (0, 0)))
+    _, height, width, _ = x.shape
+    i, j = np.mgrid[:height, :width]
+    result = np.empty_like(x)
+    for n, ((a, b, c), (d, e, f)) in enumerate(matrices):
+        row, column = np.clip(a * i + b * j + c, -1, height), np.clip(d * i + e * j + f, -1, width)
+        r, s = np.floor(row).astype(int), np.floor(column).astype(int)
+        u, v = (row - r)[..., None], (column - s)[..., None]
+        corner = padded[n][r + 1, s + 1] * (1 - v) + padded[n][r + 1, s + 2] * v
+        below = padded[n][r + 2, s + 1] * (1 - v) + padded[n][r + 2, s + 2] * v
+        result[n] = corner * (1 - u) + below * u
+    return result
 
 
 def learns(first: float, last: float) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from tasks import (
     GROUPS,
@@ -21,11 +22,14 @@ from tasks import (
     images,
     kept_half,
     learns,
+    maps,
     matrix,
     mean_cross_entropy,
     normalised,
     normalised_over,
     permuted,
+    pictures,
+    resampled,
     standard_normal,
 )
 from torch import nn
@@ -273,6 +277,27 @@ def update(name: str, size: int) -> Job:
     return Job(optimizer.step, 1, check)
 
 
+def augment(number: int, height: int, width: int, channels: int) -> Job:
+    """affine_grid and grid_sample, channels first; coordinates are x before y, in [-1, 1] over the pixels' middles."""
+    x, matrices = pictures(number, height, width, channels), maps(number, height, width)
+    batch = torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, 3, 1)))
+    pixels = np.array([[(width - 1) / 2, 0, (width - 1) / 2], [0, (height - 1) / 2, (height - 1) / 2], [0, 0, 1]])
+    whole = np.tile(np.eye(3), (number, 1, 1))
+    whole[:, :2] = matrices[:, ::-1][:, :, [1, 0, 2]]
+    theta = torch.from_numpy((np.linalg.inv(pixels) @ whole @ pixels)[:, :2].astype(np.float32))
+    results: list[Any] = [None]
+
+    def run() -> None:
+        with torch.no_grad():
+            grid = functional.affine_grid(theta, batch.shape, align_corners=True)
+            results[0] = functional.grid_sample(batch, grid, padding_mode="zeros", align_corners=True)
+
+    def check() -> None:
+        close(np.moveaxis(results[0][:20].numpy(), 1, 3), resampled(x[:20], matrices[:20]))
+
+    return Job(run, 1, check)
+
+
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {
     "torch eager": step,
     "torch.compile": lambda name: step(name, compiled=True),
@@ -296,6 +321,7 @@ OPERATIONS: dict[str, Callable[..., Job]] = (
             permutation,
             gemm,
             softmax_cross_entropy,
+            augment,
         )
     }
     | {f"activation_{name}": partial(activation, name) for name in ACTIVATIONS}

@@ -16,4 +16,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   flyball::bind::register_weights(module);
   flyball::bind::register_data(module);
   flyball::bind::register_random(module);
+  flyball::bind::register_augment(module);
 }

@@ -18,5 +18,6 @@ void register_update(pybind11::module_& module);
 void register_weights(pybind11::module_& module);
 void register_data(pybind11::module_& module);
 void register_random(pybind11::module_& module);
+void register_augment(pybind11::module_& module);
 
 }  // namespace flyball::bind

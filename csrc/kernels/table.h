@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/activation.h"
+#include "kernels/augment.h"
 #include "kernels/data.h"
 #include "kernels/dropout.h"
 #include "kernels/gemm.h"
@@ -22,6 +23,7 @@ struct Kernels {
   const GemmKernels<T>& gemm;
   const NormKernels<T>& norm;
   const DropoutKernels<T>& dropout;
+  const AugmentKernels<T>& augment;
   const ActivationKernels<T>& activation;
   const LossKernels<T>& loss;
   const UpdateKernels<T>& update;
@@ -34,7 +36,7 @@ struct Kernels {
 // The families, in the order of the table: X(level, family).
 #define FLYBALL_FOR_EACH_FAMILY(X, level)                                                                 \
   X(level, gemm)                                                                                          \
-  X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, weights) \
-      X(level, data) X(level, probe) X(level, random)
+  X(level, norm) X(level, dropout) X(level, augment) X(level, activation) X(level, loss) X(level, update) \
+      X(level, weights) X(level, data) X(level, probe) X(level, random)
 
 }  // namespace flyball

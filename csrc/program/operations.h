@@ -31,6 +31,7 @@ std::span<const Operation> update_operations();
 std::span<const Operation> weights_operations();
 std::span<const Operation> data_operations();
 std::span<const Operation> random_operations();
+std::span<const Operation> augment_operations();
 
 // Throws std::invalid_argument if there is none of that name.
 const Operation& find_operation(const std::string& name);

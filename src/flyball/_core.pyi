@@ -26,8 +26,6 @@ class Program:
     def threads(self, rows: int) -> int: ...
     def runner(self) -> object: ...
 
-name: str
-
 def build_info() -> BuildInfo: ...
 def level_warning() -> str: ...
 def set_level(level: str) -> None: ...
@@ -418,3 +416,73 @@ def average_update(average: Floats, w: Floats, decay: float, step: int) -> None:
 def gather_labels(out: Integers, labels: Integers, rows: Integers) -> None: ...
 def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None: ...
 def add_total(total: Doubles, values: Doubles) -> None: ...
+def affine_transform(
+    y: Floats,
+    x: Floats,
+    matrices: Doubles,
+    height: int,
+    width: int,
+    channels: int,
+    out_height: int,
+    out_width: int,
+    nearest: bool,
+    fill_mode: int,
+    fill_value: float,
+) -> None: ...
+def affine_matrices(
+    matrices: Doubles,
+    labels: Integers | None,
+    ranges: Doubles,
+    height: int,
+    width: int,
+    out_height: int,
+    out_width: int,
+    padding: int,
+    keep_aspect: bool,
+    seed: int,
+    stream: int,
+    step: int,
+) -> None: ...
+def adjust_pixels(
+    y: Floats,
+    x: Floats,
+    labels: Integers | None,
+    ranges: Doubles,
+    channels: int,
+    low: float,
+    high: float,
+    seed: int,
+    stream: int,
+    step: int,
+) -> None: ...
+def add_noise(
+    y: Floats, x: Floats, noise: Floats, scale: Floats | None, deviation: float, low: float, high: float
+) -> None: ...
+def cut_boxes(
+    boxes: Integers,
+    weights: Doubles,
+    height: int,
+    width: int,
+    probability: float,
+    alpha: float,
+    low: float,
+    high: float,
+    aspect: float,
+    seed: int,
+    stream: int,
+    step: int,
+) -> None: ...
+def mix_weights(weights: Doubles, alpha: float, seed: int, stream: int, step: int) -> None: ...
+def partner_rows(partners: Integers, seed: int, stream: int, step: int) -> None: ...
+def paste_boxes(
+    y: Floats,
+    x: Floats,
+    boxes: Integers,
+    partners: Integers | None,
+    height: int,
+    width: int,
+    channels: int,
+    fill_value: float,
+) -> None: ...
+def mix_rows(y: Floats, x: Floats, partners: Integers, weights: Doubles) -> None: ...
+def swap_features(y: Floats, x: Floats, mask: Bools, partners: Integers | None, fill_value: float) -> None: ...

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "flyball/ops/activation.h"
+#include "flyball/ops/augment.h"
 #include "flyball/ops/data.h"
 #include "flyball/ops/dense.h"
 #include "flyball/ops/dropout.h"

@@ -137,4 +137,49 @@ struct Source {
   SourceType type;
 };
 
+// How an image goes on beyond its edges; the order is that of backend.augment.FILL_MODES.
+enum class FillMode : int { constant, nearest, reflect, wrap };
+
+struct AffineParams {
+  Index height;
+  Index width;
+  Index channels;
+  Index out_height;
+  Index out_width;
+  bool nearest;  // else bilinear
+  FillMode fill_mode;
+  double fill_value;
+
+  Index in_size() const { return height * width * channels; }
+  Index out_size() const { return out_height * out_width * channels; }
+};
+
+// What affine_matrices draws for: images, and the window of them that is kept, up to `padding` pixels beyond an edge.
+struct AffineDraw {
+  Index height;
+  Index width;
+  Index out_height;
+  Index out_width;
+  Index padding;
+  bool keep_aspect;  // columns zoom as rows do
+};
+
+// Boxes of images, each there with a probability, whose share of the image is 1 - Beta(alpha, alpha), or uniform in
+// [low, high) where alpha is 0, and whose sides have a ratio in [1 / aspect, aspect] to the image's.
+struct BoxDraw {
+  Index height;
+  Index width;
+  double probability;
+  double alpha;
+  double low;
+  double high;
+  double aspect;
+};
+
+// Values are clipped to [low, high].
+struct PixelRange {
+  double low;
+  double high;
+};
+
 }  // namespace flyball

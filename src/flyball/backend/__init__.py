@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from flyball.backend.activation import ACTIVATIONS, ALPHAS, Activations
+from flyball.backend.augment import Augment
 from flyball.backend.data import Data
 from flyball.backend.dense import Dense
 from flyball.backend.dropout import Dropout
@@ -44,7 +45,7 @@ __all__ = [
 
 
 @runtime_checkable
-class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Weights, Data, Random, Protocol):
+class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Weights, Data, Random, Augment, Protocol):
     """Operations on arrays; see the module's docstring for the conventions, and the families for the operations."""
 
     name: str

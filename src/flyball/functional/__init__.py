@@ -17,6 +17,7 @@ from flyball.functional.activation import (
     softmax_backward,
     softmax_forward,
 )
+from flyball.functional.augment import add_noise, adjust_pixels, affine_matrices, affine_transform, augment_images
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
 from flyball.functional.dropout import (
@@ -46,6 +47,7 @@ from flyball.functional.layer_norm import (
     rms_norm_forward,
 )
 from flyball.functional.loss import CrossEntropy, PointwiseLoss, pointwise_loss, softmax_cross_entropy
+from flyball.functional.mixing import Mixed, cut_mix, mix_up, random_erasing, swap_features
 from flyball.functional.noise import gaussian_dropout_backward, gaussian_dropout_forward, gaussian_noise_forward
 from flyball.functional.norm import (
     BatchNorm,
@@ -94,6 +96,7 @@ __all__ = [
     "GroupNormGradients",
     "LayerNorm",
     "LayerNormGradients",
+    "Mixed",
     "Moments",
     "PointwiseLoss",
     "PopulationStatistics",
@@ -108,8 +111,13 @@ __all__ = [
     "adagrad_update",
     "adam_update",
     "adamax_update",
+    "add_noise",
+    "adjust_pixels",
+    "affine_matrices",
+    "affine_transform",
     "alpha_dropout_backward",
     "alpha_dropout_forward",
+    "augment_images",
     "average_update",
     "batch_norm_apply",
     "batch_norm_backward",
@@ -122,6 +130,7 @@ __all__ = [
     "clip_scale",
     "combine_moments",
     "constrain_norm",
+    "cut_mix",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -142,8 +151,10 @@ __all__ = [
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",
+    "mix_up",
     "pointwise_loss",
     "population_statistics",
+    "random_erasing",
     "random_integers",
     "random_normal",
     "random_permutation",
@@ -157,4 +168,5 @@ __all__ = [
     "softmax_cross_entropy",
     "softmax_forward",
     "squared_norm",
+    "swap_features",
 ]

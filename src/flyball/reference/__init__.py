@@ -15,6 +15,18 @@ from flyball.reference.activation import (
     softmax_backward,
     softmax_forward,
 )
+from flyball.reference.augment import (
+    add_noise,
+    adjust_pixels,
+    affine_matrices,
+    affine_transform,
+    cut_boxes,
+    mix_rows,
+    mix_weights,
+    partner_rows,
+    paste_boxes,
+    swap_features,
+)
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import (
@@ -77,7 +89,11 @@ __all__ = [
     "adagrad_update",
     "adam_update",
     "adamax_update",
+    "add_noise",
     "add_total",
+    "adjust_pixels",
+    "affine_matrices",
+    "affine_transform",
     "alpha_dropout_backward",
     "alpha_dropout_forward",
     "average_update",
@@ -92,6 +108,7 @@ __all__ = [
     "clip_scale",
     "combine_moments",
     "constrain_norm",
+    "cut_boxes",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -111,7 +128,11 @@ __all__ = [
     "log_softmax_backward",
     "log_softmax_forward",
     "matmul",
+    "mix_rows",
+    "mix_weights",
     "name",
+    "partner_rows",
+    "paste_boxes",
     "pointwise_loss",
     "random_integers",
     "random_normal",
@@ -127,4 +148,5 @@ __all__ = [
     "softmax_cross_entropy_soft",
     "softmax_forward",
     "squared_norm",
+    "swap_features",
 ]

@@ -1,6 +1,6 @@
 """One module per family of operations; importing them fills the table."""
 
-from parity.cases import activation, data, dense, dropout, layer_norm, loss, norm, random, update, weights
+from parity.cases import activation, augment, data, dense, dropout, layer_norm, loss, norm, random, update, weights
 from parity.cases.table import OPERATIONS, SHAPES, Make, to_double
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "SHAPES",
     "Make",
     "activation",
+    "augment",
     "data",
     "dense",
     "dropout",
