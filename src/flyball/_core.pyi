@@ -14,6 +14,7 @@ class BuildInfo(TypedDict):
     active_level: str
     team: str
     threads: int
+    busy_threads: int
 
 class Program:
     def __init__(
@@ -25,6 +26,8 @@ class Program:
     def profile(self, bounds: Integers, learning_rates: Doubles, first: int) -> Doubles: ...
     def threads(self, rows: int) -> int: ...
     def runner(self) -> object: ...
+
+name: str
 
 def build_info() -> BuildInfo: ...
 def level_warning() -> str: ...
