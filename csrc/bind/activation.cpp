@@ -1,3 +1,5 @@
+#include <pybind11/stl.h>
+
 #include "bind/arrays.h"
 #include "bind/register.h"
 #include "flyball/ops.h"
@@ -5,30 +7,46 @@
 namespace flyball::bind {
 namespace {
 
-void bind_relu_forward(const Array& y, const Array& x) {
+void bind_activation_forward(const Array& y, const Array& x, const std::string& activation_name, double alpha) {
+  const ActivationParams params{activation(activation_name), alpha};
   visit_float("x", x, [&]<class T>() {
     const Shape shape(x);
     const T* x_data = in<T>("x", x, shape);
     T* y_data = out<T>("y", y, shape);
     refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::yes);
     const Index count = x.size();
-    run(elementwise_cost(count), 0, [=](Team& team) { relu_forward(team, y_data, x_data, count); });
+    run(activation_cost(params.kind, count), 0,
+        [=](Team& team) { activation_forward(team, y_data, x_data, count, params); });
   });
 }
 
-void bind_relu_backward(const Array& dx, const Array& dy, const Array& y) {
+void bind_activation_backward(const Array& dx, const Array& dy, const OptionalArray& x, const OptionalArray& y,
+                              const std::string& activation_name, double alpha) {
+  const ActivationParams params{activation(activation_name), alpha};
+  const auto require = [&](DerivativeOf needed, const char* name, const OptionalArray& array) {
+    if (derivative_of(params.kind) == needed && !array) {
+      throw py::value_error(std::string(name) + " must be given for the derivative of " + activation_name +
+                            ", got None");
+    }
+  };
+  require(DerivativeOf::input, "x", x);
+  require(DerivativeOf::output, "y", y);
   visit_float("dy", dy, [&]<class T>() {
     const Shape shape(dy);
     const T* dy_data = in<T>("dy", dy, shape);
+    const T* x_data = in<T>("x", x, shape);
     const T* y_data = in<T>("y", y, shape);
     T* dx_data = out<T>("dx", dx, shape);
-    refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"y", y}}, InPlace::yes);
+    refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"x", x}, {"y", y}}, InPlace::yes);
     const Index count = dy.size();
-    run(elementwise_cost(count), 0, [=](Team& team) { relu_backward(team, dx_data, dy_data, y_data, count); });
+    run(activation_cost(params.kind, count), 0,
+        [=](Team& team) { activation_backward(team, dx_data, dy_data, x_data, y_data, count, params); });
   });
 }
 
-void bind_softmax_forward(const Array& y, const Array& x) {
+// Of softmax and log_softmax, which differ in the operation alone.
+template <class Operation>
+void bind_rows_forward(const Array& y, const Array& x, Operation operation) {
   require_ndim("x", x, 2);
   visit_float("x", x, [&]<class T>() {
     const Index n = size(x, 0);
@@ -36,11 +54,12 @@ void bind_softmax_forward(const Array& y, const Array& x) {
     const T* x_data = in<T>("x", x, {n, c});
     T* y_data = out<T>("y", y, {n, c});
     refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::yes);
-    run(softmax_cost(n, c), 0, [=](Team& team) { softmax_forward(team, y_data, x_data, n, c); });
+    run(softmax_cost(n, c), 0, [=](Team& team) { operation(team, y_data, x_data, n, c); });
   });
 }
 
-void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
+template <class Operation>
+void bind_rows_backward(const Array& dx, const Array& dy, const Array& y, Operation operation) {
   require_ndim("dy", dy, 2);
   visit_float("dy", dy, [&]<class T>() {
     const Index n = size(dy, 0);
@@ -49,17 +68,37 @@ void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
     const T* y_data = in<T>("y", y, {n, c});
     T* dx_data = out<T>("dx", dx, {n, c});
     refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"y", y}}, InPlace::yes);
-    run(softmax_cost(n, c), 0, [=](Team& team) { softmax_backward(team, dx_data, dy_data, y_data, n, c); });
+    run(softmax_cost(n, c), 0, [=](Team& team) { operation(team, dx_data, dy_data, y_data, n, c); });
   });
+}
+
+void bind_softmax_forward(const Array& y, const Array& x) {
+  bind_rows_forward(y, x, [](Team& team, auto... arguments) { softmax_forward(team, arguments...); });
+}
+
+void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
+  bind_rows_backward(dx, dy, y, [](Team& team, auto... arguments) { softmax_backward(team, arguments...); });
+}
+
+void bind_log_softmax_forward(const Array& y, const Array& x) {
+  bind_rows_forward(y, x, [](Team& team, auto... arguments) { log_softmax_forward(team, arguments...); });
+}
+
+void bind_log_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
+  bind_rows_backward(dx, dy, y, [](Team& team, auto... arguments) { log_softmax_backward(team, arguments...); });
 }
 
 }  // namespace
 
 void register_activation(py::module_& module) {
-  module.def("relu_forward", bind_relu_forward, py::arg("y"), py::arg("x"));
-  module.def("relu_backward", bind_relu_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
+  module.def("activation_forward", bind_activation_forward, py::arg("y"), py::arg("x"), py::arg("activation"),
+             py::arg("alpha"));
+  module.def("activation_backward", bind_activation_backward, py::arg("dx"), py::arg("dy"), py::arg("x").none(true),
+             py::arg("y").none(true), py::arg("activation"), py::arg("alpha"));
   module.def("softmax_forward", bind_softmax_forward, py::arg("y"), py::arg("x"));
   module.def("softmax_backward", bind_softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
+  module.def("log_softmax_forward", bind_log_softmax_forward, py::arg("y"), py::arg("x"));
+  module.def("log_softmax_backward", bind_log_softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
 }
 
 }  // namespace flyball::bind

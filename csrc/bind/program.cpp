@@ -76,10 +76,12 @@ class PyProgram {
       std::vector<Scalar> scalars;
       std::vector<Activation> activations;
       for (const py::object& value : values) {
-        if (py::isinstance<py::str>(value)) {
-          activations.push_back(activation(value.cast<std::string>()));
-        } else {
+        if (!py::isinstance<py::str>(value)) {
           scalars.push_back(scalar_of(value));
+        } else if (const auto found = find_loss(value.cast<std::string>())) {
+          scalars.push_back({0, static_cast<std::uint64_t>(*found)});
+        } else {
+          activations.push_back(activation(value.cast<std::string>()));
         }
       }
       program_.add(op, indices, std::move(scalars), std::move(activations));

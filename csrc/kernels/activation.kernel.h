@@ -1,21 +1,24 @@
 // Compiled once per instruction set: see variant.h.
 #pragma once
 
+#include "kernels/activate.kernel.h"
 #include "kernels/activation.h"
-#include "kernels/math.kernel.h"
 
 namespace flyball {
 namespace {
 
 template <class T>
-void relu_forward(T* y, const T* x, Index count) {
-  for_each_vector<T>(count, [&](auto part, Index i) { part.store(y + i, relu(part.load(x + i))); });
+void activation_forward(T* y, const T* x, Index count, ActivationParams params) {
+  with_activation<T>(params, [&](auto f) {
+    for_each_vector<T>(count, [&](auto part, Index i) { part.store(y + i, f(part.load(x + i))); });
+  });
 }
 
 template <class T>
-void relu_backward(T* dx, const T* dy, const T* y, Index count) {
-  for_each_vector<T>(count, [&](auto part, Index i) {
-    part.store(dx + i, select<T>(part.load(y + i) > zero<T>(), part.load(dy + i), zero<T>()));
+void activation_backward(T* dx, const T* dy, const T* v, Index count, ActivationParams params) {
+  with_activation<T>(params, [&](auto f) {
+    for_each_vector<T>(
+        count, [&](auto part, Index i) { part.store(dx + i, f.gradient(part.load(dy + i), part.load(v + i))); });
   });
 }
 
@@ -69,6 +72,28 @@ void softmax_forward(T* y, const T* x, Index n, Index c) {
 }
 
 template <class T>
+void log_softmax_forward(T* y, const T* x, Index n, Index c) {
+  for (Index row = 0; row < n; ++row, y += c, x += c) {
+    const T largest = max_of_row(x, c);
+    const double sum =
+        softmax_row<T>(nullptr, x, largest, c, [](double) { return [](auto, Index, Vec<T> e) { return e; }; });
+    const T log_sum = static_cast<T>(log<double>(broadcast(sum))[0]);
+    for_each_vector<T>(c, [&](auto part, Index i) { part.store(y + i, (part.load(x + i) - largest) - log_sum); });
+  }
+}
+
+template <class T>
+void log_softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
+  for (Index row = 0; row < n; ++row, dx += c, dy += c, y += c) {
+    DoubleSum<T> sum;
+    for_each_vector<T>(c, [&](auto part, Index i) { sum.add(part.load(dy + i)); });
+    const T total = static_cast<T>(sum.total());
+    for_each_vector<T>(
+        c, [&](auto part, Index i) { part.store(dx + i, part.load(dy + i) - exp<T>(part.load(y + i)) * total); });
+  }
+}
+
+template <class T>
 void softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
   for (Index row = 0; row < n; ++row, dx += c, dy += c, y += c) {
     DoubleSum<T> sum;
@@ -80,8 +105,9 @@ void softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
 }
 
 template <class T>
-constexpr ActivationKernels<T> activation_kernels = {relu_forward<T>, relu_backward<T>, softmax_forward<T>,
-                                                     softmax_backward<T>};
+constexpr ActivationKernels<T> activation_kernels = {activation_forward<T>,  activation_backward<T>,
+                                                     softmax_forward<T>,     softmax_backward<T>,
+                                                     log_softmax_forward<T>, log_softmax_backward<T>};
 
 }  // namespace
 }  // namespace flyball

@@ -15,6 +15,10 @@ Matrix<T> operand(const T* data, bool transpose, Index rows, Index columns) {
   return transpose ? Matrix<T>{data, 1, rows} : Matrix<T>{data, columns, 1};
 }
 
+// Rows, in tiles, whose product is activated before the next are computed. The kernel packs B anew for as many rows
+// anyway.
+constexpr Index activated_tiles = 20;
+
 // C is cut into a grid of shares, columns first: a share of columns packs only its own panels of B.
 // Any partition gives the same bits (see GemmKernels::gemm), so it may depend on the team.
 struct Share {
@@ -78,7 +82,7 @@ double dense_backward_cost(Index n, Index k, Index c) { return 2 * matmul_cost(n
 
 template <class T>
 void matmul(Team& team, T* c, const T* a, const T* b, const T* bias, bool transpose_a, bool transpose_b, Index m,
-            Index n, Index k, Activation activation) {
+            Index n, Index k, ActivationParams activation) {
   const GemmKernels<T>& kernel = kernels<T>().gemm;
   const Share share = share_of(team, m, n, kernel.tile_rows, kernel.tile_columns);
   if (share.rows.size() == 0 || share.columns.size() == 0) return;
@@ -86,27 +90,43 @@ void matmul(Team& team, T* c, const T* a, const T* b, const T* bias, bool transp
   Matrix<T> right = operand(b, transpose_b, k, n);
   left.data += share.rows.begin * left.row_stride;
   right.data += share.columns.begin * right.column_stride;
-  kernel.gemm(c + share.rows.begin * n + share.columns.begin, n, left, right,
-              bias == nullptr ? nullptr : bias + share.columns.begin, activation, share.rows.size(),
-              share.columns.size(), k, team.scratch<T>());
+  T* product = c + share.rows.begin * n + share.columns.begin;
+  const T* share_bias = bias == nullptr ? nullptr : bias + share.columns.begin;
+  if (activation.kind == Activation::linear || activation.kind == Activation::relu) {
+    kernel.gemm(product, n, left, right, share_bias, activation.kind, share.rows.size(), share.columns.size(), k,
+                team.scratch<T>());
+    return;
+  }
+  // The kernel includes no other: they follow row by row while a block of rows is in the cache.
+  const Index block = activated_tiles * kernel.tile_rows;
+  for (Index i = 0; i < share.rows.size(); i += block) {
+    const Index rows = std::min(block, share.rows.size() - i);
+    kernel.gemm(product + i * n, n, {left.data + i * left.row_stride, left.row_stride, left.column_stride}, right,
+                share_bias, Activation::linear, rows, share.columns.size(), k, team.scratch<T>());
+    for (Index row = i; row < i + rows; ++row) {
+      T* y = product + row * n;
+      kernels<T>().activation.activation_forward(y, y, share.columns.size(), activation);
+    }
+  }
 }
 
 template <class T>
 void dense_forward(Team& team, T* y, const T* x, const T* w, const T* b, Index n, Index k, Index c,
-                   Activation activation) {
+                   ActivationParams activation) {
   matmul(team, y, x, w, b, false, false, n, c, k, activation);
 }
 
 template <class T>
 void dense_backward(Team& team, T* dx, T* dw, T* db, const T* dy, const T* x, const T* w, Index n, Index k, Index c) {
-  if (dw != nullptr) matmul<T>(team, dw, x, dy, nullptr, true, false, k, c, n, Activation::linear);
-  if (dx != nullptr) matmul<T>(team, dx, dy, w, nullptr, false, true, n, k, c, Activation::linear);
+  constexpr ActivationParams linear{Activation::linear, 0.0};
+  if (dw != nullptr) matmul<T>(team, dw, x, dy, nullptr, true, false, k, c, n, linear);
+  if (dx != nullptr) matmul<T>(team, dx, dy, w, nullptr, false, true, n, k, c, linear);
   if (db != nullptr) bias_gradient(team, db, dy, n, c);
 }
 
-#define FLYBALL_INSTANTIATE(T)                                                                                \
-  template void matmul(Team&, T*, const T*, const T*, const T*, bool, bool, Index, Index, Index, Activation); \
-  template void dense_forward(Team&, T*, const T*, const T*, const T*, Index, Index, Index, Activation);      \
+#define FLYBALL_INSTANTIATE(T)                                                                                      \
+  template void matmul(Team&, T*, const T*, const T*, const T*, bool, bool, Index, Index, Index, ActivationParams); \
+  template void dense_forward(Team&, T*, const T*, const T*, const T*, Index, Index, Index, ActivationParams);      \
   template void dense_backward(Team&, T*, T*, T*, const T*, const T*, const T*, Index, Index, Index);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)

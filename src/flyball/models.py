@@ -219,7 +219,7 @@ class Sequential:
 
     def compile(
         self,
-        optimizer: str | Optimizer,
+        optimizer: str | Optimizer = "rmsprop",
         loss: str | Loss | None = None,
         *,
         metrics: Sequence[str] | None = None,
@@ -229,7 +229,7 @@ class Sequential:
         Parameters
         ----------
         optimizer : str or Optimizer
-            ``"sgd"``, ``"adam"`` or an instance from :mod:`flyball.optimizers`.
+            A name such as ``"adam"``, or an instance from :mod:`flyball.optimizers`.
         loss : str or Loss
             As in :mod:`flyball.losses`.
         metrics : sequence of str, optional
@@ -356,6 +356,7 @@ class Sequential:
                 watchers.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            trainer.finish()
         finally:
             line.close()
             watchers.on_train_end()
@@ -546,14 +547,16 @@ class Sequential:
         """Refuse a loss that the last layer's activation does not fit."""
         nodes = self._nodes()
         last = nodes[-1] if nodes else None
-        ends_in_softmax = isinstance(last, ActivationNode) and last.activation == "softmax"
-        needs_softmax = loss.objective.fused == "softmax"
+        fused = loss.objective.fused
+        if fused == "linear":
+            return
+        ends_in_it = isinstance(last, ActivationNode) and last.activation == fused
         layer = self.layers[-1].name
-        if needs_softmax and not loss.from_logits and not ends_in_softmax:
-            msg = f"loss must be given from_logits=True, or layer {layer!r} a softmax activation, for {loss.name}"
+        if not loss.from_logits and not ends_in_it:
+            msg = f"loss must be given from_logits=True, or layer {layer!r} a {fused} activation, for {loss.name}"
             raise ValueError(msg)
-        if needs_softmax and loss.from_logits and ends_in_softmax:
-            msg = f"loss must be given from_logits=False: layer {layer!r} ends in softmax, whose outputs are no logits"
+        if loss.from_logits and ends_in_it:
+            msg = f"loss must be given from_logits=False: layer {layer!r} ends in {fused}, whose outputs are no logits"
             raise ValueError(msg)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from flyball.backend import get_backend
 from flyball.data import step_bounds
 from flyball.program.interrupts import HeldInterrupts
-from flyball.program.lowering import Data, Lowering, Update
+from flyball.program.lowering import Data, Lowering
 from flyball.program.nodes import BatchNormNode
 from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
@@ -77,7 +77,7 @@ class Trainer:
         largest = int(np.diff(self.bounds).max())
         lowering = Lowering(nodes, memory, Data(x, y, self.order), largest, training=True, seed=seed)
         lowering.objective(loss.objective)
-        lowering.update(Update(optimizer.update_op, optimizer.slots(), optimizer.params()))
+        lowering.update(optimizer.update())
         self.program = lowering.program
         self._runner = runner(self.program)
 
@@ -116,7 +116,7 @@ class Trainer:
         return means
 
     def _run(self, begin: int, end: int, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
-        learning_rates = np.full(end - begin, self.optimizer.learning_rate)
+        learning_rates = self.optimizer.learning_rates(end - begin)
         steps = Steps(self.bounds[begin : end + 1], learning_rates, self.optimizer.iterations)
         # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
         with HeldInterrupts() as interrupts:
@@ -133,7 +133,7 @@ class Trainer:
         """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
         rows = int(np.diff(self.bounds).max())
         full = self.bounds[: max(2, len(self.order) // rows + 1)]
-        epoch = Steps(full, np.full(len(full) - 1, self.optimizer.learning_rate), self.optimizer.iterations)
+        epoch = Steps(full, self.optimizer.learning_rates(len(full) - 1), self.optimizer.iterations)
         saved = [array.copy() for array in self.memory.arrays()]
         try:
             seconds = [self._runner.profile(epoch) for _ in range(-(-steps // len(epoch)) + 1)]
@@ -142,6 +142,11 @@ class Trainer:
                 array[...] = value
         limits = measure_limits(self.program, self.memory.dtype, self._runner.threads(rows))
         return summarise(self.program, np.concatenate(seconds[1:]), rows, limits)
+
+    def finish(self) -> None:
+        """End the training: where the optimiser averages the parameters, they become their average."""
+        if self.optimizer.use_ema and self.optimizer.iterations:
+            self.memory.parameters[...] = self.memory.slot("average")
 
 
 class Evaluator:

@@ -15,7 +15,57 @@ struct Range {
   Index size() const { return end - begin; }
 };
 
-// Activations that operations can fuse. The names are those of backend.ACTIVATIONS.
-enum class Activation : int { linear, relu };
+// Activations, by the names of backend.ACTIVATIONS and in its order.
+enum class Activation : int {
+  linear,
+  relu,
+  leaky_relu,
+  relu6,
+  elu,
+  selu,
+  gelu,
+  gelu_tanh,
+  sigmoid,
+  hard_sigmoid,
+  tanh,
+  silu,
+  softplus,
+  softsign,
+  exponential,
+  mish
+};
+
+// What the derivative of an activation is computed from. That of the output wherever it can be: then the input need not
+// be kept for the backward pass.
+enum class DerivativeOf : int { nothing, output, input };
+
+constexpr DerivativeOf derivative_of(Activation activation) {
+  switch (activation) {
+    case Activation::linear:
+      return DerivativeOf::nothing;
+    case Activation::gelu:
+    case Activation::gelu_tanh:
+    case Activation::silu:
+    case Activation::mish:
+      return DerivativeOf::input;
+    default:
+      return DerivativeOf::output;
+  }
+}
+
+// Losses that are a sum or mean over the elements of a row, by the names of backend.LOSSES and in its order.
+enum class Loss : int {
+  mean_squared_error,
+  mean_absolute_error,
+  huber,
+  log_cosh,
+  hinge,
+  squared_hinge,
+  poisson,
+  binary_cross_entropy,
+  binary_cross_entropy_logits,
+  categorical_cross_entropy,
+  kl_divergence
+};
 
 }  // namespace flyball

@@ -14,25 +14,38 @@ from __future__ import annotations
 import inspect
 import os
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from flyball.backend.activation import Activations
+from flyball.backend.activation import ACTIVATIONS, ALPHAS, Activations
+from flyball.backend.augment import Augment
 from flyball.backend.data import Data
 from flyball.backend.dense import Dense
 from flyball.backend.dropout import Dropout
-from flyball.backend.loss import Losses
+from flyball.backend.loss import LOSSES, Losses
 from flyball.backend.norm import Norm
+from flyball.backend.random import Random
 from flyball.backend.update import Updates
+from flyball.backend.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ACTIVATIONS = ("linear", "relu")
-"""Activations that operations can fuse."""
+__all__ = [
+    "ACTIVATIONS",
+    "ALPHAS",
+    "LOSSES",
+    "OPERATIONS",
+    "Backend",
+    "backend_scope",
+    "get_backend",
+    "keep_probability",
+    "use_backend",
+]
 
 
 @runtime_checkable
-class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Data, Protocol):
+class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Weights, Data, Random, Augment, Protocol):
     """Operations on arrays; see the module's docstring for the conventions, and the families for the operations."""
 
     name: str
@@ -47,6 +60,7 @@ OPERATIONS = {
 """Names of all operations, with the names of their parameters."""
 
 
+@lru_cache(maxsize=64)
 def keep_probability(rate: float) -> float:
     """Probability, a multiple of 2**-16 in (0, 1], with which dropout at ``rate`` in [0, 1) keeps an element.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from flyball.backend import ACTIVATIONS
+from flyball.backend import ACTIVATIONS, LOSSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +17,7 @@ FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
+UINT8 = np.dtype(np.uint8)
 
 
 def float_dtype(name: str, array: Array) -> np.dtype[Any]:
@@ -28,10 +29,11 @@ def float_dtype(name: str, array: Array) -> np.dtype[Any]:
     raise TypeError(msg)
 
 
-def need_ndim(name: str, array: Array, ndim: int) -> None:
-    """Refuse ``array`` unless it has ``ndim`` dimensions."""
-    if array.ndim != ndim:
-        msg = f"{name} must have {ndim} dimensions, got shape {array.shape}"
+def need_ndim(name: str, array: Array, low: int, high: int | None = None) -> None:
+    """Refuse ``array`` unless it has ``low`` dimensions, or ``low`` to ``high``."""
+    if not low <= array.ndim <= (low if high is None else high):
+        wanted = low if high is None else f"{low} to {high}"
+        msg = f"{name} must have {wanted} dimensions, got shape {array.shape}"
         raise ValueError(msg)
 
 
@@ -110,7 +112,29 @@ def need_rows(name: str, array: Array) -> None:
 
 
 def need_activation(activation: str) -> None:
-    """Refuse an activation that no operation fuses."""
+    """Refuse what is no activation."""
     if activation not in ACTIVATIONS:
+        msg = f"activation must be one of {', '.join(ACTIVATIONS)}, got '{activation}'"
+        raise ValueError(msg)
+
+
+def need_loss(loss: str) -> None:
+    """Refuse what is no loss of ``pointwise_loss``."""
+    if loss not in LOSSES:
+        msg = f"loss must be one of {', '.join(LOSSES)}, got '{loss}'"
+        raise ValueError(msg)
+
+
+def need_for_derivative(activation: str, x: Array | None, y: Array | None) -> None:
+    """Refuse to do without the input or the output of an activation where its derivative is computed from it."""
+    source = ACTIVATIONS[activation]
+    if (source == "x" and x is None) or (source == "y" and y is None):
+        msg = f"{source} must be given for the derivative of {activation}, got None"
+        raise ValueError(msg)
+
+
+def need_rectifier(activation: str) -> None:
+    """Refuse an activation that normalisation does not include."""
+    if activation not in ("linear", "relu"):
         msg = f"activation must be 'linear' or 'relu', got '{activation}'"
         raise ValueError(msg)
