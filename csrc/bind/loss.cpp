@@ -53,8 +53,8 @@ void bind_softmax_cross_entropy_soft(const Array& losses, const OptionalArray& h
 }
 
 void bind_pointwise_loss(const Array& losses, const OptionalArray& dpredictions, const Array& predictions,
-                         const Array& targets, const OptionalArray& weights, const std::string& loss_name,
-                         double delta, double scale) {
+                         const Array& targets, const OptionalArray& weights, const std::string& loss_name, double delta,
+                         double scale) {
   require_ndim("predictions", predictions, 2);
   const LossParams params{loss(loss_name), delta};
   visit_float("predictions", predictions, [&]<class T>() {
