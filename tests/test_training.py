@@ -125,7 +125,7 @@ def test_gradients_are_those_of_finite_differences(backend):
     x, y = blobs(rows=24, features=6)
     model = network("float64", features=6, width=7)
     trainable = [weight.trainable for weight in model.weights]
-    # Off 0: where dropout leaves a row nothing, the bias alone decides, and at 0 relu has no derivative to compare with.
+    # Off 0: where dropout leaves a row nothing, the bias alone decides, and relu has no derivative at 0.
     start = [w + 0.05 * t for w, t in zip(model.get_weights(), trainable, strict=True)]
 
     def run(weights, rate):
