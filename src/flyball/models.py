@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
 from flyball.data import as_samples, require_finite, require_same_length
-from flyball.program.listing import listing
+from flyball.inspection import Inspection
 from flyball.program.memory import Memory
 from flyball.program.nodes import ActivationNode
 from flyball.progress import check_verbose, make_progress
@@ -34,16 +33,14 @@ if TYPE_CHECKING:
     from flyball.losses import Loss
     from flyball.metrics import Metric
     from flyball.optimizers import Optimizer
-    from flyball.program.listing import Listing
     from flyball.program.nodes import Node, Weight
-    from flyball.program.profile import Profile
 
 __all__ = ["Sequential", "load_model"]
 
 DEFAULT_BATCH_SIZE = 32
 
 
-class Sequential:
+class Sequential(Inspection):
     """A linear stack of layers.
 
     Parameters
@@ -397,70 +394,6 @@ class Sequential:
         if predictor is None or predictor.key != Predictor.key_of(samples, rows):
             predictor = self._predictor = Predictor(self._nodes(), memory, samples, rows)
         return predictor.run(samples)
-
-    # --- looking inside ------------------------------------------------------------------------------------------
-
-    def program(self, x: Any = None, y: Any = None, batch_size: int | None = None) -> Listing:
-        """Return what a step of training is compiled to: the layers' nodes, and the instructions they became.
-
-        Parameters
-        ----------
-        x, y : array, optional
-            As for :meth:`fit`; without them the dtypes that :meth:`fit` would not have to convert.
-        batch_size : int, optional
-            32 by default.
-
-        Returns
-        -------
-        Listing
-            Print it. It says for each instruction what it reads and writes, its floating-point operations and the
-            bytes it has to move, and for each buffer its size.
-        """
-        return listing(self._nodes(), self._trainer(x, y, batch_size).program, self._rows(batch_size))
-
-    def profile(self, x: Any = None, y: Any = None, batch_size: int | None = None, *, steps: int = 50) -> Profile:
-        """Return where the time of a training step goes, instruction by instruction, and what bounds each.
-
-        The model is as before afterwards.
-
-        Parameters
-        ----------
-        x, y : array, optional
-            As for :meth:`fit`; without them random numbers.
-        batch_size : int, optional
-            32 by default.
-        steps : int
-            Batches to run; the profile has the median of each instruction.
-
-        Returns
-        -------
-        Profile
-            Print it, or read its ``lines``. An instruction is bound by ``compute`` (the machine's multiply-adds, which
-            are measured on the way), by ``cache`` or ``memory`` (its bandwidth, measured too), or by ``overhead`` where
-            it takes over three times what either allows.
-        """
-        steps = _checks.integer("steps", steps, 1)
-        return self._trainer(x, y, batch_size).profile(steps)
-
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of all that training has changed, as a hexadecimal text.
-
-        Parameters, running statistics, optimiser state, step and epoch counts: two runs with the same fingerprint are
-        at the same point, bit for bit, whatever their layers are called. The same seed, data and settings give the
-        same fingerprint for any number of threads, for repeated runs, for a run that was resumed and for memory-mapped
-        data, on the same build and instruction-set level (``flyball.build_info()``).
-        """
-        memory = self._require_built()
-        digest = hashlib.sha256()
-        for weight in self.weights:
-            digest.update(f"{weight.shape}{weight.value.dtype}".encode())
-            digest.update(weight.value.tobytes())
-        iterations = 0 if self.optimizer is None else self.optimizer.iterations
-        for name in sorted(memory.slots):
-            digest.update(name.encode())
-            digest.update(memory.slots[name].tobytes())
-        digest.update(f"{iterations},{self._epochs}".encode())
-        return digest.hexdigest()
 
     # --- configuration -------------------------------------------------------------------------------------------
 
