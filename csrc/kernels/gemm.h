@@ -5,14 +5,6 @@
 
 namespace flyball {
 
-// A matrix operand of any layout: element (i, j) is data[i * row_stride + j * column_stride].
-template <class T>
-struct Matrix {
-  const T* data;
-  Index row_stride;
-  Index column_stride;
-};
-
 template <class T>
 struct GemmKernels {
   // c (m, n; rows ldc apart) = activation(a (m, k) @ b (k, n) + bias (n,)); bias may be null.
@@ -20,8 +12,7 @@ struct GemmKernels {
   // `pack` is scratch of pack_bytes.
   void (*gemm)(T* c, Index ldc, Matrix<T> a, Matrix<T> b, const T* bias, Activation activation, Index m, Index n,
                Index k, T* pack);
-  Index tile_rows;     // rows and columns of c that the micro-kernel computes at once: multiples of these make
-  Index tile_columns;  // good shares for threads
+  Index tile_columns;  // columns of c that the micro-kernel computes at once: multiples make good shares for threads
   std::size_t pack_bytes;
 };
 
