@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flyball import functional as F
+from flyball.backend import ACTIVATIONS
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 X = np.linspace(-1, 1, 30, dtype=np.float32).reshape(6, 5)
@@ -25,11 +26,11 @@ def with_nan(array):
 
 CASES = [
     # dtypes
-    (lambda: F.relu_forward([1.0]), TypeError, "x must be a NumPy array, got list"),
-    (lambda: F.relu_forward(np.ma.array(X)), TypeError, "x must be a NumPy array, got MaskedArray"),
-    (lambda: F.relu_forward(X.astype(int)), TypeError, "x must be float32 or float64, got int64"),
-    (lambda: F.relu_forward(X.astype("f2")), TypeError, "x must be float32 or float64, got float16"),
-    (lambda: F.relu_forward(X.astype(object)), TypeError, "x must be float32 or float64, got object"),
+    (lambda: F.activation_forward([1.0], "relu"), TypeError, "x must be a NumPy array, got list"),
+    (lambda: F.activation_forward(np.ma.array(X), "relu"), TypeError, "x must be a NumPy array, got MaskedArray"),
+    (lambda: F.activation_forward(X.astype(int), "relu"), TypeError, "x must be float32 or float64, got int64"),
+    (lambda: F.activation_forward(X.astype("f2"), "relu"), TypeError, "x must be float32 or float64, got float16"),
+    (lambda: F.activation_forward(X.astype(object), "relu"), TypeError, "x must be float32 or float64, got object"),
     (lambda: F.dense_forward(X, W.astype("f8")), TypeError, "w must be float32 like x, got float64"),
     (lambda: F.dense_forward(X, W, B.astype("f8")), TypeError, "b must be float32 like x, got float64"),
     (lambda: F.matmul(X, W.astype("f8")), TypeError, "b must be float32 like a, got float64"),
@@ -49,7 +50,7 @@ CASES = [
     (lambda: F.mean_squared_error(X, X[:, :1]), ValueError, "targets must have shape (6, 5), got (6, 1)"),
     (lambda: F.sgd_update(W.copy(), B), ValueError, "g must have shape (5, 3), got (3,)"),
     # empty data
-    (lambda: F.relu_forward(X[:0]), ValueError, "x must not be empty, got shape (0, 5)"),
+    (lambda: F.activation_forward(X[:0], "relu"), ValueError, "x must not be empty, got shape (0, 5)"),
     (lambda: F.dense_forward(X[:0], W), ValueError, "x must not be empty, got shape (0, 5)"),
     (lambda: F.batch_norm_forward(X[:0]), ValueError, "x must not be empty, got shape (0, 5)"),
     (lambda: F.softmax_cross_entropy(X[:0], LABELS[:0]), ValueError, "logits must not be empty, got shape (0, 5)"),
@@ -57,16 +58,16 @@ CASES = [
     (lambda: F.batch_norm_forward(X[:1]), ValueError, "x must have at least 2 rows for batch statistics, got 1"),
     # out
     (
-        lambda: F.relu_forward(X, out=np.empty((6, 5))),
+        lambda: F.activation_forward(X, "relu", out=np.empty((6, 5))),
         ValueError,
         "out must be a C-contiguous float32 array of shape (6, 5), got float64 of shape (6, 5)",
     ),
     (
-        lambda: F.relu_forward(X, out=np.empty((5, 6), "f4").T),
+        lambda: F.activation_forward(X, "relu", out=np.empty((5, 6), "f4").T),
         ValueError,
         "out must be a C-contiguous float32 array of shape (6, 5), got non-contiguous float32 of shape (6, 5)",
     ),
-    (lambda: F.relu_forward(X, out=[1]), TypeError, "out must be a NumPy array, got list"),
+    (lambda: F.activation_forward(X, "relu", out=[1]), TypeError, "out must be a NumPy array, got list"),
     (lambda: F.dense_forward(W, np.eye(3, dtype="f4"), out=W), ValueError, "out must not overlap x"),
     (lambda: F.matmul(W, np.eye(3, dtype="f4"), out=W), ValueError, "out must not overlap a"),
     # numbers
@@ -95,6 +96,18 @@ CASES = [
     (lambda: F.batch_norm_forward(X, momentum=1.5), ValueError, "momentum must be in [0, 1], got 1.5"),
     (lambda: F.batch_norm_forward(X, epsilon=0.0), ValueError, "epsilon must be in (0, inf), got 0.0"),
     (lambda: F.batch_norm_forward(X, activation="x"), ValueError, "activation must be 'linear' or 'relu', got 'x'"),
+    (
+        lambda: F.activation_forward(X, "tan"),
+        ValueError,
+        f"activation must be one of {', '.join(ACTIVATIONS)}, got 'tan'",
+    ),
+    (lambda: F.activation_forward(X, "elu", alpha=-1.0), ValueError, "alpha must be in [0, inf), got -1.0"),
+    (lambda: F.dense_forward(X, W, activation="elu", alpha=NAN), ValueError, "alpha must be in [0, inf), got nan"),
+    (
+        lambda: F.activation_backward(X, "gelu", y=X),
+        ValueError,
+        "x must be given for the derivative of gelu, got None",
+    ),
     (lambda: F.sgd_update(W.copy(), W, learning_rate=NAN), ValueError, "learning_rate must be in [0, inf), got nan"),
     (lambda: F.sgd_update(W.copy(), W, learning_rate=-1), ValueError, "learning_rate must be in [0, inf), got -1"),
     (lambda: F.sgd_update(W.copy(), W, l2=-1.0), ValueError, "l2 must be in [0, inf), got -1.0"),
@@ -179,4 +192,4 @@ def test_read_only_arrays_are_not_written_to():
     with pytest.raises(ValueError, match=r"^w must be writeable, got a read-only array$"):
         F.sgd_update(w, W)
     with pytest.raises(ValueError, match=r"^out must be writeable, got a read-only array$"):
-        F.relu_forward(W, out=w)
+        F.activation_forward(W, "relu", out=w)

@@ -33,7 +33,7 @@ def test_elementwise_operations_take_any_shape(shape):
     x = np.asarray(normal(*shape))
     for name in ("native", "reference"):
         with backend_scope(name):
-            np.testing.assert_array_equal(F.relu_forward(x), np.maximum(x, 0))
+            np.testing.assert_array_equal(F.activation_forward(x, "relu"), np.maximum(x, 0))
             y, mask = F.dropout_forward(x, 0.5, seed=1, return_mask=True)
             np.testing.assert_array_equal(y, x * mask * 2)
             np.testing.assert_array_equal(mask, F.dropout_mask(shape, 0.5, seed=1))
@@ -47,7 +47,7 @@ def test_layouts_are_copied_where_they_must_be(dtype):
     unaligned[...] = x
     wide = np.repeat(x, 2, axis=1)
     for odd in (np.asfortranarray(x), wide[:, ::2], x.astype(x.dtype.newbyteorder(">")), unaligned):
-        y = F.relu_forward(odd)
+        y = F.activation_forward(odd, "relu")
         np.testing.assert_array_equal(y, want)
         assert y.dtype == np.dtype(dtype)
         assert y.flags.carray
@@ -59,7 +59,7 @@ def test_out_is_returned_and_written_to(dtype):
     assert F.dense_forward(x, w, out=out) is out
     assert F.matmul(x, w, out=out) is out
     np.testing.assert_allclose(out, x @ w, rtol=1e-5, atol=1e-6)
-    assert F.relu_forward(x, out=x) is x
+    assert F.activation_forward(x, "relu", out=x) is x
     assert x.min() >= 0
     out = tuple(np.empty(shape, dtype) for shape in ((6, 4), (4, 3), (3,)))
     assert all(a is b for a, b in zip(F.dense_backward(F.dense_forward(x, w), x, w, out=out), out, strict=True))

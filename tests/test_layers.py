@@ -200,7 +200,7 @@ def test_config_round_trip(layer):
         (lambda: layers.Dense(2.0), "units must be a positive integer, got 2.0"),
         (lambda: layers.Dense(True), "units must be a positive integer, got True"),
         (lambda: layers.Dense("3"), "units must be a positive integer, got '3'"),
-        (lambda: layers.Dense(2, "rleu"), "activation must be one of linear, relu, softmax, got 'rleu'; did you mean"),
+        (lambda: layers.Dense(2, "rleu"), "exponential, mish, softmax, got 'rleu'; did you mean 'relu'?"),
         (lambda: layers.Dense(2, use_bias=1), "use_bias must be True or False, got 1"),
         (lambda: layers.Dense(2, kernel_initializer="he_norml"), "did you mean 'he_normal'?"),
         (lambda: layers.Dense(2, kernel_initializer=None), "kernel_initializer must be an initializer or one of"),

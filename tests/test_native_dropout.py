@@ -11,6 +11,7 @@ from flyball.backend import keep_probability
 LEVELS = _core.build_info()["levels"][: _core.build_info()["levels"].index(_core.build_info()["detected_level"]) + 1]
 SIZES = [0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 1009, 2047, 2048, 2049, 40_000]
 MASK32 = 0xFFFFFFFF
+SCALE = 1 / keep_probability(0.3)
 
 
 @pytest.fixture(params=LEVELS, autouse=True)
@@ -86,21 +87,21 @@ def test_forward_and_backward(count, dtype, threads):
     address = {"rate": 0.3, "seed": 7, "stream": 3, "step": 11}
     padded = np.full(count + 1, 7, dtype)
     y, stored = padded[:count], np.empty(count, bool)
-    _core.dropout_forward(y, stored, x, **address, draw=True)
+    _core.dropout_forward(y, stored, x, **address, draw=True, scale=SCALE)
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(stored, mask)
     for outcome in (
-        lambda y: _core.dropout_forward(y, None, x, **address, draw=True),
-        lambda y: _core.dropout_forward(y, mask, x, **address, draw=False),
-        lambda y: _core.dropout_backward(y, x, mask, **address),
-        lambda y: _core.dropout_backward(y, x, None, **address),
+        lambda y: _core.dropout_forward(y, None, x, **address, draw=True, scale=SCALE),
+        lambda y: _core.dropout_forward(y, mask, x, **address, draw=False, scale=SCALE),
+        lambda y: _core.dropout_backward(y, x, mask, **address, scale=SCALE),
+        lambda y: _core.dropout_backward(y, x, None, **address, scale=SCALE),
     ):
         y[:] = -1
         outcome(y)
         np.testing.assert_array_equal(y, expected)
     assert padded[count] == 7
     in_place = x.copy()
-    _core.dropout_forward(in_place, None, in_place, **address, draw=True)
+    _core.dropout_forward(in_place, None, in_place, **address, draw=True, scale=SCALE)
     np.testing.assert_array_equal(in_place, expected)
 
 
@@ -110,7 +111,7 @@ def test_dropped_inf_and_nan_are_plus_zero(dtype, draw):
     x = np.resize(np.array([np.inf, -np.inf, np.nan, -1.0], dtype), 333)
     mask = expected_mask(333, 0.5, 1, 0, 0)
     y = np.empty_like(x)
-    _core.dropout_forward(y, mask.copy(), x, 0.5, 1, 0, 0, draw)
+    _core.dropout_forward(y, mask.copy(), x, 0.5, 1, 0, 0, draw, 2.0)
     assert np.all(y[~mask] == 0)
     assert not np.signbit(y[~mask]).any()
     np.testing.assert_array_equal(y[mask], x[mask] * 2)
@@ -119,8 +120,8 @@ def test_dropped_inf_and_nan_are_plus_zero(dtype, draw):
 def test_refusals():
     x = np.zeros(100, np.float32)
     with pytest.raises(ValueError, match="y must not overlap x"):
-        _core.dropout_forward(x[1:], None, x[:-1], 0.5, 1, 0, 0, True)
+        _core.dropout_forward(x[1:], None, x[:-1], 0.5, 1, 0, 0, True, 2.0)
     with pytest.raises(ValueError, match="mask must be given unless draw is true, got None"):
-        _core.dropout_forward(x.copy(), None, x, 0.5, 1, 0, 0, False)
-    with pytest.raises(ValueError, match=r"mask must be a C-contiguous bool array of shape \(100,\), got uint8"):
-        _core.dropout_forward(x.copy(), np.zeros(100, np.uint8), x, 0.5, 1, 0, 0, True)
+        _core.dropout_forward(x.copy(), None, x, 0.5, 1, 0, 0, False, 2.0)
+    with pytest.raises(ValueError, match=r"mask must be a C-contiguous uint8 array of shape \(13,\), got uint8 of"):
+        _core.dropout_forward(x.copy(), np.zeros(100, np.uint8), x, 0.5, 1, 0, 0, True, 2.0)

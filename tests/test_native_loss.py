@@ -305,10 +305,10 @@ def test_overlaps_are_refused() -> None:
     losses, labels = np.zeros(4), np.zeros(4, np.int64)
     cases: list[tuple[str, Callable[[], None]]] = [
         ("y must not overlap x", lambda: _core.softmax_forward(shifted, x)),
-        ("y must not overlap x", lambda: _core.relu_forward(shifted, x)),
+        ("y must not overlap x", lambda: _core.activation_forward(shifted, x, "relu", 0.0)),
         ("dx must not overlap dy", lambda: _core.softmax_backward(shifted, x, other)),
         ("dx must not overlap y", lambda: _core.softmax_backward(x, other, x)),
-        ("dx must not overlap y", lambda: _core.relu_backward(x, other, x)),
+        ("dx must not overlap y", lambda: _core.activation_backward(x, other, None, x, "relu", 0.0)),
         (
             "dlogits must not overlap logits",
             lambda: _core.softmax_cross_entropy(losses, None, shifted, x, labels, 1.0),

@@ -30,7 +30,7 @@ seconds = time.perf_counter() - begin
 from flyball import _core
 x = numpy.array([-1.0, 0.0, 2.0], dtype=numpy.float32)
 y = numpy.empty_like(x)
-_core.relu_forward(y, x)
+_core.activation_forward(y, x, "relu", 0.0)
 assert y.tolist() == [0.0, 0.0, 2.0], y
 info = _core.build_info()
 assert info["version"] == flyball.__version__, info

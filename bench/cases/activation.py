@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cases.table import CLASSES, ROWS, Case, cases, normal
+from flyball import reference
+from flyball.backend import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from cases.table import Maker
 
 
-def elementwise(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+def elementwise(activation: str) -> Maker:
+    def make(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+        x = normal(rng, dtype, *sizes)
+        y = np.empty_like(x)
+        reference.activation_forward(y, x, activation, 0.1)
+        return {
+            "y": y,
+            "dx": np.empty(sizes, dtype),
+            "dy": normal(rng, dtype, *sizes),
+            "x": x,
+            "activation": activation,
+            "alpha": 0.1,
+        }
+
+    return make
+
+
+def probabilities(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     x = normal(rng, dtype, *sizes)
     y = np.exp(x)
     return {
@@ -21,8 +43,14 @@ def elementwise(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int
 
 
 CASES: list[Case] = [
-    *cases("relu_forward", ROWS, elementwise, ("y",)),
-    *cases("relu_backward", ROWS, elementwise, ("dx",)),
-    *cases("softmax_forward", CLASSES, elementwise, ("y",)),
-    *cases("softmax_backward", CLASSES, elementwise, ("dx",)),
+    *(
+        case
+        for name in ACTIVATIONS
+        for case in (
+            *cases("activation_forward", ROWS, elementwise(name), ("y",), name),
+            *cases("activation_backward", ROWS, elementwise(name), ("dx",), name),
+        )
+    ),
+    *cases("softmax_forward", CLASSES, probabilities, ("y",)),
+    *cases("softmax_backward", CLASSES, probabilities, ("dx",)),
 ]

@@ -25,6 +25,7 @@ def matmul(transpose_a: bool, transpose_b: bool) -> Maker:
             "transpose_a": transpose_a,
             "transpose_b": transpose_b,
             "activation": "relu",
+            "alpha": 0.0,
         }
 
     return make
@@ -42,6 +43,7 @@ def dense(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]
         "w": normal(rng, dtype, k, c),
         "b": normal(rng, dtype, c),
         "activation": "relu",
+        "alpha": 0.0,
     }
 
 

@@ -15,16 +15,20 @@ RATE = 0.5
 SEED = {"seed": 7, "stream": 1, "step": 3}
 
 
-def dropout(draw: bool, given: bool) -> Maker:
+def dropout(draw: bool, given: bool, form: str = "bool") -> Maker:
+    """Arguments with a mask or without: bool, packed, or one decision a column."""
+
     def make(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+        mask = rng.random(sizes if form != "broadcast" else (1, sizes[1])) < RATE
         return {
             "y": np.empty(sizes, dtype),
             "dx": np.empty(sizes, dtype),
             "dy": normal(rng, dtype, *sizes),
             "x": normal(rng, dtype, *sizes),
-            "mask": rng.random(sizes) < RATE if given else None,
+            "mask": None if not given else np.packbits(mask, bitorder="little") if form == "packed" else mask,
             "rate": RATE,
             "draw": draw,
+            "scale": 2.0,
             **SEED,
         }
 
@@ -36,6 +40,12 @@ CASES: list[Case] = [
     *cases("dropout_forward", LARGE, dropout(True, False), ("y",)),
     *cases("dropout_forward", ROWS, dropout(True, True), ("y", "mask"), "mask-stored"),
     *cases("dropout_forward", ROWS, dropout(False, True), ("y",), "mask-given"),
+    *cases("dropout_forward", ROWS, dropout(True, True, "packed"), ("y", "mask"), "packed-stored"),
+    *cases("dropout_forward", ROWS, dropout(False, True, "packed"), ("y",), "packed-given"),
+    *cases("dropout_forward", ROWS, dropout(True, True, "broadcast"), ("y", "mask"), "noise-shape"),
+    *cases("dropout_inference", LARGE, dropout(True, False), ("y",)),
+    *cases("alpha_dropout_forward", LARGE, dropout(True, False), ("y",)),
+    *cases("alpha_dropout_backward", ROWS, dropout(True, False), ("dx",)),
     *cases("dropout_backward", ROWS, dropout(True, False), ("dx",)),
     *cases("dropout_backward", ROWS, dropout(True, True), ("dx",), "mask-given"),
 ]

@@ -94,13 +94,15 @@ def dropout(rows: int, columns: int) -> Job:
     x = matrix(rows, columns)
     y = np.empty_like(x)
     steps = iter(range(1 << 40))
-    return Job(lambda: _core.dropout_forward(y, None, x, RATE, 7, 0, next(steps), True), 1, lambda: kept_half(y))
+    return Job(lambda: _core.dropout_forward(y, None, x, RATE, 7, 0, next(steps), True, 2.0), 1, lambda: kept_half(y))
 
 
 def gemm(rows: int, columns: int, inner: int) -> Job:
     a, b = matrix(rows, inner), matrix(inner, columns, 1)
     c = np.empty((rows, columns), np.float32)
-    return Job(lambda: _core.matmul(c, a, b, None, False, False, "linear"), 1, lambda: close(c / inner, a @ b / inner))
+    return Job(
+        lambda: _core.matmul(c, a, b, None, False, False, "linear", 0.0), 1, lambda: close(c / inner, a @ b / inner)
+    )
 
 
 def adam(size: int) -> Job:

@@ -1,3 +1,5 @@
+#include <pybind11/stl.h>
+
 #include "bind/arrays.h"
 #include "bind/register.h"
 #include "flyball/ops.h"
@@ -5,26 +7,40 @@
 namespace flyball::bind {
 namespace {
 
-void bind_relu_forward(const Array& y, const Array& x) {
+void bind_activation_forward(const Array& y, const Array& x, const std::string& activation_name, double alpha) {
+  const ActivationParams params{activation(activation_name), alpha};
   visit_float("x", x, [&]<class T>() {
     const Shape shape(x);
     const T* x_data = in<T>("x", x, shape);
     T* y_data = out<T>("y", y, shape);
     refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::yes);
     const Index count = x.size();
-    run(elementwise_cost(count), 0, [=](Team& team) { relu_forward(team, y_data, x_data, count); });
+    run(activation_cost(params.kind, count), 0,
+        [=](Team& team) { activation_forward(team, y_data, x_data, count, params); });
   });
 }
 
-void bind_relu_backward(const Array& dx, const Array& dy, const Array& y) {
+void bind_activation_backward(const Array& dx, const Array& dy, const OptionalArray& x, const OptionalArray& y,
+                              const std::string& activation_name, double alpha) {
+  const ActivationParams params{activation(activation_name), alpha};
+  const auto require = [&](DerivativeOf needed, const char* name, const OptionalArray& array) {
+    if (derivative_of(params.kind) == needed && !array) {
+      throw py::value_error(std::string(name) + " must be given for the derivative of " + activation_name +
+                            ", got None");
+    }
+  };
+  require(DerivativeOf::input, "x", x);
+  require(DerivativeOf::output, "y", y);
   visit_float("dy", dy, [&]<class T>() {
     const Shape shape(dy);
     const T* dy_data = in<T>("dy", dy, shape);
+    const T* x_data = in<T>("x", x, shape);
     const T* y_data = in<T>("y", y, shape);
     T* dx_data = out<T>("dx", dx, shape);
-    refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"y", y}}, InPlace::yes);
+    refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"x", x}, {"y", y}}, InPlace::yes);
     const Index count = dy.size();
-    run(elementwise_cost(count), 0, [=](Team& team) { relu_backward(team, dx_data, dy_data, y_data, count); });
+    run(activation_cost(params.kind, count), 0,
+        [=](Team& team) { activation_backward(team, dx_data, dy_data, x_data, y_data, count, params); });
   });
 }
 
@@ -56,8 +72,10 @@ void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
 }  // namespace
 
 void register_activation(py::module_& module) {
-  module.def("relu_forward", bind_relu_forward, py::arg("y"), py::arg("x"));
-  module.def("relu_backward", bind_relu_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
+  module.def("activation_forward", bind_activation_forward, py::arg("y"), py::arg("x"), py::arg("activation"),
+             py::arg("alpha"));
+  module.def("activation_backward", bind_activation_backward, py::arg("dx"), py::arg("dy"), py::arg("x").none(true),
+             py::arg("y").none(true), py::arg("activation"), py::arg("alpha"));
   module.def("softmax_forward", bind_softmax_forward, py::arg("y"), py::arg("x"));
   module.def("softmax_backward", bind_softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
 }

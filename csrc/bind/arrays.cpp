@@ -1,6 +1,7 @@
 #include "bind/arrays.h"
 
 #include <cstdint>
+#include <iterator>
 
 namespace flyball::bind {
 namespace {
@@ -92,6 +93,19 @@ void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list
 }
 
 Activation activation(const std::string& name) {
+  constexpr const char* names[] = {"linear",   "relu",      "leaky_relu",  "relu6",        "elu",  "selu",
+                                   "gelu",     "gelu_tanh", "sigmoid",     "hard_sigmoid", "tanh", "silu",
+                                   "softplus", "softsign",  "exponential", "mish"};
+  static_assert(std::size(names) == static_cast<std::size_t>(Activation::mish) + 1);
+  std::string known;
+  for (std::size_t i = 0; i < std::size(names); ++i) {
+    if (name == names[i]) return static_cast<Activation>(i);
+    known += (i == 0 ? "" : ", ") + std::string(names[i]);
+  }
+  throw py::value_error("activation must be one of " + known + ", got '" + name + "'");
+}
+
+Activation rectifier(const std::string& name) {
   if (name == "linear") return Activation::linear;
   if (name == "relu") return Activation::relu;
   throw py::value_error("activation must be 'linear' or 'relu', got '" + name + "'");

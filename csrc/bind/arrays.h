@@ -65,6 +65,10 @@ constexpr const char* dtype_name<bool>() {
   return "bool";
 }
 template <>
+constexpr const char* dtype_name<std::uint8_t>() {
+  return "uint8";
+}
+template <>
 constexpr const char* dtype_name<std::int64_t>() {
   return "int64";
 }
@@ -155,6 +159,8 @@ enum class InPlace : bool { no, yes };
 void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list<Extent> inputs, InPlace in_place);
 
 Activation activation(const std::string& name);
+// Of the operations that know no other than linear and relu.
+Activation rectifier(const std::string& name);
 
 // Runs `body` on a team worth `nanoseconds` of work, without the GIL.
 template <class Body>

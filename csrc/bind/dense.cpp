@@ -8,10 +8,10 @@ namespace flyball::bind {
 namespace {
 
 void bind_matmul(const Array& c, const Array& a, const Array& b, const OptionalArray& bias, bool transpose_a,
-                 bool transpose_b, const std::string& activation_name) {
+                 bool transpose_b, const std::string& activation_name, double alpha) {
   require_ndim("a", a, 2);
   require_ndim("b", b, 2);
-  const Activation activation_code = activation(activation_name);
+  const ActivationParams params{activation(activation_name), alpha};
   const Index m = size(a, transpose_a ? 1 : 0);
   const Index k = size(a, transpose_a ? 0 : 1);
   const Index n = size(b, transpose_b ? 0 : 1);
@@ -23,16 +23,15 @@ void bind_matmul(const Array& c, const Array& a, const Array& b, const OptionalA
     const T* bias_data = in<T>("bias", bias, {n});
     T* c_data = out<T>("c", c, {m, n});
     refuse_overlap({{"c", c}}, {{"a", a}, {"b", b}, {"bias", bias}}, InPlace::no);
-    run(matmul_cost(m, n, k), 0,
-        [=](Team& team) { matmul(team, c_data, left, right, bias_data, m, n, k, activation_code); });
+    run(matmul_cost(m, n, k), 0, [=](Team& team) { matmul(team, c_data, left, right, bias_data, m, n, k, params); });
   });
 }
 
 void bind_dense_forward(const Array& y, const Array& x, const Array& w, const OptionalArray& b,
-                        const std::string& activation_name) {
+                        const std::string& activation_name, double alpha) {
   require_ndim("x", x, 2);
   require_ndim("w", w, 2);
-  const Activation activation_code = activation(activation_name);
+  const ActivationParams params{activation(activation_name), alpha};
   const Index n = size(x, 0);
   const Index k = size(x, 1);
   const Index c = size(w, 1);
@@ -43,7 +42,7 @@ void bind_dense_forward(const Array& y, const Array& x, const Array& w, const Op
     T* y_data = out<T>("y", y, {n, c});
     refuse_overlap({{"y", y}}, {{"x", x}, {"w", w}, {"b", b}}, InPlace::no);
     run(matmul_cost(n, c, k), 0,
-        [=](Team& team) { dense_forward(team, y_data, x_data, w_data, b_data, n, k, c, activation_code); });
+        [=](Team& team) { dense_forward(team, y_data, x_data, w_data, b_data, n, k, c, params); });
   });
 }
 
@@ -71,9 +70,9 @@ void bind_dense_backward(const OptionalArray& dx, const OptionalArray& dw, const
 
 void register_dense(py::module_& module) {
   module.def("matmul", bind_matmul, py::arg("c"), py::arg("a"), py::arg("b"), py::arg("bias").none(true),
-             py::arg("transpose_a"), py::arg("transpose_b"), py::arg("activation"));
+             py::arg("transpose_a"), py::arg("transpose_b"), py::arg("activation"), py::arg("alpha"));
   module.def("dense_forward", bind_dense_forward, py::arg("y"), py::arg("x"), py::arg("w"), py::arg("b").none(true),
-             py::arg("activation"));
+             py::arg("activation"), py::arg("alpha"));
   module.def("dense_backward", bind_dense_backward, py::arg("dx").none(true), py::arg("dw").none(true),
              py::arg("db").none(true), py::arg("dy"), py::arg("x"), py::arg("w"));
 }

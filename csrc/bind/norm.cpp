@@ -12,7 +12,7 @@ void bind_batch_norm_forward(const Array& y, const Array& mean, const Array& rst
                              const OptionalArray& beta, const OptionalArray& mask, double momentum, double epsilon,
                              bool unbiased, const std::string& activation_name, double rate) {
   require_ndim("x", x, 2);
-  const BatchNormParams params{momentum, epsilon, unbiased, activation(activation_name)};
+  const BatchNormParams params{momentum, epsilon, unbiased, rectifier(activation_name)};
   const Index n = size(x, 0);
   const Index c = size(x, 1);
   visit_float("x", x, [&]<class T>() {
@@ -40,7 +40,7 @@ void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgam
                               const OptionalArray& beta, const Array& mean, const Array& rstd,
                               const OptionalArray& mask, const std::string& activation_name, double rate) {
   require_ndim("x", x, 2);
-  const Activation activation_code = activation(activation_name);
+  const Activation activation_code = rectifier(activation_name);
   const Index n = size(x, 0);
   const Index c = size(x, 1);
   visit_float("x", x, [&]<class T>() {
@@ -76,7 +76,7 @@ void bind_batch_norm_inference(const Array& y, const Array& x, const OptionalArr
                                const Array& running_mean, const Array& running_var, double epsilon,
                                const std::string& activation_name) {
   require_ndim("x", x, 2);
-  const Activation activation_code = activation(activation_name);
+  const Activation activation_code = rectifier(activation_name);
   const Index n = size(x, 0);
   const Index c = size(x, 1);
   visit_float("x", x, [&]<class T>() {

@@ -1,21 +1,24 @@
 // Compiled once per instruction set: see variant.h.
 #pragma once
 
+#include "kernels/activate.kernel.h"
 #include "kernels/activation.h"
-#include "kernels/math.kernel.h"
 
 namespace flyball {
 namespace {
 
 template <class T>
-void relu_forward(T* y, const T* x, Index count) {
-  for_each_vector<T>(count, [&](auto part, Index i) { part.store(y + i, relu(part.load(x + i))); });
+void activation_forward(T* y, const T* x, Index count, ActivationParams params) {
+  with_activation<T>(params, [&](auto f) {
+    for_each_vector<T>(count, [&](auto part, Index i) { part.store(y + i, f(part.load(x + i))); });
+  });
 }
 
 template <class T>
-void relu_backward(T* dx, const T* dy, const T* y, Index count) {
-  for_each_vector<T>(count, [&](auto part, Index i) {
-    part.store(dx + i, select<T>(part.load(y + i) > zero<T>(), part.load(dy + i), zero<T>()));
+void activation_backward(T* dx, const T* dy, const T* v, Index count, ActivationParams params) {
+  with_activation<T>(params, [&](auto f) {
+    for_each_vector<T>(
+        count, [&](auto part, Index i) { part.store(dx + i, f.gradient(part.load(dy + i), part.load(v + i))); });
   });
 }
 
@@ -80,7 +83,7 @@ void softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
 }
 
 template <class T>
-constexpr ActivationKernels<T> activation_kernels = {relu_forward<T>, relu_backward<T>, softmax_forward<T>,
+constexpr ActivationKernels<T> activation_kernels = {activation_forward<T>, activation_backward<T>, softmax_forward<T>,
                                                      softmax_backward<T>};
 
 }  // namespace

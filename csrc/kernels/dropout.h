@@ -8,12 +8,13 @@ namespace flyball {
 template <class T>
 struct DropoutKernels {
   // Elements [begin, begin + count) of a flat array; `begin` is a multiple of 64, pointers are to element `begin`.
-  // mask = 1 where the element is kept, else 0.
-  void (*mask)(std::uint8_t* mask, Index begin, Index count, Keep keep, RandomKey key);
-  // y = x / keep where the element is kept, else 0; stores the mask too unless that is null.
-  void (*draw)(T* y, std::uint8_t* mask, const T* x, Index begin, Index count, Keep keep, RandomKey key);
+  void (*mask)(Mask mask, Index begin, Index count, Keep keep, RandomKey key);
+  // y = map(x) with a new mask, which is stored unless it is null.
+  void (*draw)(T* y, Mask mask, const T* x, Index begin, Index count, Keep keep, DropoutMap map, RandomKey key);
   // The same with a mask that is given.
-  void (*apply)(T* y, const T* x, const std::uint8_t* mask, Index count, Keep keep);
+  void (*apply)(T* y, const T* x, ConstMask mask, Index count, DropoutMap map);
+  // The same with one decision for all elements.
+  void (*apply_to_all)(T* y, const T* x, bool kept, Index count, DropoutMap map);
 };
 
 }  // namespace flyball

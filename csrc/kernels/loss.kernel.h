@@ -40,7 +40,7 @@ FLYBALL_INLINE void for_each_row(double* losses, Index n, Body row_loss) {
       weight[i] = loss.weight;
       rest[i] = loss.rest;
     }
-    store_partial<double>(losses + begin, log(load(sum)) * load(weight) + load(rest), count);
+    store_partial<double>(losses + begin, log<double>(load(sum)) * load(weight) + load(rest), count);
   }
 }
 

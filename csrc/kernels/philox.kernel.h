@@ -14,109 +14,131 @@
 namespace flyball {
 namespace {
 
-using Words = Vec<std::uint64_t>;
+using Wide = Vec<std::uint64_t>;
 
 // Product of the lower halves of the lanes. GCC 12 makes a 64 x 64 multiplication (vpmullq, or three multiplications
 // and shifts) of the generic expression: with AVX2 drawing took 3.4 times as long.
-FLYBALL_INLINE Words multiply(Words a, Words b) {
+FLYBALL_INLINE Wide multiply(Wide a, Wide b) {
 #if defined(__AVX512F__)
   // Masked, all lanes on: GCC 12 warns of the undefined lanes that its plain form is made of.
-  return (Words)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)b);
+  return (Wide)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)b);
 #elif defined(__AVX2__)
-  return (Words)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+  return (Wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 #elif defined(__SSE4_1__)
-  return (Words)_mm_mul_epu32((__m128i)a, (__m128i)b);
+  return (Wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
 #else
   return (a & 0xffffffffu) * (b & 0xffffffffu);
 #endif
 }
 
-// A group is 64 elements, which 8 blocks decide, 16 bits each. Two groups are drawn at once: the rounds of one fill the
-// latencies of the other's (drawing took 25 % less time with AVX-512, 10 % less with AVX2).
-constexpr Index group_size = 64;
+// Random numbers come in groups of 8 consecutive blocks, 32 words of 32 bits.
 constexpr Index group_blocks = 8;
-constexpr int groups = 2;
-constexpr Index draw_size = groups * group_size;
+constexpr int group_vectors = static_cast<int>(group_blocks / lanes<std::uint64_t>);
 
-constexpr int group_vectors = static_cast<int>(group_size / lanes<float>);
-
-// Which of draw_size elements are kept, in order: -1 or 0 in lanes of 32 bits.
-struct Kept {
-  IntVec<float> vectors[groups * group_vectors];
+// The words of GROUPS groups. Lane l of 16 across the vectors of pair[group][p] is word 2 * p + l % 2 of block l / 2:
+// as lanes of 64 bits, (word 2 * p | word 2 * p + 1 << 32) of block l.
+template <int GROUPS>
+struct Drawn {
+  Wide pair[GROUPS][2][group_vectors];
 };
 
-// What stays the same for all groups of a call.
-struct Generator {
-  Words step_and_stream[2];   // words 2 and 3 of the counter
-  std::uint64_t step_high;    // upper half of word 1
-  std::uint32_t keys[10][2];  // of each round
-  IntVec<float> threshold;
+// What is the same for all blocks with one upper half of their number. Counter: (block, step, stream) in 48, 48 and 32
+// bits, key: seed.
+class Philox {
+ public:
+  static constexpr int rounds = 10;
+  static constexpr std::uint32_t multipliers[2] = {0xD2511F53u, 0xCD9E8D57u};
+  static constexpr std::uint32_t key_bumps[2] = {0x9E3779B9u, 0xBB67AE85u};
 
-  FLYBALL_INLINE Generator(Keep keep, RandomKey key) {
-    step_and_stream[0] = Words{} + (key.step & 0xffffffffu);
-    step_and_stream[1] = Words{} + key.stream;
-    step_high = (key.step >> 32) << 16;
-    std::uint32_t k0 = static_cast<std::uint32_t>(key.seed);
-    std::uint32_t k1 = static_cast<std::uint32_t>(key.seed >> 32);
-    for (auto& round_key : keys) {
-      round_key[0] = k0;
-      round_key[1] = k1;
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
+  // The first two rounds see one word that differs between blocks: what they make of the others is made here, once.
+  FLYBALL_INLINE Philox(RandomKey key, std::uint64_t block_high) {
+    const std::uint32_t seed[2] = {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)};
+    for (std::uint32_t round = 0; round < rounds; ++round) {
+      for (int i = 0; i < 2; ++i) keys_[round][i] = seed[i] + round * key_bumps[i];  // modulo 2^32
     }
-    threshold = IntVec<float>{} + static_cast<std::int32_t>(keep.threshold);
+    const std::uint32_t word_1 = static_cast<std::uint32_t>((block_high & 0xffffu) | (key.step >> 32 << 16));
+    const std::uint64_t product_1 = (key.step & 0xffffffffu) * multipliers[1];
+    const std::uint64_t x0 = (product_1 >> 32) ^ word_1 ^ keys_[0][0];
+    const std::uint64_t product_0 = x0 * multipliers[0];
+    round_0_word_2_ = key.stream ^ keys_[0][1];
+    round_1_word_0_ = static_cast<std::uint32_t>(product_1) ^ keys_[1][0];
+    round_1_word_2_ = static_cast<std::uint32_t>(product_0 >> 32) ^ keys_[1][1];
+    round_2_word_2_ = static_cast<std::uint32_t>(product_0) ^ keys_[2][1];
   }
 
-  // Elements [64 * group, 64 * group + draw_size). In each group, with l a lane of 16 across the 8 blocks: pair p of
-  // words of block l / 2 decides, with the lower halves of word l % 2, element 16 * p + l, and with the upper halves
-  // element 32 + 16 * p + l. Two states interleaved in 64-bit lanes, (word 0 | word 1 << 32), are just these 32-bit
-  // lanes in order.
-  FLYBALL_INLINE Kept draw(std::uint64_t group) const {
-    constexpr int per_group = static_cast<int>(group_blocks / lanes<std::uint64_t>);
-    constexpr int chunks = groups * per_group;
-    const std::uint64_t block = group * group_blocks;
-    const std::uint64_t word_1 =
-        ((block >> 32) & 0xffffu) | step_high;  // the same for all: carries meet group boundaries
-    Words iota;
+  // GROUPS groups from `group` on. The rounds of one vector fill the latencies of the others'.
+  template <int GROUPS>
+  FLYBALL_INLINE Drawn<GROUPS> draw(std::uint64_t group) const {
+    constexpr int vectors = GROUPS * group_vectors;
+    Wide iota;
     for (int q = 0; q < lanes<std::uint64_t>; ++q) iota[q] = static_cast<std::uint64_t>(q);
-    Words x0[chunks], x1[chunks], x2[chunks], x3[chunks];
+    const Wide m0 = Wide{} + multipliers[0];
+    const Wide m1 = Wide{} + multipliers[1];
+    Wide x0[vectors], x1[vectors], x2[vectors], x3[vectors];
 #pragma GCC unroll 8
-    for (int u = 0; u < chunks; ++u) {
-      x0[u] = iota + (block + static_cast<std::uint64_t>(u) * lanes<std::uint64_t>);
-      x1[u] = Words{} + word_1;
-      x2[u] = step_and_stream[0];
-      x3[u] = step_and_stream[1];
+    for (int u = 0; u < vectors; ++u) {
+      const Wide block = iota + (group * group_blocks + static_cast<std::uint64_t>(u) * lanes<std::uint64_t>);
+      const Wide p0 = multiply(block, m0);
+      const Wide p1 = multiply((p0 >> 32) ^ round_0_word_2_, m1);
+      x0[u] = (p1 >> 32) ^ round_1_word_0_;
+      x1[u] = p1;
+      x2[u] = p0 ^ round_1_word_2_;
     }
-    const Words m0 = Words{} + 0xD2511F53u;
-    const Words m1 = Words{} + 0xCD9E8D57u;
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; ++round) {
-      const Words k0 = Words{} + keys[round][0];
-      const Words k1 = Words{} + keys[round][1];
 #pragma GCC unroll 8
-      for (int u = 0; u < chunks; ++u) {
-        const Words p0 = multiply(x0[u], m0);
-        const Words p1 = multiply(x2[u], m1);
+    for (int u = 0; u < vectors; ++u) {
+      const Wide p0 = multiply(x0[u], m0);
+      const Wide p1 = multiply(x2[u], m1);
+      x0[u] = (p1 >> 32) ^ x1[u] ^ std::uint64_t{keys_[2][0]};
+      x1[u] = p1;
+      x2[u] = (p0 >> 32) ^ round_2_word_2_;
+      x3[u] = p0;
+    }
+#pragma GCC unroll 10
+    for (int round = 3; round < rounds; ++round) {
+      const Wide k0 = Wide{} + keys_[round][0];
+      const Wide k1 = Wide{} + keys_[round][1];
+#pragma GCC unroll 8
+      for (int u = 0; u < vectors; ++u) {
+        const Wide p0 = multiply(x0[u], m0);
+        const Wide p1 = multiply(x2[u], m1);
         x0[u] = (p1 >> 32) ^ x1[u] ^ k0;
         x1[u] = p1;
         x2[u] = (p0 >> 32) ^ x3[u] ^ k1;
         x3[u] = p0;
       }
     }
-    Kept result;
+    Drawn<GROUPS> drawn;
 #pragma GCC unroll 8
-    for (int u = 0; u < chunks; ++u) {
-      const IntVec<float> pair_0 = (IntVec<float>)((x0[u] & 0xffffffffu) | (x1[u] << 32));
-      const IntVec<float> pair_1 = (IntVec<float>)((x2[u] & 0xffffffffu) | (x3[u] << 32));
-      IntVec<float>* kept = result.vectors + u / per_group * group_vectors + u % per_group;
-      kept[0] = (pair_0 & 0xffff) < threshold;
-      kept[per_group] = (pair_1 & 0xffff) < threshold;
-      kept[2 * per_group] = ((pair_0 >> 16) & 0xffff) < threshold;
-      kept[3 * per_group] = ((pair_1 >> 16) & 0xffff) < threshold;
+    for (int u = 0; u < vectors; ++u) {
+      drawn.pair[u / group_vectors][0][u % group_vectors] = (x0[u] & 0xffffffffu) | (x1[u] << 32);
+      drawn.pair[u / group_vectors][1][u % group_vectors] = (x2[u] & 0xffffffffu) | (x3[u] << 32);
     }
-    return result;
+    return drawn;
   }
+
+ private:
+  std::uint64_t keys_[rounds][2];  // in lanes of 64 bits, ready to be broadcast
+  std::uint64_t round_0_word_2_, round_1_word_0_, round_1_word_2_, round_2_word_2_;
 };
+
+// Calls body(drawn, i, n) for elements [i, i + n) of a call that begins at element `begin`, a multiple of
+// `group_elements`; n is GROUPS * group_elements but for the last.
+template <int GROUPS, Index group_elements, class Body>
+FLYBALL_INLINE void for_each_draw(Index begin, Index count, RandomKey key, Body body) {
+  constexpr Index size = GROUPS * group_elements;
+  constexpr Index groups_of_half = (Index{1} << 32) / group_blocks;
+  for (Index i = 0; i < count;) {
+    Index group = (begin + i) / group_elements;
+    const Index high = group / groups_of_half;
+    const Philox philox(key, static_cast<std::uint64_t>(high));
+    const Index rest = (high + 1) * groups_of_half * group_elements - begin;
+    const Index end = rest < count ? rest : count;
+    for (; i + size <= end; i += size, group += GROUPS)
+      body(philox.draw<GROUPS>(static_cast<std::uint64_t>(group)), i, size);
+    if (i < end) body(philox.draw<GROUPS>(static_cast<std::uint64_t>(group)), i, end - i);
+    i = end;
+  }
+}
 
 }  // namespace
 }  // namespace flyball

@@ -6,14 +6,22 @@ namespace flyball {
 
 double elementwise_cost(Index count) { return 0.1 * static_cast<double>(count); }
 
-template <class T>
-void relu_forward(Team& team, T* y, const T* x, Index count) {
-  for_blocks(team, count, [&](Index i, Index n) { kernels<T>().activation.relu_forward(y + i, x + i, n); });
+double activation_cost(Activation activation, Index count) {
+  return elementwise_cost(count) * (activation <= Activation::relu6 ? 1 : 5);
 }
 
 template <class T>
-void relu_backward(Team& team, T* dx, const T* dy, const T* y, Index count) {
-  for_blocks(team, count, [&](Index i, Index n) { kernels<T>().activation.relu_backward(dx + i, dy + i, y + i, n); });
+void activation_forward(Team& team, T* y, const T* x, Index count, ActivationParams params) {
+  for_blocks(team, count,
+             [&](Index i, Index n) { kernels<T>().activation.activation_forward(y + i, x + i, n, params); });
+}
+
+template <class T>
+void activation_backward(Team& team, T* dx, const T* dy, const T* x, const T* y, Index count, ActivationParams params) {
+  const DerivativeOf needed = derivative_of(params.kind);
+  const T* v = needed == DerivativeOf::nothing ? dy : needed == DerivativeOf::output ? y : x;
+  for_blocks(team, count,
+             [&](Index i, Index n) { kernels<T>().activation.activation_backward(dx + i, dy + i, v + i, n, params); });
 }
 
 // 25 ns a row for its largest, its sum and its division, and the exponentials; measured with AVX2 and AVX-512.
@@ -32,10 +40,10 @@ void softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, Index
   kernels<T>().activation.softmax_backward(dx + begin, dy + begin, y + begin, rows.size(), c);
 }
 
-#define FLYBALL_INSTANTIATE(T)                                       \
-  template void relu_forward(Team&, T*, const T*, Index);            \
-  template void relu_backward(Team&, T*, const T*, const T*, Index); \
-  template void softmax_forward(Team&, T*, const T*, Index, Index);  \
+#define FLYBALL_INSTANTIATE(T)                                                                         \
+  template void activation_forward(Team&, T*, const T*, Index, ActivationParams);                      \
+  template void activation_backward(Team&, T*, const T*, const T*, const T*, Index, ActivationParams); \
+  template void softmax_forward(Team&, T*, const T*, Index, Index);                                    \
   template void softmax_backward(Team&, T*, const T*, const T*, Index, Index);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)

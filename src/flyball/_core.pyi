@@ -4,7 +4,7 @@ from typing import Any, TypedDict
 
 from numpy.typing import NDArray
 
-from flyball.backend.types import Bools, Doubles, Floats, Integers
+from flyball.backend.types import Bools, Bytes, Doubles, Floats, Integers
 
 class BuildInfo(TypedDict):
     version: str
@@ -32,9 +32,16 @@ def set_level(level: str) -> None: ...
 def get_num_threads() -> int: ...
 def set_num_threads(threads: int) -> None: ...
 def matmul(
-    c: Floats, a: Floats, b: Floats, bias: Floats | None, transpose_a: bool, transpose_b: bool, activation: str
+    c: Floats,
+    a: Floats,
+    b: Floats,
+    bias: Floats | None,
+    transpose_a: bool,
+    transpose_b: bool,
+    activation: str,
+    alpha: float,
 ) -> None: ...
-def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str) -> None: ...
+def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str, alpha: float) -> None: ...
 def dense_backward(
     dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats
 ) -> None: ...
@@ -79,15 +86,39 @@ def batch_norm_inference(
     epsilon: float,
     activation: str,
 ) -> None: ...
-def dropout_mask(mask: Bools, rate: float, seed: int, stream: int, step: int) -> None: ...
+def dropout_mask(mask: Bools | Bytes, rate: float, seed: int, stream: int, step: int) -> None: ...
 def dropout_forward(
-    y: Floats, mask: Bools | None, x: Floats, rate: float, seed: int, stream: int, step: int, draw: bool
+    y: Floats,
+    mask: Bools | Bytes | None,
+    x: Floats,
+    rate: float,
+    seed: int,
+    stream: int,
+    step: int,
+    draw: bool,
+    scale: float,
 ) -> None: ...
 def dropout_backward(
-    dx: Floats, dy: Floats, mask: Bools | None, rate: float, seed: int, stream: int, step: int
+    dx: Floats,
+    dy: Floats,
+    mask: Bools | Bytes | None,
+    rate: float,
+    seed: int,
+    stream: int,
+    step: int,
+    scale: float,
 ) -> None: ...
-def relu_forward(y: Floats, x: Floats) -> None: ...
-def relu_backward(dx: Floats, dy: Floats, y: Floats) -> None: ...
+def dropout_inference(y: Floats, x: Floats, rate: float) -> None: ...
+def alpha_dropout_forward(
+    y: Floats, mask: Bools | Bytes | None, x: Floats, rate: float, seed: int, stream: int, step: int, draw: bool
+) -> None: ...
+def alpha_dropout_backward(
+    dx: Floats, dy: Floats, mask: Bools | Bytes | None, rate: float, seed: int, stream: int, step: int
+) -> None: ...
+def activation_forward(y: Floats, x: Floats, activation: str, alpha: float) -> None: ...
+def activation_backward(
+    dx: Floats, dy: Floats, x: Floats | None, y: Floats | None, activation: str, alpha: float
+) -> None: ...
 def softmax_forward(y: Floats, x: Floats) -> None: ...
 def softmax_backward(dx: Floats, dy: Floats, y: Floats) -> None: ...
 def softmax_cross_entropy(

@@ -61,15 +61,15 @@ def test_any_strides(m, n, k, a_layout, b_layout, seed, data):
     for level in LEVELS:
         native.set_level(level)
         plain = np.empty((m, n), dtype)
-        native.matmul(plain, np.ascontiguousarray(op_a), np.ascontiguousarray(op_b), bias, False, False, "linear")
+        native.matmul(plain, np.ascontiguousarray(op_a), np.ascontiguousarray(op_b), bias, False, False, "linear", 0.0)
         assert_product(plain, want, k, dtype)
         for threads in THREADS:
             native.set_num_threads(threads)
             c = np.empty((m, n), dtype)
-            native.matmul(c, a, b, bias, transpose_a, transpose_b, "linear")
+            native.matmul(c, a, b, bias, transpose_a, transpose_b, "linear", 0.0)
             np.testing.assert_array_equal(c, plain, err_msg=f"{level} {threads} threads: bits depend on the layout")
     c = np.empty((m, n), dtype)
-    reference.matmul(c, a, b, bias, transpose_a, transpose_b, "linear")
+    reference.matmul(c, a, b, bias, transpose_a, transpose_b, "linear", 0.0)
     assert_product(c, want, k, dtype)
 
 
@@ -81,7 +81,7 @@ def test_dense_takes_any_strides(backend, n, k, c, layouts, seed):
     shapes = ((n, k), (k, c), (n, c))
     x, w, dy = (laid_out(rng, "float64", *s, layout) for s, layout in zip(shapes, layouts, strict=True))
     y, dx, dw, db = (np.full(s, np.nan) for s in ((n, c), (n, k), (k, c), (c,)))
-    BACKENDS[backend].dense_forward(y, x, w, None, "relu")
+    BACKENDS[backend].dense_forward(y, x, w, None, "relu", 0.0)
     assert_product(y, np.maximum(np.einsum("nk,kc->nc", x, w), 0), k, "float64")
     BACKENDS[backend].dense_backward(dx, dw, db, dy, x, w)
     assert_product(dx, np.einsum("nc,kc->nk", dy, w), c, "float64")
@@ -105,7 +105,7 @@ def test_several_blocks(sizes, dtype):
             for left in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2]):
                 for right in (b, np.asfortranarray(b)):
                     c = np.empty((m, n), dtype)
-                    native.matmul(c, left, right, None, False, False, "linear")
+                    native.matmul(c, left, right, None, False, False, "linear", 0.0)
                     assert_product(c, want, k, dtype)
                     assert bits.setdefault(level, c.tobytes()) == c.tobytes()
 
@@ -141,7 +141,7 @@ def test_nothing_is_read_beyond_the_operands(sizes, dtype):
                     before_a_forbidden_page(pages, array)
                     for array in (np.zeros((m, n), dtype), a, b, b.ravel()[:1].repeat(n))
                 )
-                native.matmul(c, left, right, bias, transpose_a, transpose_b, "linear")
+                native.matmul(c, left, right, bias, transpose_a, transpose_b, "linear", 0.0)
                 want = (a.T if transpose_a else a).astype("f8") @ (b.T if transpose_b else b).astype("f8") + bias
                 assert_product(c, want, k, dtype)
 
@@ -161,7 +161,7 @@ def test_nan_and_infinity_go_where_numpy_lets_them_go(shape, value, dtype):
         native.set_level(level)
         for left in (a, np.asfortranarray(a)):
             c = np.empty((m, n), dtype)
-            native.matmul(c, left, b, None, False, False, "linear")
+            native.matmul(c, left, b, None, False, False, "linear", 0.0)
             np.testing.assert_array_equal(np.isnan(c), np.isnan(want))
             np.testing.assert_array_equal(c[np.isinf(want)], want[np.isinf(want)])
             np.testing.assert_array_equal(np.isinf(c), np.isinf(want))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from flyball import functional as F
+from flyball.backend import ACTIVATIONS
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((5, 7))
@@ -61,13 +62,17 @@ def test_batch_norm(activation, mask):
     check(lambda b: F.batch_norm_forward(X, GAMMA, b, **options).y, lambda dy, y: backward(dy, y).dbeta, BETA)
 
 
-def test_dropout():
-    check(lambda x: F.dropout_forward(x, 0.3, seed=3), lambda dy, y: F.dropout_backward(dy, 0.3, seed=3), X)
-    check(lambda x: F.dropout_forward(x, 0.3, mask=MASK), lambda dy, y: F.dropout_backward(dy, 0.3, mask=MASK), X)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("alpha", [None, 0.6])
+def test_activation(activation, alpha):
+    check(
+        lambda x: F.activation_forward(x, activation, alpha=alpha),
+        lambda dy, y: F.activation_backward(dy, activation, x=X, y=y, alpha=alpha),
+        X,
+    )
 
 
-def test_activations():
-    check(F.relu_forward, F.relu_backward, X)
+def test_softmax():
     check(F.softmax_forward, F.softmax_backward, X)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from flyball.backend import ACTIVATIONS
 from parity.cases import OPERATIONS, Make
 from parity.harness import BACKENDS, PARAMETERS
 
@@ -126,8 +127,20 @@ def test_overlaps(name, shift):
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if "activation" in arguments_of(name)])
 def test_unknown_activation(name):
-    _, text = compare(name, lambda: {**arguments_of(name), "activation": "tanh"})
-    assert text == "activation must be 'linear' or 'relu', got 'tanh'"
+    _, text = compare(name, lambda: {**arguments_of(name), "activation": "tan"})
+    known = "'linear' or 'relu'" if name.startswith("batch_norm") else f"one of {', '.join(ACTIVATIONS)}"
+    assert text == f"activation must be {known}, got 'tan'"
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_a_derivative_needs(activation):
+    arguments = {**arguments_of("activation_backward"), "activation": activation, "x": None, "y": None}
+    kind, text = compare("activation_backward", lambda: dict(arguments))
+    source = ACTIVATIONS[activation]
+    if source == "nothing":
+        assert kind is None
+    else:
+        assert (kind, text) == (ValueError, f"{source} must be given for the derivative of {activation}, got None")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ class Tolerance(NamedTuple):
 EXACT = {"float32": Tolerance(0.0, 0.0), "float64": Tolerance(0.0, 0.0)}
 # A few roundings an element.
 SHORT = {"float32": Tolerance(1e-6, 2e-7), "float64": Tolerance(2e-15, 4e-16)}
+# A few roundings and an elementary function, of an argument that is not large; derivatives from a rounded output.
+ELEMENTARY = {"float32": Tolerance(2e-6, 5e-7), "float64": Tolerance(5e-15, 1e-15)}
 # Sums of up to 1,000 terms, in the dtype of the arrays, that may cancel.
 LONG = {"float32": Tolerance(1e-5, 4e-6), "float64": Tolerance(1e-13, 1e-14)}
 # An exponential of a difference of logits, and a sum of them: exp turns the absolute error of its argument, tens of

@@ -18,6 +18,35 @@ struct Keep {
   double scale() const { return 65536.0 / threshold; }
 };
 
+struct ActivationParams {
+  Activation kind;
+  double alpha;  // negative slope of leaky_relu, scale of elu; ignored by the others
+};
+
+// A dropped element becomes `dropped`, another x * scale + shift.
+struct DropoutMap {
+  double scale;
+  double shift = 0;
+  double dropped = 0;
+};
+
+// Masks hold a byte (0 or 1) an element, or a bit, the first of a byte being its lowest.
+enum class MaskLayout : int { bytes, bits };
+
+// A mask in memory; data is null where there is none.
+template <class Byte>
+struct MaskOf {
+  Byte* data = nullptr;
+  MaskLayout layout = MaskLayout::bytes;
+
+  // From element i on, a multiple of 8 unless elements have bytes.
+  MaskOf at(Index i) const {
+    return {data == nullptr ? data : data + (layout == MaskLayout::bits ? i / 8 : i), layout};
+  }
+};
+using Mask = MaskOf<std::uint8_t>;
+using ConstMask = MaskOf<const std::uint8_t>;
+
 struct BatchNormParams {
   double momentum;  // share of the old running value that is kept
   double epsilon;

@@ -25,7 +25,42 @@ struct Matrix {
   Matrix transposed() const { return {data, column_stride, row_stride}; }
 };
 
-// Activations that operations can fuse. The names are those of backend.ACTIVATIONS.
-enum class Activation : int { linear, relu };
+// Activations, by the names of backend.ACTIVATIONS and in its order.
+enum class Activation : int {
+  linear,
+  relu,
+  leaky_relu,
+  relu6,
+  elu,
+  selu,
+  gelu,
+  gelu_tanh,
+  sigmoid,
+  hard_sigmoid,
+  tanh,
+  silu,
+  softplus,
+  softsign,
+  exponential,
+  mish
+};
+
+// What the derivative of an activation is computed from. That of the output wherever it can be: then the input need not
+// be kept for the backward pass.
+enum class DerivativeOf : int { nothing, output, input };
+
+constexpr DerivativeOf derivative_of(Activation activation) {
+  switch (activation) {
+    case Activation::linear:
+      return DerivativeOf::nothing;
+    case Activation::gelu:
+    case Activation::gelu_tanh:
+    case Activation::silu:
+    case Activation::mish:
+      return DerivativeOf::input;
+    default:
+      return DerivativeOf::output;
+  }
+}
 
 }  // namespace flyball

@@ -3,18 +3,21 @@
 namespace flyball {
 namespace {
 
-double first_array_cost(I i) { return elementwise_cost(count(i, 0)); }
-
+// y, x; alpha; activation
 template <class T>
-void relu_backward(Team& team, const Step& s, I i) {
-  flyball::relu_backward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2),
-                         rows(s, i, 0) * columns(i, 0));
+void activation_forward(Team& team, const Step& s, I i) {
+  flyball::activation_forward(team, at<T>(s, i, 0), at<const T>(s, i, 1), rows(s, i, 0) * columns(i, 0),
+                              {i.activations[0], number(s, i, 0)});
 }
 
+// dx, dy, x, y; alpha; activation
 template <class T>
-void relu_forward(Team& team, const Step& s, I i) {
-  flyball::relu_forward(team, at<T>(s, i, 0), at<const T>(s, i, 1), rows(s, i, 0) * columns(i, 0));
+void activation_backward(Team& team, const Step& s, I i) {
+  flyball::activation_backward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2), at<const T>(s, i, 3),
+                               rows(s, i, 0) * columns(i, 0), {i.activations[0], number(s, i, 0)});
 }
+
+double first_array_cost(I i) { return activation_cost(i.activations[0], count(i, 0)); }
 
 // y, x
 template <class T>
@@ -33,8 +36,8 @@ void softmax_backward(Team& team, const Step& s, I i) {
 double first_softmax_cost(I i) { return softmax_cost(i.buffers[0]->rows, columns(i, 0)); }
 
 constexpr Operation rows_of_table[] = {
-    {"relu_forward", 2, 0, 0, 1, 0, FLYBALL_BOTH(relu_forward), first_array_cost, nullptr},
-    {"relu_backward", 3, 0, 0, 1, 0, FLYBALL_BOTH(relu_backward), first_array_cost, nullptr},
+    {"activation_forward", 2, 1, 1, 1, 0, FLYBALL_BOTH(activation_forward), first_array_cost, nullptr},
+    {"activation_backward", 4, 1, 1, 1, 0, FLYBALL_BOTH(activation_backward), first_array_cost, nullptr},
     {"softmax_forward", 2, 0, 0, 1, 0, FLYBALL_BOTH(softmax_forward), first_softmax_cost, nullptr},
     {"softmax_backward", 3, 0, 0, 1, 0, FLYBALL_BOTH(softmax_backward), first_softmax_cost, nullptr},
 };

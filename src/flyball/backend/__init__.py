@@ -14,9 +14,10 @@ from __future__ import annotations
 import inspect
 import os
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from flyball.backend.activation import Activations
+from flyball.backend.activation import ACTIVATIONS, ALPHAS, Activations
 from flyball.backend.data import Data
 from flyball.backend.dense import Dense
 from flyball.backend.dropout import Dropout
@@ -27,8 +28,16 @@ from flyball.backend.update import Updates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ACTIVATIONS = ("linear", "relu")
-"""Activations that operations can fuse."""
+__all__ = [
+    "ACTIVATIONS",
+    "ALPHAS",
+    "OPERATIONS",
+    "Backend",
+    "backend_scope",
+    "get_backend",
+    "keep_probability",
+    "use_backend",
+]
 
 
 @runtime_checkable
@@ -47,6 +56,7 @@ OPERATIONS = {
 """Names of all operations, with the names of their parameters."""
 
 
+@lru_cache(maxsize=64)
 def keep_probability(rate: float) -> float:
     """Probability, a multiple of 2**-16 in (0, 1], with which dropout at ``rate`` in [0, 1) keeps an element.
 

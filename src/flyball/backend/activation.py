@@ -2,21 +2,80 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from flyball.backend.types import Floats
 
 
+ACTIVATIONS: dict[str, Literal["nothing", "x", "y"]] = {
+    "linear": "nothing",
+    "relu": "y",
+    "leaky_relu": "y",
+    "relu6": "y",
+    "elu": "y",
+    "selu": "y",
+    "gelu": "x",
+    "gelu_tanh": "x",
+    "sigmoid": "y",
+    "hard_sigmoid": "y",
+    "tanh": "y",
+    "silu": "x",
+    "softplus": "y",
+    "softsign": "y",
+    "exponential": "y",
+    "mish": "x",
+}
+"""Activations by name, and what their derivatives are computed from: the input x, the output y or nothing.
+
+What needs only y can work in place, and be part of the operation before it, whose result nobody has to keep.
+"""
+
+ALPHAS = {"leaky_relu": 0.2, "elu": 1.0}
+"""Keras' value of ``alpha`` for the activations that have one."""
+
+
 class Activations(Protocol):
     """Activations."""
 
-    def relu_forward(self, y: Floats, x: Floats) -> None:
-        """``y = max(x, 0)``; any shape; ``nan`` stays ``nan``; ``y`` may be ``x``."""
+    def activation_forward(self, y: Floats, x: Floats, activation: str, alpha: float) -> None:
+        """``y = f(x)`` on each element of any shape; ``y`` may be ``x``.
+
+        The functions are those of Keras 3, and their limits at ``-inf`` and ``inf``; ``nan`` stays ``nan``:
+
+        ============== =====================================================================
+        ``activation`` ``f(x)``
+        ============== =====================================================================
+        linear         ``x``
+        relu           ``max(x, 0)``
+        leaky_relu     ``x if x >= 0 else alpha * x``
+        relu6          ``min(max(x, 0), 6)``
+        elu            ``x if x > 0 else alpha * (exp(x) - 1)``
+        selu           ``1.05070098735548 * (x if x > 0 else 1.67326324235438 * (exp(x) - 1))``
+        gelu           ``x * (1 + erf(x / sqrt(2))) / 2``
+        gelu_tanh      ``x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2``
+        sigmoid        ``1 / (1 + exp(-x))``
+        hard_sigmoid   ``min(max(x / 6 + 1 / 2, 0), 1)``
+        tanh           ``tanh(x)``
+        silu           ``x / (1 + exp(-x))``
+        softplus       ``log(1 + exp(x))``
+        softsign       ``x / (1 + abs(x))``
+        exponential    ``exp(x)``
+        mish           ``x * tanh(log(1 + exp(x)))``
+        ============== =====================================================================
+
+        ``alpha`` is not negative, and ignored where it does not appear.
+        """
         ...
 
-    def relu_backward(self, dx: Floats, dy: Floats, y: Floats) -> None:
-        """``dx = dy where y > 0 else 0``; ``y`` is the output (or input) of relu; ``dx`` may be ``dy``."""
+    def activation_backward(
+        self, dx: Floats, dy: Floats, x: Floats | None, y: Floats | None, activation: str, alpha: float
+    ) -> None:
+        """``dx = dy * f'(x)`` from what :data:`ACTIVATIONS` says, ``x`` or ``y``; the other is ignored or None.
+
+        Where a piecewise linear function has a corner, its derivative is the one below. ``relu``, ``relu6`` and
+        ``hard_sigmoid`` select: where they are constant, or nan, ``dx`` is 0 whatever ``dy`` is. ``dx`` may be ``dy``.
+        """
         ...
 
     def softmax_forward(self, y: Floats, x: Floats) -> None:

@@ -24,15 +24,18 @@ class Dense(Protocol):
         transpose_a: bool,
         transpose_b: bool,
         activation: str,
+        alpha: float,
     ) -> None:
         """``c = activation(op(a) @ op(b) + bias)``; ``op`` transposes on request.
+
+        ``activation`` and ``alpha`` are those of ``activation_forward``.
 
         Shapes: ``op(a)`` (M, K), ``op(b)`` (K, N), ``c`` (M, N), ``bias`` (N,). Each element of ``c`` is one chain of
         multiply-adds in the order of K, whatever the number of threads.
         """
         ...
 
-    def dense_forward(self, y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str) -> None:
+    def dense_forward(self, y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str, alpha: float) -> None:
         """``y = activation(x @ w + b)``; ``x`` (N, K), ``w`` (K, C), ``b`` (C,), ``y`` (N, C)."""
         ...
 

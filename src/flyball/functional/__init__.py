@@ -8,10 +8,17 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
-from flyball.functional.activation import relu_backward, relu_forward, softmax_backward, softmax_forward
+from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
-from flyball.functional.dropout import dropout_backward, dropout_forward, dropout_mask
+from flyball.functional.dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
+    dropout_backward,
+    dropout_forward,
+    dropout_inference,
+    dropout_mask,
+)
 from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
 from flyball.functional.norm import (
     BatchNorm,
@@ -28,7 +35,11 @@ __all__ = [
     "CrossEntropy",
     "DenseGradients",
     "SquaredError",
+    "activation_backward",
+    "activation_forward",
     "adam_update",
+    "alpha_dropout_backward",
+    "alpha_dropout_forward",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
@@ -36,12 +47,11 @@ __all__ = [
     "dense_forward",
     "dropout_backward",
     "dropout_forward",
+    "dropout_inference",
     "dropout_mask",
     "gather",
     "matmul",
     "mean_squared_error",
-    "relu_backward",
-    "relu_forward",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",

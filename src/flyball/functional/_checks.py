@@ -228,6 +228,8 @@ def whole(name: str, value: Any, low: int, bits: int) -> int:
 
 def address(seed: Any, stream: Any, step: Any) -> tuple[int, int, int]:
     """Return seed, stream and step of random numbers."""
+    if type(seed) is type(stream) is type(step) is int and not (seed >> 64 or stream >> 32 or step >> 48):
+        return seed, stream, step
     return whole("seed", seed, 0, 64), whole("stream", stream, 0, 32), whole("step", step, 0, 48)
 
 

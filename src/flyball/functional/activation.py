@@ -4,20 +4,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyball.backend import get_backend
-from flyball.functional._checks import at_least_1d, floats, floats_like, new_or_given, same_shape
+from flyball.backend import ALPHAS, get_backend
+from flyball.functional._checks import (
+    at_least_1d,
+    floats,
+    floats_like,
+    new_or_given,
+    not_negative,
+    optional_like,
+    same_shape,
+)
 
 if TYPE_CHECKING:
     from flyball.backend.types import Floats
 
 
-def relu_forward(x: Floats, *, out: Floats | None = None) -> Floats:
-    """Rectified linear unit: ``y = max(x, 0)``; ``nan`` stays ``nan``.
+def activation_forward(x: Floats, activation: str, *, alpha: float | None = None, out: Floats | None = None) -> Floats:
+    """Activation of each element, ``y = f(x)``: the functions of Keras 3.
+
+    ============== ===================================================================== ==========
+    ``activation`` ``f(x)``                                                              derivative
+    ============== ===================================================================== ==========
+    linear         ``x``                                                                 neither
+    relu           ``max(x, 0)``                                                         y
+    leaky_relu     ``x if x >= 0 else alpha * x``                                        y
+    relu6          ``min(max(x, 0), 6)``                                                 y
+    elu            ``x if x > 0 else alpha * (exp(x) - 1)``                              y
+    selu           ``1.05070098735548 * (x if x > 0 else 1.67326324235438 * (exp(x) - 1))`` y
+    gelu           ``x * (1 + erf(x / sqrt(2))) / 2``                                    x
+    gelu_tanh      ``x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2``          x
+    sigmoid        ``1 / (1 + exp(-x))``                                                 y
+    hard_sigmoid   ``min(max(x / 6 + 1 / 2, 0), 1)``                                     y
+    tanh           ``tanh(x)``                                                           y
+    silu           ``x / (1 + exp(-x))``                                                 x
+    softplus       ``log(1 + exp(x))``                                                   y
+    softsign       ``x / (1 + abs(x))``                                                  y
+    exponential    ``exp(x)``                                                            y
+    mish           ``x * tanh(log(1 + exp(x)))``                                         x
+    ============== ===================================================================== ==========
+
+    At ``-inf`` and ``inf`` they are their limits; ``nan`` stays ``nan``. The last column says whether
+    :func:`activation_backward` needs the input or the output.
 
     Parameters
     ----------
     x : array of float32 or float64, any shape
         Copied once if it is not C-contiguous, aligned and of the machine's byte order.
+    activation : str
+        One of the names above.
+    alpha : float, optional
+        Not negative; 0.2 for leaky_relu and 1.0 for elu if not given, ignored by the others.
     out : array like x, optional
         Receives the result; may be ``x``. It is never copied.
 
@@ -31,43 +67,67 @@ def relu_forward(x: Floats, *, out: Floats | None = None) -> Floats:
     TypeError
         If an array has another dtype, or is no array.
     ValueError
-        If ``x`` is empty, or ``out`` does not fit or overlaps ``x`` in part.
+        If ``x`` is empty, the activation is unknown, ``alpha`` is negative or not finite, or ``out`` does not fit or
+        overlaps ``x`` in part.
     """
     x = floats("x", x)
+    slope = alpha_of(activation, alpha)
     y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
-    get_backend().relu_forward(y, x)
+    get_backend().activation_forward(y, x, activation, slope)
     return y
 
 
-def relu_backward(dy: Floats, y: Floats, *, out: Floats | None = None) -> Floats:
-    """Gradient of :func:`relu_forward`: ``dx = dy where y > 0 else 0``.
+def activation_backward(
+    dy: Floats,
+    activation: str,
+    *,
+    x: Floats | None = None,
+    y: Floats | None = None,
+    alpha: float | None = None,
+    out: Floats | None = None,
+) -> Floats:
+    """Gradient of :func:`activation_forward`: ``dx = dy * f'(x)``.
 
     Parameters
     ----------
     dy : array of float32 or float64, any shape
-        Gradient with respect to the output. Copied once if its layout asks for it.
-    y : array like dy
-        The output, or the input, of the forward pass. Copied once if its layout asks for it.
+        Gradient with respect to the output. Copied once if its layout asks for it, as are ``x`` and ``y``.
+    activation : str
+        A name that :func:`activation_forward` knows.
+    x, y : array like dy, optional
+        Input and output of the forward pass. Only the one that :func:`activation_forward`'s table names is needed.
+    alpha : float, optional
+        As in the forward pass.
     out : array like dy, optional
         Receives the result; may be ``dy``. It is never copied.
 
     Returns
     -------
     dx : array like dy
-        Gradient with respect to the input.
+        Gradient with respect to the input. Where a piecewise linear function has a corner, its derivative is the one
+        below; where relu, relu6 and hard_sigmoid are constant, ``dx`` is 0 whatever ``dy`` is.
 
     Raises
     ------
     TypeError
         If an array has another dtype, or is no array.
     ValueError
-        If a shape does not fit, or ``out`` overlaps an input otherwise than by being ``dy``.
+        If a shape does not fit, the activation is unknown, the array its derivative is computed from is missing,
+        ``alpha`` is negative or not finite, or ``out`` overlaps an input otherwise than by being ``dy``.
     """
     dy = floats("dy", dy)
-    y = floats_like("y", y, dy.dtype, "dy")
-    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, y=y)
-    get_backend().relu_backward(dx, dy, y)
+    dtype = dy.dtype
+    x = optional_like("x", x, dtype, "dy")
+    y = optional_like("y", y, dtype, "dy")
+    slope = alpha_of(activation, alpha)
+    dx = new_or_given(out, dy.shape, dtype, in_place=True, dy=dy, x=x, y=y)
+    get_backend().activation_backward(dx, dy, x, y, activation, slope)
     return dx
+
+
+def alpha_of(activation: str, alpha: float | None) -> float:
+    """Return ``alpha``, or the activation's own where it is None."""
+    return ALPHAS.get(activation, 0.0) if alpha is None else not_negative("alpha", alpha)
 
 
 def softmax_forward(x: Floats, *, out: Floats | None = None) -> Floats:

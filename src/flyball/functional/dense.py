@@ -18,7 +18,8 @@ from flyball.functional._checks import (
     written,
     wrong_shape,
 )
-from flyball.reference._arrays import FLOAT32, FLOAT64, need_activation, need_ndim
+from flyball.functional.activation import alpha_of
+from flyball.reference._arrays import FLOAT32, FLOAT64, need_ndim
 
 if TYPE_CHECKING:
     from flyball.backend.types import Floats
@@ -40,6 +41,7 @@ def matmul(
     transpose_a: bool = False,
     transpose_b: bool = False,
     activation: str = "linear",
+    alpha: float | None = None,
     out: Floats | None = None,
 ) -> Floats:
     """Product of two matrices, ``c = activation(op(a) @ op(b) + bias)``, where ``op`` transposes on request.
@@ -53,8 +55,10 @@ def matmul(
         Added to each row.
     transpose_a, transpose_b : bool
         Whether ``op(a)`` is ``a.T``, and ``op(b)`` is ``b.T``.
-    activation : {"linear", "relu"}
-        Applied to each element.
+    activation : str
+        Applied to each element: a name that :func:`activation_forward` knows.
+    alpha : float, optional
+        The activation's.
     out : array, shape (M, N), optional
         Receives the result; overlaps no input. It is never copied.
 
@@ -77,13 +81,13 @@ def matmul(
         if operand.ndim != 2:
             need_ndim(name, operand, 2)
     bias = optional_like("bias", bias, dtype, "a")
-    need_activation(activation)
+    slope = alpha_of(activation, alpha)
     inner = a.shape[0 if transpose_a else 1]
     if b.shape[1 if transpose_b else 0] != inner:
         wrong_shape("b", b, f"(N, {inner})" if transpose_b else f"({inner}, N)")
     shape = (a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1])
     c = new_or_given(out, shape, dtype, a=a, b=b, bias=bias)
-    get_backend().matmul(c, a, b, bias, bool(transpose_a), bool(transpose_b), activation)
+    get_backend().matmul(c, a, b, bias, bool(transpose_a), bool(transpose_b), activation, slope)
     return c
 
 
@@ -114,7 +118,13 @@ def readable(array: Floats, dtype: np.dtype[Any]) -> Floats:
 
 
 def dense_forward(
-    x: Floats, w: Floats, b: Floats | None = None, *, activation: str = "linear", out: Floats | None = None
+    x: Floats,
+    w: Floats,
+    b: Floats | None = None,
+    *,
+    activation: str = "linear",
+    alpha: float | None = None,
+    out: Floats | None = None,
 ) -> Floats:
     """Dense layer: ``y = activation(x @ w + b)``.
 
@@ -127,8 +137,10 @@ def dense_forward(
         Weights, stored (in, out) as in Keras; PyTorch stores the transpose.
     b : array like x, shape (C,), optional
         Bias.
-    activation : {"linear", "relu"}
-        Applied to each element.
+    activation : str
+        Applied to each element: a name that :func:`activation_forward` knows.
+    alpha : float, optional
+        The activation's.
     out : array like x, shape (..., C), optional
         Receives the result; overlaps no input. It is never copied.
 
@@ -148,13 +160,13 @@ def dense_forward(
     dtype = x.dtype
     w = matrix_like("w", w, dtype, "x")
     b = optional_like("b", b, dtype, "x")
-    need_activation(activation)
+    slope = alpha_of(activation, alpha)
     units = weight_units(w, x)
     y = new_or_given(out, (*x.shape[:-1], units), dtype, x=x, w=w, b=b)
     if x.ndim == 2:
-        get_backend().dense_forward(y, x, w, b, activation)
+        get_backend().dense_forward(y, x, w, b, activation, slope)
     else:
-        get_backend().dense_forward(y.reshape(-1, units), x.reshape(-1, x.shape[-1]), w, b, activation)
+        get_backend().dense_forward(y.reshape(-1, units), x.reshape(-1, x.shape[-1]), w, b, activation, slope)
     return y
 
 
@@ -170,7 +182,7 @@ def dense_backward(
 ) -> DenseGradients:
     """Gradients of a linear dense layer: ``dx = dy @ w.T``, ``dw = x.T @ dy``, ``db = sum(dy)`` over the rows.
 
-    With an activation, ``dy`` is the gradient with respect to its input: see :func:`relu_backward`.
+    With an activation, ``dy`` is the gradient with respect to its input: see :func:`activation_backward`.
 
     Parameters
     ----------

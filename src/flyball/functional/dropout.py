@@ -1,24 +1,35 @@
-"""Inverted dropout."""
+"""Dropout: inverted, classic and alpha, with masks drawn, given, packed or broadcast."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, overload
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from flyball.backend import get_backend
-from flyball.functional._checks import address, bools, floats, fraction, new_or_given, shape_of
-from flyball.reference._arrays import BOOL
+from flyball.backend import get_backend, keep_probability
+from flyball.functional._checks import address, floats, fraction, new_or_given, plain, positive, shape_of, tidy
+from flyball.reference._arrays import BOOL, UINT8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flyball.backend.types import Bools, Floats
+    from flyball.backend.types import Bools, Bytes, Floats
+
+    Mask = Bools | Bytes
+    NoiseShape = Sequence[int | None]
 
 
 def dropout_mask(
-    shape: int | Sequence[int], rate: float, *, seed: int, step: int = 0, stream: int = 0, out: Bools | None = None
-) -> Bools:
+    shape: int | Sequence[int],
+    rate: float,
+    *,
+    seed: int,
+    step: int = 0,
+    stream: int = 0,
+    packed: bool = False,
+    out: Mask | None = None,
+) -> Mask:
     """Draw a mask: True, with probability ``keep``, where an element is kept.
 
     ``keep`` is :func:`flyball.backend.keep_probability` of ``rate``: 16 random bits decide an element, so ``1 - rate``
@@ -36,12 +47,14 @@ def dropout_mask(
         Names a draw, such as a training step.
     stream : int in [0, 2**32)
         Names a place that draws, such as a layer.
+    packed : bool
+        Whether to return a bit an element, as ``numpy.packbits(mask, bitorder="little")`` does, instead of a byte.
     out : array of bool of that shape, optional
-        Receives the mask. It is never copied.
+        Receives the mask; with ``packed`` an array of uint8, shape ((size + 7) // 8,). It is never copied.
 
     Returns
     -------
-    mask : array of bool
+    mask : array of bool, or with ``packed`` of uint8
         ``out`` if that was given.
 
     Raises
@@ -58,8 +71,15 @@ def dropout_mask(
     extents = shape_of(shape)
     rate = fraction("rate", rate)
     seed, stream, step = address(seed, stream, step)
-    mask = new_or_given(out, extents, BOOL)
+    if not packed:
+        mask: Mask = new_or_given(out, extents, BOOL)
+        get_backend().dropout_mask(mask, rate, seed, stream, step)
+        return mask
+    size = prod(extents)
+    mask = new_or_given(out, ((size + 7) // 8,), UINT8)
     get_backend().dropout_mask(mask, rate, seed, stream, step)
+    if size % 8:
+        mask[-1] &= (1 << size % 8) - 1
     return mask
 
 
@@ -71,8 +91,11 @@ def dropout_forward(
     seed: int | None = None,
     step: int = 0,
     stream: int = 0,
-    mask: Bools | None = None,
+    mask: Mask | None = None,
+    noise_shape: NoiseShape | None = None,
+    scale: float | None = None,
     return_mask: Literal[False] = False,
+    packed: bool = False,
     out: Floats | None = None,
 ) -> Floats: ...
 @overload
@@ -83,10 +106,13 @@ def dropout_forward(
     seed: int | None = None,
     step: int = 0,
     stream: int = 0,
-    mask: Bools | None = None,
+    mask: Mask | None = None,
+    noise_shape: NoiseShape | None = None,
+    scale: float | None = None,
     return_mask: Literal[True],
+    packed: bool = False,
     out: Floats | None = None,
-) -> tuple[Floats, Bools]: ...
+) -> tuple[Floats, Mask]: ...
 def dropout_forward(
     x: Floats,
     rate: float,
@@ -94,14 +120,18 @@ def dropout_forward(
     seed: int | None = None,
     step: int = 0,
     stream: int = 0,
-    mask: Bools | None = None,
+    mask: Mask | None = None,
+    noise_shape: NoiseShape | None = None,
+    scale: float | None = None,
     return_mask: bool = False,
+    packed: bool = False,
     out: Floats | None = None,
-) -> Floats | tuple[Floats, Bools]:
+) -> Floats | tuple[Floats, Mask]:
     """Inverted dropout in training: ``y = x * mask / keep``; inference needs no operation.
 
-    The mask is either given, or drawn as :func:`dropout_mask` does; a drawn one need not be stored, as
-    :func:`dropout_backward` can draw it again.
+    With ``scale=1`` classic dropout: ``y = x * mask``; inference is :func:`dropout_inference`. The mask is either
+    given, or drawn as :func:`dropout_mask` does; a drawn one need not be stored, as :func:`dropout_backward` can draw
+    it again. A dropped element is 0 whatever it was, infinite and nan included.
 
     Parameters
     ----------
@@ -112,10 +142,19 @@ def dropout_forward(
     seed, step, stream : int
         Address of the random numbers, see :func:`dropout_mask`. ``seed`` is required unless ``mask`` is given, and
         refused if it is.
-    mask : array of bool like x, optional
-        Mask to use: True where an element is kept.
+    mask : array of bool like x, or of uint8, optional
+        Mask to use: True where an element is kept. An extent of 1 stands for the whole axis. An array of uint8, shape
+        ((size + 7) // 8,), has a bit an element, as ``numpy.packbits(mask, bitorder="little")`` makes it.
+    noise_shape : sequence of int or None, optional
+        Shape of the mask to draw, as in Keras: 1 on axes along which one decision is for all, the extent of ``x`` (or
+        None, which stands for it) on the others. (N, 1, C) is spatial dropout of (N, L, C), (N, C, 1, 1) of
+        (N, C, H, W).
+    scale : float above 0, optional
+        Factor of what is kept, instead of ``1 / keep``.
     return_mask : bool
         Whether to return the mask as well.
+    packed : bool
+        Whether the mask that is returned has a bit an element; not with ``noise_shape``.
     out : array like x, optional
         Receives ``y``; may be ``x``. It is never copied.
 
@@ -123,7 +162,7 @@ def dropout_forward(
     -------
     y : array like x
         ``out`` if that was given.
-    mask : array of bool like x
+    mask : array of bool like x, of ``noise_shape``, or of uint8
         Only with ``return_mask``.
 
     Raises
@@ -135,20 +174,11 @@ def dropout_forward(
 
     References
     ----------
-    Srivastava et al., "Dropout", 2014.
+    Srivastava et al., "Dropout", 2014; Tompson et al., "Efficient object localization using convolutional networks",
+    2015 (spatial dropout).
     """
-    x = floats("x", x)
-    mask = bools("mask", mask)
-    rate = fraction("rate", rate)
-    seed, stream, step = draw_address(seed, stream, step, mask)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, mask=mask)
-    draw = mask is None
-    if draw and return_mask:
-        mask = np.empty(x.shape, BOOL)
-    get_backend().dropout_forward(y, mask, x, rate, seed, stream, step, draw)
-    if mask is not None and return_mask:
-        return y, mask
-    return y
+    scalars = (factor(scale, rate),)
+    return forward(x, rate, seed, step, stream, mask, noise_shape, return_mask, packed, out, "dropout_forward", scalars)
 
 
 def dropout_backward(
@@ -158,10 +188,12 @@ def dropout_backward(
     seed: int | None = None,
     step: int = 0,
     stream: int = 0,
-    mask: Bools | None = None,
+    mask: Mask | None = None,
+    noise_shape: NoiseShape | None = None,
+    scale: float | None = None,
     out: Floats | None = None,
 ) -> Floats:
-    """Gradient of :func:`dropout_forward`: ``dx = dy * mask / keep``.
+    """Gradient of :func:`dropout_forward`: ``dx = dy * mask / keep``, or times ``scale`` if that is given.
 
     Parameters
     ----------
@@ -171,8 +203,10 @@ def dropout_backward(
         Rate of the forward pass.
     seed, step, stream : int
         Address of the forward pass, from which the mask is drawn again; ``seed`` is refused if ``mask`` is given.
-    mask : array of bool like dy, optional
+    mask : array of bool like dy, or of uint8, optional
         Mask of the forward pass.
+    noise_shape, scale
+        Those of the forward pass.
     out : array like dy, optional
         Receives the result; may be ``dy``. It is never copied.
 
@@ -188,20 +222,257 @@ def dropout_backward(
     ValueError
         If an argument is outside what is said above.
     """
-    dy = floats("dy", dy)
-    mask = bools("mask", mask)
+    return backward(dy, rate, seed, step, stream, mask, noise_shape, out, "dropout_backward", (factor(scale, rate),))
+
+
+def dropout_inference(x: Floats, rate: float, *, out: Floats | None = None) -> Floats:
+    """Classic dropout at inference: ``y = x * keep``, the mean of ``dropout_forward(x, rate, scale=1)``.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, any shape
+        Copied once if its layout asks for it.
+    rate : float in [0, 1)
+        Rate of the training; ``keep`` is ``1 - rate`` rounded to a multiple of 2**-16.
+    out : array like x, optional
+        Receives ``y``; may be ``x``. It is never copied.
+
+    Returns
+    -------
+    y : array like x
+        ``out`` if that was given.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If ``rate`` is outside [0, 1), or an array does not fit.
+
+    References
+    ----------
+    Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
+    """
+    x = floats("x", x)
+    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
+    get_backend().dropout_inference(y, x, fraction("rate", rate))
+    return y
+
+
+@overload
+def alpha_dropout_forward(
+    x: Floats,
+    rate: float,
+    *,
+    seed: int | None = None,
+    step: int = 0,
+    stream: int = 0,
+    mask: Mask | None = None,
+    noise_shape: NoiseShape | None = None,
+    return_mask: Literal[False] = False,
+    packed: bool = False,
+    out: Floats | None = None,
+) -> Floats: ...
+@overload
+def alpha_dropout_forward(
+    x: Floats,
+    rate: float,
+    *,
+    seed: int | None = None,
+    step: int = 0,
+    stream: int = 0,
+    mask: Mask | None = None,
+    noise_shape: NoiseShape | None = None,
+    return_mask: Literal[True],
+    packed: bool = False,
+    out: Floats | None = None,
+) -> tuple[Floats, Mask]: ...
+def alpha_dropout_forward(
+    x: Floats,
+    rate: float,
+    *,
+    seed: int | None = None,
+    step: int = 0,
+    stream: int = 0,
+    mask: Mask | None = None,
+    noise_shape: NoiseShape | None = None,
+    return_mask: bool = False,
+    packed: bool = False,
+    out: Floats | None = None,
+) -> Floats | tuple[Floats, Mask]:
+    """Alpha dropout in training, for networks of SELU: ``y = a * (x * mask + s * (1 - mask)) + b``.
+
+    ``s = -1.7580993408473766`` is what SELU tends to far to the left; with ``a = 1 / sqrt(keep + s**2 * keep *
+    (1 - keep))`` and ``b = -a * s * (1 - keep)`` an input of mean 0 and variance 1 keeps both. Inference needs no
+    operation. Keras' ``AlphaDropout``, PyTorch's ``alpha_dropout``.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, any shape
+        Copied once if its layout asks for it, as is ``mask``.
+    rate : float in [0, 1)
+        Share of the elements that are dropped; ``keep`` is ``1 - rate`` rounded to a multiple of 2**-16.
+    seed, step, stream, mask, noise_shape, return_mask, packed
+        As in :func:`dropout_forward`.
+    out : array like x, optional
+        Receives ``y``; may be ``x``. It is never copied.
+
+    Returns
+    -------
+    y : array like x
+        ``out`` if that was given.
+    mask : array of bool like x, of ``noise_shape``, or of uint8
+        Only with ``return_mask``.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array, or there is neither a mask nor an integer seed.
+    ValueError
+        If an argument is outside what is said above.
+
+    References
+    ----------
+    Klambauer et al., "Self-normalizing neural networks", 2017.
+    """
+    return forward(x, rate, seed, step, stream, mask, noise_shape, return_mask, packed, out, "alpha_dropout_forward")
+
+
+def alpha_dropout_backward(
+    dy: Floats,
+    rate: float,
+    *,
+    seed: int | None = None,
+    step: int = 0,
+    stream: int = 0,
+    mask: Mask | None = None,
+    noise_shape: NoiseShape | None = None,
+    out: Floats | None = None,
+) -> Floats:
+    """Gradient of :func:`alpha_dropout_forward`: ``dx = a * dy * mask``.
+
+    Parameters
+    ----------
+    dy : array of float32 or float64, any shape
+        Gradient with respect to the output. Copied once if its layout asks for it, as is ``mask``.
+    rate : float in [0, 1)
+        Rate of the forward pass.
+    seed, step, stream, mask, noise_shape
+        As in :func:`dropout_backward`.
+    out : array like dy, optional
+        Receives the result; may be ``dy``. It is never copied.
+
+    Returns
+    -------
+    dx : array like dy
+        Gradient with respect to the input.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array, or there is neither a mask nor an integer seed.
+    ValueError
+        If an argument is outside what is said above.
+    """
+    return backward(dy, rate, seed, step, stream, mask, noise_shape, out, "alpha_dropout_backward")
+
+
+def forward(
+    x: Floats,
+    rate: float,
+    seed: int | None,
+    step: int,
+    stream: int,
+    mask: Mask | None,
+    noise_shape: NoiseShape | None,
+    return_mask: bool,
+    packed: bool,
+    out: Floats | None,
+    operation: str,
+    scalars: tuple[float, ...] = (),
+) -> Floats | tuple[Floats, Mask]:
+    """Check the arguments of a forward pass and run ``operation``."""
+    x = floats("x", x)
     rate = fraction("rate", rate)
-    seed, stream, step = draw_address(seed, stream, step, mask)
+    draw = mask is None
+    if draw:
+        seed, stream, step = address(seed, stream, step)
+        if noise_shape is not None:
+            mask = np.empty(noise_extents(noise_shape, x.shape, packed), BOOL)
+        elif return_mask:
+            mask = np.empty((x.size + 7) // 8, UINT8) if packed else np.empty(x.shape, BOOL)
+    else:
+        mask = given_mask(mask, seed, noise_shape)
+        seed = stream = step = 0
+    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, mask=mask)
+    getattr(get_backend(), operation)(y, mask, x, rate, seed, stream, step, draw, *scalars)
+    return (y, mask) if return_mask and mask is not None else y
+
+
+def backward(
+    dy: Floats,
+    rate: float,
+    seed: int | None,
+    step: int,
+    stream: int,
+    mask: Mask | None,
+    noise_shape: NoiseShape | None,
+    out: Floats | None,
+    operation: str,
+    scalars: tuple[float, ...] = (),
+) -> Floats:
+    """Check the arguments of a backward pass and run ``operation``."""
+    dy = floats("dy", dy)
+    rate = fraction("rate", rate)
+    if mask is None:
+        seed, stream, step = address(seed, stream, step)
+        if noise_shape is not None:
+            mask = np.empty(noise_extents(noise_shape, dy.shape), BOOL)
+            get_backend().dropout_mask(mask, rate, seed, stream, step)
+    else:
+        mask = given_mask(mask, seed, noise_shape)
+        seed = stream = step = 0
     dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, mask=mask)
-    get_backend().dropout_backward(dx, dy, mask, rate, seed, stream, step)
+    getattr(get_backend(), operation)(dx, dy, mask, rate, seed, stream, step, *scalars)
     return dx
 
 
-def draw_address(seed: int | None, stream: int, step: int, mask: Bools | None) -> tuple[int, int, int]:
-    """Return the address to draw from, which is given if and only if ``mask`` is not."""
-    if mask is None:
-        return address(seed, stream, step)
-    if seed is not None:
-        msg = f"seed must be None where mask is given, got {seed}"
+def factor(scale: float | None, rate: float) -> float:
+    """Return what kept elements are multiplied by."""
+    if scale is None:
+        return 1.0 / keep_probability(fraction("rate", rate))
+    return positive("scale", scale)
+
+
+def given_mask(mask: Any, seed: int | None, noise_shape: NoiseShape | None) -> Mask:
+    """Return a mask as operations want it; refuse what a mask that is drawn would need."""
+    for name, value in (("seed", seed), ("noise_shape", noise_shape)):
+        if value is not None:
+            msg = f"{name} must be None where mask is given, got {value}"
+            raise ValueError(msg)
+    if type(mask) is np.ndarray and mask.dtype is BOOL:
+        flags = mask.flags
+        if flags.c_contiguous and flags.aligned:
+            return mask
+    array = plain("mask", mask)
+    if array.dtype not in (BOOL, UINT8):
+        msg = f"mask must be bool, got {array.dtype}"
+        raise TypeError(msg)
+    return tidy(array, array.dtype)
+
+
+def noise_extents(noise_shape: NoiseShape, shape: tuple[int, ...], packed: bool = False) -> tuple[int, ...]:
+    """Return the shape of a mask that is broadcast over ``shape``."""
+    if packed:
+        msg = f"packed must be False where noise_shape is given, got {packed}"
         raise ValueError(msg)
-    return 0, 0, 0
+    try:
+        given = tuple(noise_shape)
+    except TypeError:
+        msg = f"noise_shape must be a sequence of integers or None, got {noise_shape!r}"
+        raise TypeError(msg) from None
+    fits = len(given) == len(shape) and all(n in (1, None, m) for n, m in zip(given, shape, strict=True))
+    if not fits:
+        msg = f"noise_shape must have, for each axis of shape {shape}, its extent, 1 or None, got {noise_shape}"
+        raise ValueError(msg)
+    return tuple(extent if size is None else int(size) for size, extent in zip(given, shape, strict=True))

@@ -19,7 +19,7 @@ from flyball.functional._checks import (
     share,
     written,
 )
-from flyball.reference._arrays import FLOAT64, need_activation, need_ndim
+from flyball.reference._arrays import FLOAT64, need_ndim, need_rectifier
 
 if TYPE_CHECKING:
     from flyball.backend.types import Bools, Doubles, Floats
@@ -107,7 +107,7 @@ def batch_norm_forward(
     gamma = optional_like("gamma", gamma, dtype, "x")
     beta = optional_like("beta", beta, dtype, "x")
     mask = bools("mask", mask)
-    need_activation(activation)
+    need_rectifier(activation)
     momentum = share("momentum", momentum)
     epsilon = positive("epsilon", epsilon)
     rate = dropout_rate(rate, mask)
@@ -200,7 +200,7 @@ def batch_norm_backward(
     mean = doubles("mean", mean)
     rstd = doubles("rstd", rstd)
     mask = bools("mask", mask)
-    need_activation(activation)
+    need_rectifier(activation)
     rate = dropout_rate(rate, mask)
     if y is not None:
         y = floats_like("y", y, dtype, "x")
@@ -266,7 +266,7 @@ def batch_norm_inference(
     running_var = floats_like("running_var", running_var, dtype, "x")
     gamma = optional_like("gamma", gamma, dtype, "x")
     beta = optional_like("beta", beta, dtype, "x")
-    need_activation(activation)
+    need_rectifier(activation)
     epsilon = positive("epsilon", epsilon)
     inputs = {"x": x, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var}
     y = new_or_given(out, x.shape, dtype, in_place=True, **inputs)

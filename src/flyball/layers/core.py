@@ -53,7 +53,7 @@ class Dense(Layer):
     units : int
         Number of outputs.
     activation : str, optional
-        ``"linear"`` (the same as None), ``"relu"`` or ``"softmax"``.
+        A name of :data:`flyball.backend.ACTIVATIONS`, ``"linear"`` being the same as None, or ``"softmax"``.
     use_bias : bool
         Whether there is a bias. In front of batch normalisation it changes nothing.
     kernel_initializer, bias_initializer : str or Initializer
@@ -115,7 +115,7 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """An activation on its own: ``"relu"``, ``"softmax"`` (over the columns) or ``"linear"``."""
+    """An activation on its own: a name of :data:`flyball.backend.ACTIVATIONS`, or ``"softmax"`` (over the columns)."""
 
     def __init__(self, activation: str | None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
@@ -142,4 +142,4 @@ def _activation(value: str | None) -> str:
 
 
 def _activation_nodes(layer: str, activation: str) -> list[Node]:
-    return [] if activation == "linear" else [ActivationNode(layer, activation)]
+    return [] if activation == "linear" else [ActivationNode(layer, activation, backend.ALPHAS.get(activation, 0.0))]

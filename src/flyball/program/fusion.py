@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from flyball.program.nodes import Node
 
 
-def fuse(nodes: list[Node]) -> list[Node]:
+def fuse(nodes: list[Node], *, training: bool) -> list[Node]:
     """Return the nodes with each one merged into its predecessor where :func:`merge` can."""
     fused: list[Node] = []
     for node in nodes:
-        merged = merge(fused[-1], node) if fused else None
+        merged = merge(fused[-1], node, training) if fused else None
         if merged is None:
             fused.append(node)
         else:
@@ -24,16 +24,18 @@ def fuse(nodes: list[Node]) -> list[Node]:
     return fused
 
 
-def merge(first: Node, second: Node) -> Node | None:
+def merge(first: Node, second: Node, training: bool) -> Node | None:
     """Return one node that does what the two do, or None where there is none."""
     match first, second:
         case _, ActivationNode(activation="linear"):
             return first
         case _, DropoutNode(rate=0.0):
             return first
-        case DenseNode(activation="linear"), ActivationNode(activation=name) if name in ACTIVATIONS:
-            return replace(first, activation=name)
-        case BatchNormNode(activation="linear", rate=0.0), ActivationNode(activation=name) if name in ACTIVATIONS:
+        case DenseNode(activation="linear"), ActivationNode(activation=name, alpha=alpha) if name in ACTIVATIONS:
+            if training and ACTIVATIONS[name] == "x":  # the backward pass asks for what would not be kept
+                return None
+            return replace(first, activation=name, alpha=alpha)
+        case BatchNormNode(activation="linear", rate=0.0), ActivationNode(activation="relu" as name):
             return replace(first, activation=name)
         case BatchNormNode(rate=0.0), DropoutNode(rate=rate, seed=seed):
             return replace(first, rate=rate, seed=seed)

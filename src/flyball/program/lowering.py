@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flyball.backend import ACTIVATIONS, keep_probability
 from flyball.program.fusion import fuse
 from flyball.program.instructions import Buffer, Dynamic, Kind, Program
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
@@ -61,7 +62,7 @@ class Lowering:
         self.rows = batch_size
         self.seed = seed
         self._backward: list[Callable[[Buffer], Buffer | None]] = []
-        self._nodes = fuse(list(nodes))
+        self._nodes = fuse(list(nodes), training=training)
         self._streams = 0
         self._learns = False  # whether a node so far has something to learn
         self._data = data
@@ -103,12 +104,12 @@ class Lowering:
         b = self._weight(node.b)
         y = self._batch(node.layer, node.w.shape[1])
         arrays = {"y": y, "x": x, "w": w, "b": b}
-        self.program.add("dense_forward", node.layer, arrays, activation=node.activation)
+        self.program.add("dense_forward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
         self.value = y
 
         def backward(dy: Buffer) -> Buffer | None:
-            if node.activation == "relu":
-                self.program.add("relu_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
+            if node.activation != "linear":
+                self._activation_backward(node, dy, None, y)
             dx = None if first else self._gradient_like(x)
             dw, db = self._gradient(node.w), None if idle_bias else self._gradient(node.b)
             arrays = {"dx": dx, "dw": dw, "db": db, "dy": dy, "x": x, "w": w}
@@ -164,28 +165,41 @@ class Lowering:
     def _activation(self, node: ActivationNode) -> None:
         x = self.value
         y = self._batch(node.layer, x.array.shape[1])
-        self.program.add(f"{node.activation}_forward", node.layer, {"y": y, "x": x})
         self.value = y
+        if node.activation == "softmax":
+            self.program.add("softmax_forward", node.layer, {"y": y, "x": x})
+        else:
+            arrays: dict[str, Buffer | None] = {"y": y, "x": x}
+            self.program.add("activation_forward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
 
         def backward(dy: Buffer) -> Buffer | None:
-            self.program.add(f"{node.activation}_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
+            if node.activation == "softmax":
+                self.program.add("softmax_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
+            else:
+                self._activation_backward(node, dy, x, y)
             return dy
 
         self._backward.append(backward)
+
+    def _activation_backward(self, node: ActivationNode | DenseNode, dy: Buffer, x: Buffer | None, y: Buffer) -> None:
+        """Write dy times the derivative into dy; what it is not computed from is left out, and need not be kept."""
+        source = ACTIVATIONS[node.activation]
+        arrays = {"dx": dy, "dy": dy, "x": x if source == "x" else None, "y": y if source == "y" else None}
+        self.program.add("activation_backward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
 
     def _dropout(self, node: DropoutNode) -> None:
         if not self.training:
             return
         x = self.value
         y = self._batch(node.layer, x.array.shape[1])
-        random = self._random(node.seed)
+        random, scale = self._random(node.seed), 1.0 / keep_probability(node.rate)
         arrays = {"y": y, "mask": None, "x": x}
-        self.program.add("dropout_forward", node.layer, arrays, rate=node.rate, **random, draw=True)
+        self.program.add("dropout_forward", node.layer, arrays, rate=node.rate, **random, draw=True, scale=scale)
         self.value = y
 
         def backward(dy: Buffer) -> Buffer | None:
             arrays = {"dx": dy, "dy": dy, "mask": None}
-            self.program.add("dropout_backward", node.layer, arrays, rate=node.rate, **random)
+            self.program.add("dropout_backward", node.layer, arrays, rate=node.rate, **random, scale=scale)
             return dy
 
         self._backward.append(backward)

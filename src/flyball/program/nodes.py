@@ -55,6 +55,7 @@ class DenseNode(Node):
     w: Weight
     b: Weight | None = None
     activation: str = "linear"
+    alpha: float = 0.0
 
 
 @dataclass(eq=False)
@@ -74,9 +75,10 @@ class BatchNormNode(Node):
 
 @dataclass(eq=False)
 class ActivationNode(Node):
-    """An activation on its own: ``linear``, ``relu`` or ``softmax``."""
+    """An activation on its own: one of :data:`flyball.backend.ACTIVATIONS`, or ``softmax``."""
 
     activation: str
+    alpha: float = 0.0
 
 
 @dataclass(eq=False)

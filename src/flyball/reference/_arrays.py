@@ -17,6 +17,7 @@ FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
+UINT8 = np.dtype(np.uint8)
 
 
 def float_dtype(name: str, array: Array) -> np.dtype[Any]:
@@ -121,7 +122,22 @@ def need_rows(name: str, array: Array) -> None:
 
 
 def need_activation(activation: str) -> None:
-    """Refuse an activation that no operation fuses."""
+    """Refuse what is no activation."""
     if activation not in ACTIVATIONS:
+        msg = f"activation must be one of {', '.join(ACTIVATIONS)}, got '{activation}'"
+        raise ValueError(msg)
+
+
+def need_for_derivative(activation: str, x: Array | None, y: Array | None) -> None:
+    """Refuse to do without the input or the output of an activation where its derivative is computed from it."""
+    source = ACTIVATIONS[activation]
+    if (source == "x" and x is None) or (source == "y" and y is None):
+        msg = f"{source} must be given for the derivative of {activation}, got None"
+        raise ValueError(msg)
+
+
+def need_rectifier(activation: str) -> None:
+    """Refuse an activation that normalisation does not include."""
+    if activation not in ("linear", "relu"):
         msg = f"activation must be 'linear' or 'relu', got '{activation}'"
         raise ValueError(msg)

@@ -2,39 +2,174 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flyball.reference._arrays import float_dtype, need, need_ndim, need_out, refuse_overlap
+from flyball.backend import ACTIVATIONS
+from flyball.reference._arrays import (
+    float_dtype,
+    need,
+    need_activation,
+    need_for_derivative,
+    need_ndim,
+    need_out,
+    refuse_overlap,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flyball.backend.types import Floats
 
 
-def activate(y: Floats, activation: str) -> None:
-    """Apply ``activation`` to ``y`` in place."""
-    if activation == "relu":
-        np.maximum(y, 0.0, out=y)
+def activate(x: Floats, activation: str, alpha: float) -> Floats:
+    """Return ``f(x)``, in ``x``'s dtype."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        match activation:
+            case "relu":
+                return np.maximum(x, 0.0)
+            case "leaky_relu":
+                return np.where(x < 0.0, x * alpha, x)
+            case "relu6":
+                return np.clip(x, 0.0, 6.0)
+            case "elu" | "selu":
+                scale, alpha = SELU if activation == "selu" else (1.0, alpha)
+                return np.where(x > 0.0, x * scale, np.expm1(x) * (scale * alpha))
+            case "gelu":
+                return _vanishing(x, normal_probability)
+            case "gelu_tanh":
+                return _vanishing(x, lambda x: sigmoid(x * (TWO_U[0] + TWO_U[1] * x * x)))
+            case "sigmoid":
+                return sigmoid(x)
+            case "hard_sigmoid":
+                line: Floats = x / 6.0 + 0.5
+                return np.minimum(np.maximum(line, 0.0), 1.0)
+            case "tanh":
+                return np.tanh(x)
+            case "silu":
+                return _vanishing(x, sigmoid)
+            case "softplus":
+                return softplus(x)
+            case "softsign":
+                finite = np.clip(x, np.finfo(x.dtype).min, np.finfo(x.dtype).max)
+                return finite / (1.0 + np.abs(finite))
+            case "exponential":
+                return np.exp(x)
+            case "mish":
+                return _vanishing(x, lambda x: np.tanh(softplus(x)))
+    return x
 
 
-def relu_forward(y: Floats, x: Floats) -> None:
+def derivative(v: Floats, activation: str, alpha: float) -> Floats:
+    """Return ``f'(x)`` from ``v``, x or y as ``ACTIVATIONS`` says, of an activation that is nowhere constant."""
+    with np.errstate(over="ignore"):
+        match activation:
+            case "leaky_relu":
+                return np.where(v > 0.0, 1.0, alpha)
+            case "elu" | "selu":
+                scale, alpha = SELU if activation == "selu" else (1.0, alpha)
+                return np.where(v > 0.0, scale, v + scale * alpha)
+            case "gelu":
+                return _of_a_product(v, normal_probability, lambda x: np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi))
+            case "gelu_tanh":
+                linear, cubic = TWO_U
+                return _of_a_product(
+                    v,
+                    lambda x: sigmoid(x * (linear + cubic * x * x)),
+                    lambda x: sigmoid_derivative(x * (linear + cubic * x * x)) * (linear + 3.0 * cubic * x * x),
+                )
+            case "sigmoid":
+                return v * (1.0 - v)
+            case "tanh":
+                return (1.0 - v) * (1.0 + v)
+            case "silu":
+                return _of_a_product(v, sigmoid, sigmoid_derivative)
+            case "softplus":
+                return -np.expm1(-v)
+            case "softsign":
+                return np.square(1.0 - np.abs(v))
+            case "mish":
+                return _of_a_product(
+                    v, lambda x: np.tanh(softplus(x)), lambda x: np.cosh(softplus(x)) ** -2.0 * sigmoid(x)
+                )
+    return v  # the exponential
+
+
+SELU = 1.0507009873554804934, 1.6732632423543772848
+"""Scale and alpha; Klambauer et al. 2017."""
+
+TWO_U = 2.0 * math.sqrt(2.0 / math.pi), 2.0 * math.sqrt(2.0 / math.pi) * 0.044715
+"""Factors of x and x**3 in twice the argument of gelu_tanh's tanh; ``(1 + tanh(u)) / 2 = sigmoid(2 * u)``."""
+
+
+def sigmoid(x: Floats) -> Floats:
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0.0, e, 1.0) / (1.0 + e)
+
+
+def sigmoid_derivative(x: Floats) -> Floats:
+    e = np.exp(-np.abs(x))
+    return e / np.square(1.0 + e)
+
+
+def softplus(x: Floats) -> Floats:
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def normal_probability(x: Floats) -> Floats:
+    """Return ``(1 + erf(x / sqrt(2))) / 2``; the only erf without another package takes one element at a time."""
+    values = np.asarray(x, np.float64) / math.sqrt(2.0)
+    errors = np.array([math.erf(value) for value in values.flat]).reshape(values.shape)
+    return (0.5 * (1.0 + errors)).astype(x.dtype)
+
+
+def _vanishing(x: Floats, factor: Callable[[Floats], Floats]) -> Floats:
+    """Return ``x * factor(x)`` where the factor vanishes at ``-inf``, so that the product does."""
+    bounded = np.maximum(x, -750.0)
+    return bounded * factor(bounded)
+
+
+def _of_a_product(x: Floats, factor: Callable[[Floats], Floats], slope: Callable[[Floats], Floats]) -> Floats:
+    """Return the derivative of ``x * factor(x)``, which is 0 or 1 beyond the bounds."""
+    bounded = np.clip(x, -300.0, 300.0)
+    return factor(bounded) + bounded * slope(bounded)
+
+
+def activation_forward(y: Floats, x: Floats, activation: str, alpha: float) -> None:
+    need_activation(activation)
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
     need_out("y", y, dtype, x.shape)
     refuse_overlap({"y": y}, {"x": x}, in_place=True)
 
-    np.maximum(x, 0.0, out=y)
+    y[...] = activate(x, activation, alpha)
 
 
-def relu_backward(dx: Floats, dy: Floats, y: Floats) -> None:
+def activation_backward(
+    dx: Floats, dy: Floats, x: Floats | None, y: Floats | None, activation: str, alpha: float
+) -> None:
+    need_activation(activation)
+    need_for_derivative(activation, x, y)
     dtype = float_dtype("dy", dy)
     need("dy", dy, dtype, dy.shape)
+    need("x", x, dtype, dy.shape)
     need("y", y, dtype, dy.shape)
     need_out("dx", dx, dtype, dy.shape)
-    refuse_overlap({"dx": dx}, {"dy": dy, "y": y}, in_place=True)
+    refuse_overlap({"dx": dx}, {"dy": dy, "x": x, "y": y}, in_place=True)
 
-    dx[...] = np.where(y > 0.0, dy, 0.0)
+    v = x if ACTIVATIONS[activation] == "x" else y
+    if v is None or activation == "linear":
+        dx[...] = dy
+    elif activation == "relu":
+        dx[...] = np.where(v > 0.0, dy, 0.0)
+    elif activation == "relu6":
+        dx[...] = np.where((v > 0.0) & (v < 6.0), dy, 0.0)
+    elif activation == "hard_sigmoid":
+        dx[...] = np.where((v > 0.0) & (v < 1.0), dy / 6.0, 0.0)
+    else:
+        np.multiply(dy, derivative(v, activation, alpha), out=dx)
 
 
 def softmax_forward(y: Floats, x: Floats) -> None:

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 
 def matmul(
-    c: Floats, a: Floats, b: Floats, bias: Floats | None, transpose_a: bool, transpose_b: bool, activation: str
+    c: Floats,
+    a: Floats,
+    b: Floats,
+    bias: Floats | None,
+    transpose_a: bool,
+    transpose_b: bool,
+    activation: str,
+    alpha: float,
 ) -> None:
     need_ndim("a", a, 2)
     need_ndim("b", b, 2)
@@ -39,10 +46,10 @@ def matmul(
     np.matmul(a.T if transpose_a else a, b.T if transpose_b else b, out=c)
     if bias is not None:
         c += bias
-    activate(c, activation)
+    c[...] = activate(c, activation, alpha)
 
 
-def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str) -> None:
+def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str, alpha: float) -> None:
     need_ndim("x", x, 2)
     need_ndim("w", w, 2)
     need_activation(activation)
@@ -58,7 +65,7 @@ def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation:
     np.matmul(x, w, out=y)
     if b is not None:
         y += b
-    activate(y, activation)
+    y[...] = activate(y, activation, alpha)
 
 
 def dense_backward(dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats) -> None:

@@ -12,9 +12,9 @@ from flyball.reference._arrays import (
     FLOAT64,
     float_dtype,
     need,
-    need_activation,
     need_ndim,
     need_out,
+    need_rectifier,
     refuse_overlap,
 )
 from flyball.reference.activation import activate
@@ -53,7 +53,7 @@ def batch_norm_forward(
     rate: float,
 ) -> None:
     need_ndim("x", x, 2)
-    need_activation(activation)
+    need_rectifier(activation)
     rows, channels = x.shape
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
@@ -82,7 +82,7 @@ def batch_norm_forward(
         running_var[...] = momentum * running_var + (1.0 - momentum) * correction * var
 
     affine(y, centred, gamma, beta, rstd)
-    activate(y, activation)
+    y[...] = activate(y, activation, 0.0)
     if mask is not None:
         y *= mask
         y *= 1.0 / keep_probability(rate)
@@ -104,7 +104,7 @@ def batch_norm_backward(
     rate: float,
 ) -> None:
     need_ndim("x", x, 2)
-    need_activation(activation)
+    need_rectifier(activation)
     rows, channels = x.shape
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
@@ -158,7 +158,7 @@ def batch_norm_inference(
     activation: str,
 ) -> None:
     need_ndim("x", x, 2)
-    need_activation(activation)
+    need_rectifier(activation)
     channels = x.shape[1]
     dtype = float_dtype("x", x)
     need("x", x, dtype, x.shape)
@@ -175,4 +175,4 @@ def batch_norm_inference(
 
     rstd = 1.0 / np.sqrt(running_var.astype(np.float64) + epsilon)
     affine(y, x - running_mean, gamma, beta, rstd)
-    activate(y, activation)
+    y[...] = activate(y, activation, 0.0)

@@ -2,19 +2,40 @@
 
 import numpy as np
 
-from parity.cases.table import operation
-from parity.tolerances import EXACT, EXPONENTIAL, LONG
+from flyball.backend import ACTIVATIONS, ALPHAS
+from parity.cases.table import activated, derivative, operation
+from parity.tolerances import ELEMENTARY, EXPONENTIAL, LONG
 
 
 def forward_arguments(make, rows, columns, scale=2.0):
     return {"y": make.empty(rows, columns), "x": make.normal(rows, columns, scale=scale)}
 
 
-def relu_backward_arguments(make, rows, columns):
+VARIANTS = [{"activation": name} for name in ACTIVATIONS] + [
+    {"activation": "leaky_relu", "alpha": 0.0},
+    {"activation": "elu", "alpha": 0.7},
+    *({"activation": name, "scale": 30.0} for name in ("gelu", "gelu_tanh", "silu", "softplus", "mish", "tanh")),
+]
+
+
+def activation_arguments(make, rows, columns, activation="gelu", alpha=None, scale=2.0):
+    alpha = ALPHAS.get(activation, 0.3) if alpha is None else alpha
+    return {**forward_arguments(make, rows, columns, scale), "activation": activation, "alpha": alpha}
+
+
+def backward_arguments(make, rows, columns, activation="gelu", alpha=None, scale=2.0):
+    given = activation_arguments(make, rows, columns, activation, alpha, scale)
+    x = given.pop("x")
+    y = activated(x.astype(np.float64), activation, given["alpha"]).astype(make.dtype)
+    source = ACTIVATIONS[activation]
+    # What is not needed is given in odd variants: ignored, not refused.
+    spare = len(activation) % 2 == 1
     return {
+        **given,
         "dx": make.empty(rows, columns),
         "dy": make.normal(rows, columns),
-        "y": np.maximum(make.normal(rows, columns), 0),
+        "x": x if source == "x" or spare else None,
+        "y": y if source == "y" or spare else None,
     }
 
 
@@ -27,14 +48,14 @@ def log_softmax(x):
     return x - np.logaddexp.reduce(x, axis=1, keepdims=True)
 
 
-@operation(forward_arguments, tolerance=EXACT, in_place=("y", "x"), empty=[(0, 5), (5, 0)])
-def relu_forward(x, **_):
-    return {"y": np.where(x > 0, x, 0.0)}
+@operation(activation_arguments, VARIANTS, tolerance=ELEMENTARY, in_place=("y", "x"), empty=[(0, 5), (5, 0)])
+def activation_forward(x, activation, alpha, **_):
+    return {"y": activated(x, activation, alpha)}
 
 
-@operation(relu_backward_arguments, tolerance=EXACT, in_place=("dx", "dy"), empty=[(0, 5), (5, 0)])
-def relu_backward(dy, y, **_):
-    return {"dx": np.where(y > 0, dy, 0.0)}
+@operation(backward_arguments, VARIANTS, tolerance=ELEMENTARY, in_place=("dx", "dy"), empty=[(0, 5), (5, 0)])
+def activation_backward(dy, x, y, activation, alpha, **_):
+    return {"dx": dy * derivative(x, y, activation, alpha)}
 
 
 @operation(forward_arguments, [{}, {"scale": 30.0}], tolerance=EXPONENTIAL, in_place=("y", "x"), empty=[(0, 5)])

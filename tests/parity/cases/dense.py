@@ -6,7 +6,9 @@ from parity.cases.table import activated, operation
 from parity.tolerances import LONG
 
 
-def matmul_arguments(make, rows, columns, transpose_a=False, transpose_b=False, bias=True, activation="linear"):
+def matmul_arguments(
+    make, rows, columns, transpose_a=False, transpose_b=False, bias=True, activation="linear", alpha=0.0
+):
     inner = (columns * 7) // 5 + 1
     return {
         "c": make.empty(rows, columns),
@@ -16,6 +18,7 @@ def matmul_arguments(make, rows, columns, transpose_a=False, transpose_b=False, 
         "transpose_a": transpose_a,
         "transpose_b": transpose_b,
         "activation": activation,
+        "alpha": 0.0,
     }
 
 
@@ -24,6 +27,7 @@ def matmul_arguments(make, rows, columns, transpose_a=False, transpose_b=False, 
     [
         {"bias": False},
         {"activation": "relu"},
+        {"activation": "silu"},
         {"transpose_a": True},
         {"transpose_b": True, "bias": False},
         {"transpose_a": True, "transpose_b": True, "activation": "relu"},
@@ -31,12 +35,12 @@ def matmul_arguments(make, rows, columns, transpose_a=False, transpose_b=False, 
     tolerance=LONG,
     empty=[(0, 5), (5, 0)],
 )
-def matmul(a, b, bias, transpose_a, transpose_b, activation, **_):
+def matmul(a, b, bias, transpose_a, transpose_b, activation, alpha, **_):
     c = np.einsum("ki,kj->ij" if transpose_a else "ik,kj->ij", a, b.T if transpose_b else b)
-    return {"c": activated(c if bias is None else c + bias, activation)}
+    return {"c": activated(c if bias is None else c + bias, activation, alpha)}
 
 
-def dense_forward_arguments(make, rows, columns, activation="linear", bias=True):
+def dense_forward_arguments(make, rows, columns, activation="linear", alpha=0.0, bias=True):
     inner = columns // 2 + 3
     return {
         "y": make.empty(rows, columns),
@@ -44,15 +48,19 @@ def dense_forward_arguments(make, rows, columns, activation="linear", bias=True)
         "w": make.normal(inner, columns),
         "b": make.normal(columns) if bias else None,
         "activation": activation,
+        "alpha": alpha,
     }
 
 
 @operation(
-    dense_forward_arguments, [{}, {"bias": False}, {"activation": "relu"}], tolerance=LONG, empty=[(0, 5), (5, 0)]
+    dense_forward_arguments,
+    [{}, {"bias": False}, {"activation": "relu"}, {"activation": "gelu"}, {"activation": "leaky_relu", "alpha": 0.1}],
+    tolerance=LONG,
+    empty=[(0, 5), (5, 0)],
 )
-def dense_forward(x, w, b, activation, **_):
+def dense_forward(x, w, b, activation, alpha, **_):
     y = np.einsum("nk,kc->nc", x, w)
-    return {"y": activated(y if b is None else y + b, activation)}
+    return {"y": activated(y if b is None else y + b, activation, alpha)}
 
 
 def dense_backward_arguments(make, rows, columns, outputs=("dx", "dw", "db")):

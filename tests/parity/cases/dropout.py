@@ -15,57 +15,119 @@ def drawn(shape, rate, seed, stream, step):
     return bits < keep_probability(rate) * 65536
 
 
-def dropout_mask_arguments(make, rows, columns, rate=0.5):
-    return {"mask": np.zeros((rows, columns), bool), "rate": rate, **ADDRESS}
+def laid_over(mask, shape):
+    """Return a mask, however it is stored, as one of bool that lies over ``shape``."""
+    if mask.dtype == np.uint8:
+        return np.unpackbits(mask, count=int(np.prod(shape)), bitorder="little").reshape(shape).astype(bool)
+    return np.broadcast_to(mask, shape)
+
+
+def decided(x, mask, rate, address, draw):
+    """Return the mask in its own form, and over ``x``."""
+    if not draw:
+        return mask, laid_over(mask, x.shape)
+    if mask is None or mask.dtype == np.uint8:
+        kept = drawn(x.shape, rate, **address)
+        return np.packbits(kept, bitorder="little"), kept
+    kept = drawn(mask.shape, rate, **address)
+    return kept, np.broadcast_to(kept, x.shape)
+
+
+def made_mask(make, rows, columns, form):
+    """Return a mask of one of the forms that operations take."""
+    extents = {"rows": (rows, 1), "columns": (1, columns), "one": (1, 1)}.get(form, (rows, columns))
+    mask = make.mask(*extents)
+    return np.packbits(mask, bitorder="little") if form == "packed" else None if form == "absent" else mask
+
+
+def dropout_mask_arguments(make, rows, columns, rate=0.5, packed=False):
+    mask = np.zeros((rows, columns), np.uint8 if packed else bool)
+    return {"mask": mask, "rate": rate, **ADDRESS}
 
 
 @operation(
     dropout_mask_arguments,
-    [{}, {"rate": 0.0}, {"rate": 0.1}, {"rate": 0.999999}],
+    [{"packed": True}, {"rate": 0.0}, {"rate": 0.1}, {"rate": 0.999999}, {}],
     tolerance=EXACT,
     empty=[(0, 5), (5, 0)],
 )
 def dropout_mask(mask, rate, seed, stream, step):
+    if mask.dtype == np.uint8:
+        kept = drawn((8 * mask.size,), rate, seed, stream, step)
+        return {"mask": np.packbits(kept, bitorder="little").reshape(mask.shape)}
     return {"mask": drawn(mask.shape, rate, seed, stream, step)}
 
 
-def dropout_forward_arguments(make, rows, columns, rate=0.25, draw=True, store=True):
-    mask = make.mask(rows, columns)
+def forward_arguments(make, rows, columns, rate=0.25, draw=True, form="full", **scalars):
     return {
         "y": make.empty(rows, columns),
-        "mask": None if draw and not store else mask,
+        "mask": made_mask(make, rows, columns, form),
         "x": make.normal(rows, columns),
         "rate": rate,
         **ADDRESS,
         "draw": draw,
+        **scalars,
     }
 
 
-@operation(
-    dropout_forward_arguments,
-    [{}, {"store": False}, {"draw": False}, {"rate": 0.0}],
-    tolerance=SHORT,
-    in_place=("y", "x"),
-    empty=[(0, 5), (5, 0)],
-)
-def dropout_forward(mask, x, rate, seed, stream, step, draw, **_):
-    mask = drawn(x.shape, rate, seed, stream, step) if draw else mask
-    return {"y": np.where(mask, x / keep_probability(rate), 0.0), "mask": mask}
-
-
-def dropout_backward_arguments(make, rows, columns, rate=0.25, store=True):
+def backward_arguments(make, rows, columns, rate=0.25, form="full", **scalars):
     return {
         "dx": make.empty(rows, columns),
         "dy": make.normal(rows, columns),
-        "mask": make.mask(rows, columns) if store else None,
+        "mask": made_mask(make, rows, columns, form),
         "rate": rate,
         **ADDRESS,
+        **scalars,
     }
 
 
-@operation(
-    dropout_backward_arguments, [{}, {"store": False}], tolerance=SHORT, in_place=("dx", "dy"), empty=[(0, 5), (5, 0)]
-)
-def dropout_backward(dy, mask, rate, seed, stream, step, **_):
-    mask = drawn(dy.shape, rate, seed, stream, step) if mask is None else mask
-    return {"dx": np.where(mask, dy / keep_probability(rate), 0.0)}
+FORMS = ({"form": "packed"}, {"form": "rows"}, {"form": "columns"}, {"form": "one"}, {})
+FORWARD = ({"form": "absent"}, {"rate": 0.0}, *({**form, "draw": draw} for draw in (False, True) for form in FORMS))
+BACKWARD = ({"form": "absent"}, *FORMS)
+EMPTY = [(0, 5), (5, 0)]
+
+
+def with_scale(variants):
+    return [{**variant, "scale": scale} for scale in (1.0, 1.25) for variant in variants]
+
+
+@operation(forward_arguments, with_scale(FORWARD), tolerance=SHORT, in_place=("y", "x"), empty=EMPTY)
+def dropout_forward(mask, x, rate, seed, stream, step, draw, scale, **_):
+    stored, kept = decided(x, mask, rate, {"seed": seed, "stream": stream, "step": step}, draw)
+    return {"y": np.where(kept, x * scale, 0.0), "mask": stored}
+
+
+@operation(backward_arguments, with_scale(BACKWARD), tolerance=SHORT, in_place=("dx", "dy"), empty=EMPTY)
+def dropout_backward(dy, mask, rate, seed, stream, step, scale, **_):
+    _, kept = decided(dy, mask, rate, {"seed": seed, "stream": stream, "step": step}, mask is None)
+    return {"dx": np.where(kept, dy * scale, 0.0)}
+
+
+def dropout_inference_arguments(make, rows, columns):
+    return {"y": make.empty(rows, columns), "x": make.normal(rows, columns), "rate": 0.3}
+
+
+@operation(dropout_inference_arguments, tolerance=SHORT, in_place=("y", "x"), empty=EMPTY)
+def dropout_inference(x, rate, **_):
+    return {"y": x * keep_probability(rate)}
+
+
+def alpha_line(rate):
+    """Return slope and offset that keep mean 0 and variance 1, solved for instead of taken from the paper."""
+    keep, s = keep_probability(rate), -1.7580993408473766
+    mean = s * (1 - keep)
+    variance = keep + s**2 * (1 - keep) - mean**2
+    return variance**-0.5, -(variance**-0.5) * mean
+
+
+@operation(forward_arguments, FORWARD, tolerance=SHORT, in_place=("y", "x"), empty=EMPTY)
+def alpha_dropout_forward(mask, x, rate, seed, stream, step, draw, **_):
+    stored, kept = decided(x, mask, rate, {"seed": seed, "stream": stream, "step": step}, draw)
+    a, b = alpha_line(rate)
+    return {"y": a * np.where(kept, x, -1.7580993408473766) + b, "mask": stored}
+
+
+@operation(backward_arguments, BACKWARD, tolerance=SHORT, in_place=("dx", "dy"), empty=EMPTY)
+def alpha_dropout_backward(dy, mask, rate, seed, stream, step, **_):
+    _, kept = decided(dy, mask, rate, {"seed": seed, "stream": stream, "step": step}, mask is None)
+    return {"dx": np.where(kept, alpha_line(rate)[0] * dy, 0.0)}

@@ -4,6 +4,7 @@ An operation's entry makes arguments in the names of ``flyball.backend.Backend``
 oracle that is given float64 copies of them (as they were before the call) and returns the expected outputs by name.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -80,8 +81,85 @@ class Make:
         return np.full(shape, np.nan)
 
 
-def activated(z, activation):
-    return np.where(z > 0, z, 0.0) if activation == "relu" else z
+SELU = (1.0507009873554805, 1.6732632423543773)
+ERF = np.vectorize(math.erf, otypes=[float])
+
+
+def activated(z, activation, alpha=0.0):
+    """Return an activation in float64, by its formula."""
+    match activation:
+        case "relu":
+            return np.where(z > 0, z, 0.0)
+        case "leaky_relu":
+            return np.where(z > 0, z, alpha * z)
+        case "relu6":
+            return np.minimum(np.maximum(z, 0.0), 6.0)
+        case "elu":
+            return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0.0)))
+        case "selu":
+            return SELU[0] * activated(z, "elu", SELU[1])
+        case "gelu":
+            return z * 0.5 * (1.0 + ERF(z / np.sqrt(2.0)))
+        case "gelu_tanh":
+            return z * 0.5 * (1.0 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
+        case "sigmoid":
+            return 0.5 * (1.0 + np.tanh(0.5 * z))
+        case "hard_sigmoid":
+            return np.minimum(np.maximum(z / 6.0 + 0.5, 0.0), 1.0)
+        case "tanh":
+            return np.tanh(z)
+        case "silu":
+            return z * 0.5 * (1.0 + np.tanh(0.5 * z))
+        case "softplus":
+            return np.logaddexp(0.0, z)
+        case "softsign":
+            return z / (1.0 + np.abs(z))
+        case "exponential":
+            return np.exp(z)
+        case "mish":
+            return z * np.tanh(np.logaddexp(0.0, z))
+    return z
+
+
+def derivative(x, y, activation, alpha=0.0):
+    """Return an activation's derivative in float64, from the output unless only the input determines it."""
+    match activation:
+        case "linear":
+            return 1.0
+        case "relu":
+            return y > 0
+        case "leaky_relu":
+            return np.where(y > 0, 1.0, alpha)
+        case "relu6":
+            return (y > 0) & (y < 6)
+        case "elu":
+            return np.where(y > 0, 1.0, y + alpha)
+        case "selu":
+            return np.where(y > 0, SELU[0], y + SELU[0] * SELU[1])
+        case "gelu":
+            return 0.5 * (1.0 + ERF(x / np.sqrt(2.0))) + x * np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi)
+        case "gelu_tanh":
+            u = np.clip(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3), -300.0, 300.0)
+            inner = np.sqrt(2 / np.pi) * (1.0 + 3 * 0.044715 * x**2)
+            return 0.5 * (1.0 + np.tanh(u)) + 0.5 * x * np.cosh(u) ** -2.0 * inner
+        case "sigmoid":
+            return y - y**2
+        case "hard_sigmoid":
+            return ((y > 0) & (y < 1)) / 6.0
+        case "tanh":
+            return 1.0 - y**2
+        case "silu":
+            return 0.5 * (1.0 + np.tanh(0.5 * x)) + x * (2.0 * np.cosh(0.5 * x)) ** -2.0
+        case "softplus":
+            return 1.0 - np.exp(-y)
+        case "softsign":
+            return (1.0 - np.abs(y)) ** 2
+        case "exponential":
+            return y
+        case "mish":
+            z = np.logaddexp(0.0, x)
+            return np.tanh(z) + x * np.cosh(z) ** -2.0 * np.exp(-np.logaddexp(0.0, -x))
+    raise ValueError(activation)
 
 
 def to_double(value):

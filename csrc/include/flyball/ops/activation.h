@@ -6,12 +6,14 @@
 
 namespace flyball {
 
+// y may be x; dx may be dy. x or y is null where derivative_of does not ask for it.
 template <class T>
-void relu_forward(Team& team, T* y, const T* x, Index count);
+void activation_forward(Team& team, T* y, const T* x, Index count, ActivationParams params);
 template <class T>
-void relu_backward(Team& team, T* dx, const T* dy, const T* y, Index count);
+void activation_backward(Team& team, T* dx, const T* dy, const T* x, const T* y, Index count, ActivationParams params);
 
-// Nanoseconds on one thread of an element-wise operation: what team_size is asked with.
+// Nanoseconds on one thread, of an activation and of any other element-wise operation: what team_size is asked with.
+double activation_cost(Activation activation, Index count);
 double elementwise_cost(Index count);
 
 // On n rows of c elements.

@@ -10,13 +10,13 @@ namespace flyball {
 // c (m, n) = activation(a (m, k) @ b (k, n) + bias (n)); bias optional.
 template <class T>
 void matmul(Team& team, T* c, Matrix<T> a, Matrix<T> b, const T* bias, Index m, Index n, Index k,
-            Activation activation);
+            ActivationParams activation);
 double matmul_cost(Index m, Index n, Index k);
 
 // y (n, c) = activation(x (n, k) @ w (k, c) + b (c)); b optional.
 template <class T>
 void dense_forward(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, Index n, Index k, Index c,
-                   Activation activation);
+                   ActivationParams activation);
 
 // dx (n, k) = dy @ w.T, dw (k, c) = x.T @ dy, db (c) = sum(dy); all outputs optional.
 template <class T>
