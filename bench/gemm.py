@@ -5,8 +5,8 @@
 Every product is verified before it is timed. In each round every contestant runs once, and the peak is measured beside
 each shape, because clock rates drift; reported are the fastest run of all rounds and the largest peak. Contestants
 share a process, so there is a pause before each, long enough for another library's threads to stop spinning. Without
-torch, or without a compiler for the peak, their columns are missing. The peak is that of the widest
-vectors the machine has.
+torch, or without a compiler for the peak, their columns are missing. The peak is that of the widest vectors the
+machine has.
 """
 
 from __future__ import annotations

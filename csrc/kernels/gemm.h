@@ -5,6 +5,9 @@
 
 namespace flyball {
 
+// The most that a level asks for in GemmKernels::pack_bytes.
+inline constexpr std::size_t most_pack_bytes = 640 * 1024;
+
 template <class T>
 struct GemmKernels {
   // c (m, n; rows ldc apart) = activation(a (m, k) @ b (k, n) + bias (n,)); bias may be null.
@@ -12,7 +15,8 @@ struct GemmKernels {
   // `pack` is scratch of pack_bytes.
   void (*gemm)(T* c, Index ldc, Matrix<T> a, Matrix<T> b, const T* bias, Activation activation, Index m, Index n,
                Index k, T* pack);
-  Index tile_columns;  // columns of c that the micro-kernel computes at once: multiples make good shares for threads
+  Index tile_rows;     // rows and columns of c that the micro-kernel computes at once: multiples of these make
+  Index tile_columns;  // good shares for threads
   std::size_t pack_bytes;
 };
 

@@ -10,6 +10,7 @@
 #include "kernels/gemm.h"
 #include "kernels/loss.h"
 #include "kernels/norm.h"
+#include "kernels/slim.h"
 #include "kernels/update.h"
 
 namespace flyball {
@@ -17,6 +18,7 @@ namespace flyball {
 template <class T>
 struct Kernels {
   const GemmKernels<T>& gemm;
+  const SlimKernels<T>& slim;
   const NormKernels<T>& norm;
   const DropoutKernels<T>& dropout;
   const ActivationKernels<T>& activation;
@@ -27,6 +29,7 @@ struct Kernels {
 
 // The families, in the order of the table: X(level, family).
 #define FLYBALL_FOR_EACH_FAMILY(X, level) \
-  X(level, gemm) X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data)
+  X(level, gemm)                          \
+  X(level, slim) X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data)
 
 }  // namespace flyball
