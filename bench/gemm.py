@@ -48,7 +48,8 @@ SHAPES = [
     ("inference", 1024, 10, 256, False, False),
     ("one row", 1, 256, 256, False, False),
 ]
-PAUSE = 0.01
+# Seconds. OpenBLAS spins for some hundredths: with 10 ms flyball lost whole time slices to it.
+PAUSE = 0.1
 
 
 def contestants(levels: list[str], threads: int) -> dict[str, Callable[..., Callable[[], Any]]]:
