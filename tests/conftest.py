@@ -1,6 +1,7 @@
 """What all tests share: the state of the process is put back, and hypothesis runs without deadlines."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -34,3 +35,11 @@ def each_backend(request):
 def dtype(request):
     """Run a test with both dtypes; the value is the dtype's name."""
     return request.param
+
+
+@pytest.fixture
+def interruptible():
+    """Let SIGINT raise KeyboardInterrupt, also in a shell's background job, which is started with SIGINT ignored."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flyball import functional as F
-from flyball.backend import ACTIVATIONS
+from flyball.backend import ACTIVATIONS, LOSSES
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 X = np.linspace(-1, 1, 30, dtype=np.float32).reshape(6, 5)
@@ -46,8 +46,8 @@ CASES = [
         "b must be a C-contiguous float32 array of shape (3,), got float32 of shape (4,)",
     ),
     (lambda: F.softmax_backward(X, X[:3]), ValueError, "y must have shape (6, 5), got (3, 5)"),
-    (lambda: F.batch_norm_forward(X[0]), ValueError, "x must have 2 dimensions, got shape (5,)"),
-    (lambda: F.mean_squared_error(X, X[:, :1]), ValueError, "targets must have shape (6, 5), got (6, 1)"),
+    (lambda: F.batch_norm_forward(X[0]), ValueError, "x must have at least 2 dimensions, got shape (5,)"),
+    (lambda: F.pointwise_loss(X, X[:, :1], "huber"), ValueError, "targets must have shape (6, 5), got (6, 1)"),
     (lambda: F.sgd_update(W.copy(), B), ValueError, "g must have shape (5, 3), got (3,)"),
     # empty data
     (lambda: F.activation_forward(X[:0], "relu"), ValueError, "x must not be empty, got shape (0, 5)"),
@@ -160,9 +160,46 @@ CASES = [
     (
         lambda: F.softmax_cross_entropy(X, LABELS, reduction="max"),
         ValueError,
-        "reduction must be 'mean', 'sum' or 'none', got 'max'",
+        "reduction must be one of mean, sum, weighted_mean, none, got 'max'",
     ),
-    (lambda: F.mean_squared_error(X, with_nan(X)), ValueError, "targets must be finite, got nan at [2, 1]"),
+    (lambda: F.pointwise_loss(X, with_nan(X), "huber"), ValueError, "targets must be finite, got nan at [2, 1]"),
+    (
+        lambda: F.pointwise_loss(X, X, "l2"),
+        ValueError,
+        f"loss must be one of {', '.join(LOSSES)}, got 'l2'",
+    ),
+    (lambda: F.pointwise_loss(X, X, "huber", delta=0.0), ValueError, "delta must be in (0, inf), got 0.0"),
+    (lambda: F.pointwise_loss(X, X, "huber", weights=B), ValueError, "weights must have shape (6,), got (3,)"),
+    (
+        lambda: F.pointwise_loss(X, X, "huber", weights=-HALF[:, 0]),
+        ValueError,
+        "weights must not be negative, got -0.5",
+    ),
+    (
+        lambda: F.pointwise_loss(X, X, "huber", weights=0 * HALF[:, 0], reduction="weighted_mean"),
+        ValueError,
+        "weights must have a positive sum for a weighted mean, got 0.0",
+    ),
+    (
+        lambda: F.softmax_cross_entropy(X, LABELS, label_smoothing=1.0),
+        ValueError,
+        "label_smoothing must be in [0, 1), got 1.0",
+    ),
+    (
+        lambda: F.softmax_cross_entropy(X, LABELS, smooth="none"),
+        ValueError,
+        "smooth must be 'all' or 'others', got 'none'",
+    ),
+    (
+        lambda: F.softmax_cross_entropy(X, LABELS, class_weights=B),
+        ValueError,
+        "class_weights must have shape (5,), got (3,)",
+    ),
+    (
+        lambda: F.softmax_cross_entropy(X, LABELS + 1, class_weights=X[0] * 0),
+        ValueError,
+        "labels must be in [0, 5), got 5 at row 4",
+    ),
     (lambda: F.gather(X, np.array([6])), ValueError, "rows must be in [0, 6), got 6 at position 0"),
     (lambda: F.gather(X, np.array([-1])), ValueError, "rows must be in [0, 6), got -1 at position 0"),
     (lambda: F.gather(X, np.array([0.0])), TypeError, "rows must be integers, got float64"),

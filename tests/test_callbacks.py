@@ -263,10 +263,10 @@ def test_callbacks_are_checked():
         callbacks.CallbackList([3], Model())
 
     class Waiting(callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
+        def on_test_batch_end(self, batch, logs=None):
             pass
 
-    with pytest.raises(ValueError, match="got Waiting with on_train_batch_end, which is never called"):
+    with pytest.raises(ValueError, match="got Waiting with on_test_batch_end, which is never called"):
         callbacks.CallbackList([Waiting()], Model())
 
 
@@ -301,3 +301,69 @@ def test_fit_drives_callbacks():
     assert seen[0] == {"epochs": 5, "steps": 3, "verbose": 0}
     assert seen[1:] == [(0, ["loss", "val_loss"]), (1, ["loss", "val_loss"])]
     assert history.epoch == [0, 1]
+
+
+# --- steps -------------------------------------------------------------------------------------------------------
+
+
+def test_hooks_of_steps_change_nothing_and_see_running_means():
+    x, y = data()
+    plain, watched = regression(0.01), regression(0.01)
+    watched.set_weights(plain.get_weights())
+    watched._seed = plain._seed
+    seen = []
+    steps = callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: seen.append(("begin", batch)),
+        on_train_batch_end=lambda batch, logs: seen.append(("end", batch, logs["loss"])),
+    )
+    expected = plain.fit(x, y, 32, epochs=2, verbose=0)
+    history = watched.fit(x, y, 32, epochs=2, verbose=0, callbacks=[steps])
+    assert history.history == expected.history
+    assert watched.fingerprint() == plain.fingerprint()
+    per_epoch = -(-len(x) // 32)
+    assert [entry[:2] for entry in seen] == [(edge, i) for i in range(per_epoch) for edge in ("begin", "end")] * 2
+    assert seen[2 * per_epoch - 1][2] == history.history["loss"][0]
+
+
+def test_a_hook_of_steps_can_stop_and_steer():
+    x, y = data()
+    model = regression(0.01)
+
+    class Steer(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.optimizer.learning_rate = 0.0
+            self.model.stop_training = batch == 1
+
+    once = regression(0.01)
+    for each in (model, once):
+        each.compile(flyball.optimizers.SGD(0.01), "mse")  # momentum would move the weights at any rate
+    once.set_weights(model.get_weights())
+    once._seed = model._seed
+    once.fit(x, y, 32, epochs=1, verbose=0, callbacks=[Stop()])
+    model.fit(x, y, 32, epochs=3, verbose=0, callbacks=[Steer()])
+    assert model.optimizer.iterations == 2
+    assert model.history.epoch == [0]
+    # The second step had a learning rate of 0.
+    for one, other in zip(once.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Stop(callbacks.Callback):
+    """Ends training after the first step."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = True
+
+
+def test_an_exception_in_a_hook_of_steps_leaves_the_last_step():
+    x, y = data()
+    model = regression(0.01)
+
+    def fail(batch, logs):
+        if batch == 1:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        model.fit(x, y, 32, epochs=3, verbose=0, callbacks=[callbacks.LambdaCallback(on_train_batch_end=fail)])
+    assert model.optimizer.iterations == 2
+    model.fit(x, y, 32, verbose=0)

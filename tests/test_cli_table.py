@@ -405,6 +405,7 @@ def command(*arguments: object) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_ends_with_130(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     arguments = command(

@@ -46,10 +46,11 @@ def test_nothing_heavy_is_imported():
     assert (result.stdout.strip(), result.returncode) == ("[]", 0), result.stderr
 
 
-def test_import_takes_less_than_a_tenth_of_a_second_beyond_numpy():
-    # The processor's time, not the wall's, which on a busy machine says how busy it is.
+def test_import_takes_less_than_a_tenth_of_a_second_beyond_numpy(tmp_path):
+    # The processor's time, not the wall's, which on a busy machine says how busy it is. Byte code, as installed.
     code = "import time, numpy; t = time.process_time(); import flyball; print(time.process_time() - t)"
-    best = min(float(python(code).stdout) for _ in range(5))
+    byte_code = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    best = min(float(python(code, **byte_code).stdout) for _ in range(6))
     assert best < 0.1
 
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from flyball import initializers, utils
+from flyball import backend, initializers, utils
 
 SHAPE = (300, 500)  # fan in 300, fan out 500; 150,000 draws
 
@@ -143,5 +143,44 @@ def test_functions():
     ],
 )
 def test_bad_arguments(make, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (30, 70), (70, 30), (3, 3, 5, 20), (1, 4)])
+def test_orthogonal(shape):
+    values = draw(initializers.Orthogonal(gain=1.5), shape).reshape(-1, shape[-1])
+    if values.shape[0] < values.shape[1]:
+        values = values.T
+    np.testing.assert_allclose(values.T @ values, 1.5**2 * np.eye(values.shape[1]), atol=1e-13)
+
+
+def test_orthogonal_matrices_have_no_direction_of_their_own():
+    first = np.array([draw("orthogonal", (3, 3), seed=seed)[:, 0] for seed in range(2000)])
+    assert np.abs(first.mean(axis=0)).max() < 5 * (1 / 3 / 2000) ** 0.5
+    np.testing.assert_allclose((first**2).mean(axis=0), 1 / 3, atol=0.04)
+
+
+def test_identity():
+    np.testing.assert_array_equal(draw(initializers.Identity(2.0), (3, 4)), 2 * np.eye(3, 4))
+
+
+@pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "random_normal", "orthogonal"])
+def test_both_backends_draw_the_same(name):
+    with backend.backend_scope("reference"):
+        expected = draw(name, (50, 30), np.float32)
+    np.testing.assert_allclose(draw(name, (50, 30), np.float32), expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: draw("orthogonal", (3,)), "shape must be of two sizes or more for orthogonal values, got (3,)"),
+        (lambda: draw("identity", (3,)), "shape must be of two sizes for an identity, got (3,)"),
+        (lambda: initializers.Orthogonal(seed=2**64), f"seed must be in [0, 2**64), got {2**64}"),
+        (lambda: initializers.Identity("a"), "gain must be"),
+    ],
+)
+def test_what_orthogonal_and_identity_refuse(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()

@@ -200,7 +200,7 @@ def test_config_round_trip(layer):
         (lambda: layers.Dense(2.0), "units must be a positive integer, got 2.0"),
         (lambda: layers.Dense(True), "units must be a positive integer, got True"),
         (lambda: layers.Dense("3"), "units must be a positive integer, got '3'"),
-        (lambda: layers.Dense(2, "rleu"), "exponential, mish, softmax, got 'rleu'; did you mean 'relu'?"),
+        (lambda: layers.Dense(2, "rleu"), "mish, softmax, log_softmax, got 'rleu'; did you mean 'relu'?"),
         (lambda: layers.Dense(2, use_bias=1), "use_bias must be True or False, got 1"),
         (lambda: layers.Dense(2, kernel_initializer="he_norml"), "did you mean 'he_normal'?"),
         (lambda: layers.Dense(2, kernel_initializer=None), "kernel_initializer must be an initializer or one of"),
@@ -212,6 +212,10 @@ def test_config_round_trip(layer):
         (lambda: layers.Input(()), "shape must be a tuple of positive integers, the shape of one sample, got ()"),
         (lambda: layers.Input((None, 3)), "got (None, 3)"),
         (lambda: layers.Input((-1,)), "got (-1,)"),
+        (lambda: layers.ReLU(max_value=3), "max_value must be 6 or None, got 3"),
+        (lambda: layers.ReLU(6, 0.1), "negative_slope must be 0 where max_value is given, got 0.1"),
+        (lambda: layers.LeakyReLU(-1), "negative_slope must be in [0, inf), got -1"),
+        (lambda: layers.ELU(-1), "alpha must be in [0, inf), got -1"),
         (lambda: layers.Dropout(1.2), "rate must be in [0, 1), got 1.2"),
         (lambda: layers.Dropout(1), "rate must be in [0, 1), got 1"),
         (lambda: layers.Dropout(-0.1), "rate must be in [0, 1), got -0.1"),
@@ -241,7 +245,7 @@ def test_bad_arguments(make, message):
     [
         (lambda: layers.Dense(3, unit=3), "Dense got an unexpected keyword argument 'unit'; did you mean 'units'?"),
         (lambda: layers.Dropout(0.5, trainabel=False), "'trainabel'; did you mean 'trainable'?"),
-        (lambda: layers.ReLU(xyz=1), "'xyz'; valid arguments are name, trainable, input_shape, input_dim"),
+        (lambda: layers.Softmax(xyz=1), "'xyz'; valid arguments are name, trainable, input_shape, input_dim"),
     ],
 )
 def test_unknown_arguments_are_refused_by_name(make, message):

@@ -28,8 +28,10 @@ def test_get(name):
 
 
 def test_config_round_trip():
-    loss = losses.CategoricalCrossentropy(from_logits=True)
-    assert losses.get(losses.serialize(loss)).get_config() == {"from_logits": True, "name": "categorical_crossentropy"}
+    loss = losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    config = {"from_logits": True, "label_smoothing": 0.1, "name": "categorical_crossentropy"}
+    assert losses.get(losses.serialize(loss)).get_config() == config
+    assert losses.get(losses.serialize(losses.Huber(0.5))).objective.scalars == (("loss", "huber"), ("delta", 0.5))
 
 
 @pytest.mark.parametrize("y", [[0, 2, 1], [[0], [2], [1]], [0.0, 2.0, 1.0], np.array([0, 2, 1], np.uint8)])
@@ -80,6 +82,8 @@ def test_empty_targets_have_their_shape():
         (SQUARED, [[1, 2]], (1,), "y must be of shape (n,) or (n, 1) for mean_squared_error, got shape (1, 2)"),
         (SQUARED, [1, np.nan], (1,), "y must be finite in float32, got nan in row 1"),
         (SQUARED, [1e300], (1,), "y must be finite in float32, got 1e+300 in row 0"),
+        (losses.BinaryCrossentropy(), [0, 1.5], (1,), "y must be in [0, 1], got 1.5 in row 1"),
+        (losses.Hinge(), [0, 0.5], (1,), "y must be -1 or 1, or 0 or 1, got 0.5 in row 1"),
     ],
 )
 def test_bad_targets(loss, y, shape, message):
@@ -92,6 +96,8 @@ def test_bad_targets(loss, y, shape, message):
     [
         (lambda: losses.get("sparse_categorical_crosentropy"), "did you mean 'sparse_categorical_crossentropy'?"),
         (lambda: losses.get(None), "loss must be a loss or one of"),
+        (lambda: losses.Huber(0), "delta must be in (0, inf), got 0"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=1), "label_smoothing must be in [0, 1), got 1"),
         (lambda: losses.CategoricalCrossentropy(from_logits="yes"), "from_logits must be True or False, got 'yes'"),
     ],
 )

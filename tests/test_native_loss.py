@@ -111,7 +111,7 @@ def test_exponentials_are_within_two_units_in_the_last_place(dtype: Any) -> None
     logits[:, 1] = x
     losses = np.empty(len(x))
     gradient = np.empty_like(logits)
-    _core.softmax_cross_entropy(losses, None, gradient, logits, np.zeros(len(x), np.int64), 1.0)
+    _core.softmax_cross_entropy(losses, None, gradient, logits, np.zeros(len(x), np.int64), None, 0.0, 1.0)
     wide = logits[:, 1].astype(np.float64)
     expected = np.exp(wide) / (1 + np.exp(wide))
     np.testing.assert_allclose(gradient[:, 1], expected, rtol=3 * np.finfo(dtype).eps, atol=0)
@@ -126,7 +126,7 @@ def test_cross_entropy(c: int, dtype: Any) -> None:
     losses, losses_buffer = guarded((n,), np.float64)
     hits, hits_buffer = guarded((n,), np.float64)
     dx, buffer = guarded((n, c), dtype)
-    _core.softmax_cross_entropy(losses, hits, dx, x, labels, 1 / n)
+    _core.softmax_cross_entropy(losses, hits, dx, x, labels, None, 0.0, 1 / n)
     for each in (losses_buffer, hits_buffer, buffer):
         assert_guards(each)
     rows = np.arange(n)
@@ -137,17 +137,17 @@ def test_cross_entropy(c: int, dtype: Any) -> None:
     np.testing.assert_allclose(dx, expected, rtol=RELATIVE[dtype], atol=2 * eps / n)
 
     alone = np.empty(n)
-    _core.softmax_cross_entropy(alone, None, None, x, labels, 1 / n)
+    _core.softmax_cross_entropy(alone, None, None, x, labels, None, 0.0, 1 / n)
     np.testing.assert_array_equal(alone, losses)
     in_place, hits_in_place = x.copy(), np.empty(n)
-    _core.softmax_cross_entropy(alone, hits_in_place, in_place, in_place, labels, 1 / n)
+    _core.softmax_cross_entropy(alone, hits_in_place, in_place, in_place, labels, None, 0.0, 1 / n)
     np.testing.assert_array_equal(alone, losses)
     np.testing.assert_array_equal(hits_in_place, hits)
     np.testing.assert_array_equal(in_place, dx)
 
     one_hot = np.eye(c, dtype=dtype)[labels]
     soft_dx = np.empty_like(x)
-    _core.softmax_cross_entropy_soft(alone, hits_in_place, soft_dx, x, one_hot, 1 / n)
+    _core.softmax_cross_entropy_soft(alone, hits_in_place, soft_dx, x, one_hot, None, 1 / n)
     np.testing.assert_allclose(alone, losses, rtol=2 * eps, atol=0)
     np.testing.assert_array_equal(hits_in_place, hits)
     # e * factor - scale here, e * factor - t * scale there, where a compiler may fuse either product: a rounding apart.
@@ -161,7 +161,7 @@ def test_soft_cross_entropy(c: int, dtype: Any) -> None:
     x = logits_of(n, c, dtype)
     t = np.random.default_rng(c).random((n, c)).astype(dtype)
     losses, hits, dx = np.empty(n), np.empty(n), np.empty_like(x)
-    _core.softmax_cross_entropy_soft(losses, hits, dx, x, t, 0.5)
+    _core.softmax_cross_entropy_soft(losses, hits, dx, x, t, None, 0.5)
     wide = t.astype(np.float64)
     expected = (wide * (logsumexp(x)[:, None] - x)).sum(axis=1)
     eps = np.finfo(dtype).eps
@@ -170,7 +170,7 @@ def test_soft_cross_entropy(c: int, dtype: Any) -> None:
     gradient = (softmax(x) * wide.sum(axis=1, keepdims=True) - wide) * 0.5
     np.testing.assert_allclose(dx, gradient, rtol=RELATIVE[dtype], atol=4 * eps)
     in_place = x.copy()
-    _core.softmax_cross_entropy_soft(losses, hits, in_place, in_place, t, 0.5)
+    _core.softmax_cross_entropy_soft(losses, hits, in_place, in_place, t, None, 0.5)
     np.testing.assert_array_equal(in_place, dx)
 
 
@@ -184,17 +184,17 @@ def test_cross_entropy_gradient_is_the_finite_difference(soft: bool) -> None:
     def losses(x: NDArray[Any]) -> NDArray[Any]:
         values = np.empty(n)
         if soft:
-            _core.softmax_cross_entropy_soft(values, None, None, x, t, 1.0)
+            _core.softmax_cross_entropy_soft(values, None, None, x, t, None, 1.0)
         else:
-            _core.softmax_cross_entropy(values, None, None, x, labels, 1.0)
+            _core.softmax_cross_entropy(values, None, None, x, labels, None, 0.0, 1.0)
         return values
 
     dx = np.empty_like(x)
     values = np.empty(n)
     if soft:
-        _core.softmax_cross_entropy_soft(values, None, dx, x, t, 1.0)
+        _core.softmax_cross_entropy_soft(values, None, dx, x, t, None, 1.0)
     else:
-        _core.softmax_cross_entropy(values, None, dx, x, labels, 1.0)
+        _core.softmax_cross_entropy(values, None, dx, x, labels, None, 0.0, 1.0)
     for j in range(c):
         shift = np.zeros((n, c))
         shift[:, j] = step
@@ -205,7 +205,7 @@ def test_cross_entropy_gradient_is_the_finite_difference(soft: bool) -> None:
 def test_loss_of_a_sure_answer_keeps_its_digits(dtype: Any) -> None:
     x = np.array([[0, -20], [0, -30], [1e30, -1e30], [-1e30, 1e30]], dtype)
     losses = np.empty(4)
-    _core.softmax_cross_entropy(losses, None, None, x, np.zeros(4, np.int64), 1.0)
+    _core.softmax_cross_entropy(losses, None, None, x, np.zeros(4, np.int64), None, 0.0, 1.0)
     expected = [np.log1p(np.exp(-20.0)), np.log1p(np.exp(-30.0)), 0.0, float(x[3, 1]) - float(x[3, 0])]
     np.testing.assert_allclose(losses, expected, rtol=3e-7, atol=3e-16)
 
@@ -215,7 +215,7 @@ def test_cross_entropy_of_rows_that_are_not_finite(dtype: Any) -> None:
     inf, nan = np.inf, np.nan
     x = np.array([[1, nan, 0], [inf, 0, 0], [-inf, -inf, -inf], [-inf, 0, 0], [2, -inf, 1]], dtype)
     losses, hits, dx = np.empty(5), np.empty(5), np.empty_like(x)
-    _core.softmax_cross_entropy(losses, hits, dx, x, np.zeros(5, np.int64), 1.0)
+    _core.softmax_cross_entropy(losses, hits, dx, x, np.zeros(5, np.int64), None, 0.0, 1.0)
     assert np.isnan(losses[:3]).all()
     assert np.isnan(dx[:3]).all()
     assert losses[3] == inf
@@ -230,7 +230,7 @@ def test_a_hit_is_the_first_largest(c: int, dtype: Any) -> None:
     x = np.zeros((3, c), dtype)
     x[:, c - 2 :] = 1
     losses, hits = np.empty(3), np.empty(3)
-    _core.softmax_cross_entropy(losses, hits, None, x, np.array([0, c - 2, c - 1]), 1.0)
+    _core.softmax_cross_entropy(losses, hits, None, x, np.array([0, c - 2, c - 1]), None, 0.0, 1.0)
     np.testing.assert_array_equal(hits, [0, 1, 0])
 
 
@@ -241,14 +241,14 @@ def test_mean_squared_error(c: int, dtype: Any) -> None:
     p, t = logits_of(n, c, dtype), logits_of(n, c + 1, dtype)[:, :c].copy()
     losses = np.empty(n)
     dp, buffer = guarded((n, c), dtype)
-    _core.mean_squared_error(losses, dp, p, t, 0.25)
+    _core.pointwise_loss(losses, dp, p, t, None, "mean_squared_error", 1.0, 0.25)
     assert_guards(buffer)
     difference = p.astype(np.float64) - t
     eps = np.finfo(dtype).eps
     np.testing.assert_allclose(losses, (difference**2).mean(axis=1), rtol=4 * eps, atol=0)
     np.testing.assert_allclose(dp, 2 * difference / c * 0.25, rtol=4 * eps, atol=eps)
     alone = np.empty(n)
-    _core.mean_squared_error(alone, None, p, t, 0.25)
+    _core.pointwise_loss(alone, None, p, t, None, "mean_squared_error", 1.0, 0.25)
     np.testing.assert_array_equal(alone, losses)
 
 
@@ -264,9 +264,9 @@ def test_bits_do_not_depend_on_threads(dtype: Any) -> None:
         arrays = [np.empty_like(x) for _ in range(5)]
         _core.softmax_forward(arrays[0], x)
         _core.softmax_backward(arrays[1], t, arrays[0])
-        _core.softmax_cross_entropy(values[0], values[1], arrays[2], x, labels, 1 / n)
-        _core.softmax_cross_entropy_soft(values[2], values[3], arrays[3], x, t, 1 / n)
-        _core.mean_squared_error(values[4], arrays[4], x, t, 1 / n)
+        _core.softmax_cross_entropy(values[0], values[1], arrays[2], x, labels, None, 0.0, 1 / n)
+        _core.softmax_cross_entropy_soft(values[2], values[3], arrays[3], x, t, None, 1 / n)
+        _core.pointwise_loss(values[4], arrays[4], x, t, None, "mean_squared_error", 1.0, 1 / n)
         results.append([array.tobytes() for array in values + arrays])
     assert results[0] == results[1] == results[2]
 
@@ -278,12 +278,12 @@ def test_empty(shape: tuple[int, int]) -> None:
     losses, hits = np.full(n, 5.0), np.full(n, 5.0)
     _core.softmax_forward(x.copy(), x)
     _core.softmax_backward(x.copy(), x, x)
-    _core.softmax_cross_entropy_soft(losses, hits, x.copy(), x, x.copy(), 1.0)
+    _core.softmax_cross_entropy_soft(losses, hits, x.copy(), x, x.copy(), None, 1.0)
     if n == 0:
-        _core.softmax_cross_entropy(losses, hits, x.copy(), x, np.empty(0, np.int64), 1.0)
+        _core.softmax_cross_entropy(losses, hits, x.copy(), x, np.empty(0, np.int64), None, 0.0, 1.0)
     else:
         with pytest.raises(ValueError, match=r"labels must be in \[0, 0\), got 0 at row 0"):
-            _core.softmax_cross_entropy(losses, hits, x.copy(), x, np.zeros(n, np.int64), 1.0)
+            _core.softmax_cross_entropy(losses, hits, x.copy(), x, np.zeros(n, np.int64), None, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("label", [-1, 3, 2**62, -(2**63)])
@@ -291,7 +291,7 @@ def test_labels_out_of_range_change_nothing(label: int) -> None:
     x = logits_of(4, 3, np.float32)
     losses, hits, dx = np.full(4, 5.0), np.full(4, 5.0), np.full_like(x, 5)
     with pytest.raises(ValueError, match=rf"^labels must be in \[0, 3\), got {label} at row 2$"):
-        _core.softmax_cross_entropy(losses, hits, dx, x, np.array([0, 1, label, 9]), 1.0)
+        _core.softmax_cross_entropy(losses, hits, dx, x, np.array([0, 1, label, 9]), None, 0.0, 1.0)
     assert (losses == 5).all()
     assert (hits == 5).all()
     assert (dx == 5).all()
@@ -311,19 +311,28 @@ def test_overlaps_are_refused() -> None:
         ("dx must not overlap y", lambda: _core.activation_backward(x, other, None, x, "relu", 0.0)),
         (
             "dlogits must not overlap logits",
-            lambda: _core.softmax_cross_entropy(losses, None, shifted, x, labels, 1.0),
+            lambda: _core.softmax_cross_entropy(losses, None, shifted, x, labels, None, 0.0, 1.0),
         ),
-        ("losses must not overlap logits", lambda: _core.softmax_cross_entropy(base[:4], None, None, x, labels, 1.0)),
-        ("losses must not overlap hits", lambda: _core.softmax_cross_entropy(losses, losses, None, x, labels, 1.0)),
+        (
+            "losses must not overlap logits",
+            lambda: _core.softmax_cross_entropy(base[:4], None, None, x, labels, None, 0.0, 1.0),
+        ),
+        (
+            "losses must not overlap hits",
+            lambda: _core.softmax_cross_entropy(losses, losses, None, x, labels, None, 0.0, 1.0),
+        ),
         (
             "losses must not overlap labels",
-            lambda: _core.softmax_cross_entropy(labels.view(np.float64), None, None, x, labels, 1.0),
+            lambda: _core.softmax_cross_entropy(labels.view(np.float64), None, None, x, labels, None, 0.0, 1.0),
         ),
         (
             "dlogits must not overlap targets",
-            lambda: _core.softmax_cross_entropy_soft(losses, None, other, x, other, 1.0),
+            lambda: _core.softmax_cross_entropy_soft(losses, None, other, x, other, None, 1.0),
         ),
-        ("dpredictions must not overlap predictions", lambda: _core.mean_squared_error(losses, x, x, other, 1.0)),
+        (
+            "dpredictions must not overlap predictions",
+            lambda: _core.pointwise_loss(losses, shifted, x, other, None, "huber", 1.0, 1.0),
+        ),
     ]
     for message, call in cases:
         with pytest.raises(ValueError, match=f"^{message}$"):
@@ -333,8 +342,8 @@ def test_overlaps_are_refused() -> None:
 def test_wrong_arrays_are_refused() -> None:
     x = np.zeros((4, 3), np.float32)
     with pytest.raises(ValueError, match="labels must be a C-contiguous int64 array of shape"):
-        _core.softmax_cross_entropy(np.zeros(4), None, None, x, np.zeros(4, np.int32), 1.0)
+        _core.softmax_cross_entropy(np.zeros(4), None, None, x, np.zeros(4, np.int32), None, 0.0, 1.0)
     with pytest.raises(ValueError, match="losses must be a C-contiguous float64 array of shape"):
-        _core.softmax_cross_entropy(np.zeros(4, np.float32), None, None, x, np.zeros(4, np.int64), 1.0)
+        _core.softmax_cross_entropy(np.zeros(4, np.float32), None, None, x, np.zeros(4, np.int64), None, 0.0, 1.0)
     with pytest.raises(ValueError, match="x must have 2 dimensions"):
         _core.softmax_forward(np.zeros(3, np.float32), np.zeros(3, np.float32))

@@ -255,7 +255,7 @@ def set_compile(name, value):
         (set_layer(1, "units", 4.0), "units must be a positive integer, got 4.0"),
         (set_layer(1, "units", [4]), "units must be a positive integer, got [4]"),
         (set_layer(1, "use_bias", False), "['dense/bias'] belong to none"),
-        (set_layer(1, "activation", "eval"), "activation must be one of linear, relu, softmax, got 'eval'"),
+        (set_layer(1, "activation", "eval"), "mish, softmax, log_softmax, got 'eval'"),
         (set_layer(1, "name", ["dense"]), "name must be a non-empty string"),
         (set_layer(1, "name", "other"), "are missing"),
         (set_layer(1, "code", "x"), "unexpected keyword argument 'code'"),

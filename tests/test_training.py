@@ -124,7 +124,9 @@ def test_gradients_are_those_of_finite_differences(backend):
     fb.use_backend(backend)
     x, y = blobs(rows=24, features=6)
     model = network("float64", features=6, width=7)
-    start = model.get_weights()
+    # A row that relu and dropout have emptied puts a unit with a bias of zero on the kink of its relu.
+    shift = np.random.default_rng(1)
+    start = [w + 0.05 * shift.random(w.shape) for w in model.get_weights()]
     trainable = [weight.trainable for weight in model.weights]
 
     def run(weights, rate):
@@ -252,12 +254,13 @@ def test_an_exception_in_a_callback_leaves_the_model_trainable():
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_stops_between_steps_and_training_goes_on_afterwards(backend):
     fb.use_backend(backend)
     x, y = blobs(rows=20000)
     model = network()
     steps = -(-20000 // 32)
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, y, epochs=10000, verbose=0)
@@ -266,9 +269,21 @@ def test_ctrl_c_stops_between_steps_and_training_goes_on_afterwards(backend):
     assert 0 < done < 10000 * steps
     # an epoch is recorded after its last step: Ctrl-C can fall in between
     assert len(model.history.epoch) * steps <= done <= (len(model.history.epoch) + 1) * steps
-    assert all(np.isfinite(w).all() for w in model.get_weights())
+    expected = network()
+    expected.fit(x, y, epochs=10000, verbose=0, callbacks=[StopAfter(done)])
+    assert state(model) == state(expected)
     model.fit(x[:64], y[:64], verbose=0)
     assert model.optimizer.iterations == done + 2
+
+
+class StopAfter(fb.callbacks.Callback):
+    """Ends training after a number of steps."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = self.model.optimizer.iterations == self.steps
 
 
 def test_the_learning_rate_can_be_changed_between_epochs():

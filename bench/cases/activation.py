@@ -42,6 +42,11 @@ def probabilities(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[i
     }
 
 
+def logarithms(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    made = probabilities(rng, dtype, sizes)
+    return {**made, "y": np.log(made["y"])}
+
+
 CASES: list[Case] = [
     *(
         case
@@ -53,4 +58,6 @@ CASES: list[Case] = [
     ),
     *cases("softmax_forward", CLASSES, probabilities, ("y",)),
     *cases("softmax_backward", CLASSES, probabilities, ("dx",)),
+    *cases("log_softmax_forward", CLASSES, probabilities, ("y",)),
+    *cases("log_softmax_backward", CLASSES, logarithms, ("dx",)),
 ]

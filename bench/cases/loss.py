@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cases.table import CLASSES, ROWS, Case, cases, normal
+from flyball.backend import LOSSES
+
+if TYPE_CHECKING:
+    from cases.table import Maker
+
+
+def loss_of(kind: str) -> Maker:
+    """Of probabilities, which all losses take."""
+
+    def make(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+        predictions = (0.05 + 0.9 * rng.random(sizes)).astype(dtype)
+        return {**loss(rng, dtype, sizes), "predictions": predictions, "loss": kind, "delta": 1.0}
+
+    return make
 
 
 def loss(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
@@ -18,9 +32,10 @@ def loss(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...])
         "dlogits": np.empty((n, c), dtype),
         "dpredictions": np.empty((n, c), dtype),
         "logits": normal(rng, dtype, n, c),
-        "predictions": normal(rng, dtype, n, c),
         "labels": rng.integers(0, c, n),
         "targets": (targets / targets.sum(axis=1, keepdims=True)).astype(dtype),
+        "weights": None,
+        "smoothing": 0.0,
         "scale": 1 / n,
     }
 
@@ -28,5 +43,9 @@ def loss(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...])
 CASES: list[Case] = [
     *cases("softmax_cross_entropy", CLASSES, loss, ("losses", "hits", "dlogits")),
     *cases("softmax_cross_entropy_soft", CLASSES, loss, ("losses", "hits", "dlogits")),
-    *cases("mean_squared_error", ROWS, loss, ("losses", "dpredictions")),
+    *(
+        case
+        for kind in LOSSES
+        for case in cases("pointwise_loss", ROWS, loss_of(kind), ("losses", "dpredictions"), kind)
+    ),
 ]

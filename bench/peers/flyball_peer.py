@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tasks import L2, LEARNING_RATE, NETWORKS, RATE, STEPS, Job, Network, close, kept_half, learns, matrix, normalised
+import tasks
+from tasks import (
+    GROUPS,
+    L2,
+    LEARNING_RATE,
+    NETWORKS,
+    RATE,
+    STEPS,
+    UPDATES,
+    Job,
+    Network,
+    activated,
+    close,
+    images,
+    kept_half,
+    learns,
+    maps,
+    matrix,
+    mean_cross_entropy,
+    normalised,
+    normalised_over,
+    permuted,
+    pictures,
+    resampled,
+    standard_normal,
+)
 
 import flyball
 from flyball import _core, layers, optimizers, regularizers
+from flyball import functional as F
+from flyball.backend import ACTIVATIONS, ALPHAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,11 +119,91 @@ def batch_norm_relu_dropout(rows: int, columns: int) -> Job:
     return Job(both, 1, lambda: kept_half(y[positive]))
 
 
+def batch_norm_layout(shape: tuple[int, ...], last: bool) -> Job:
+    """Forward and backward over images."""
+    x, dy = images(shape, last), images(shape, last, 1)
+    axis = -1 if last else 1
+    memory = [np.moveaxis(array, 1, -1) if last else array for array in (x, dy)]
+    y, dx = np.empty_like(memory[0]), np.empty_like(memory[0])
+    gamma, beta = np.ones(shape[1], x.dtype), np.zeros(shape[1], x.dtype)
+    running_mean, running_var = np.zeros(shape[1], x.dtype), np.ones(shape[1], x.dtype)
+
+    def run() -> None:
+        _, mean, rstd = F.batch_norm_forward(
+            memory[0], gamma, beta, axis=axis, running_mean=running_mean, running_var=running_var, unbiased=True, out=y
+        )
+        F.batch_norm_backward(memory[1], memory[0], mean, rstd, gamma, beta, axis=axis, out=dx)
+
+    expected = normalised_over(x, (0, 2, 3))
+    return Job(run, 1, lambda: close(np.moveaxis(y, -1, 1) if last else y, expected))
+
+
+def batch_norm_images(*shape: int) -> Job:
+    return batch_norm_layout(shape, last=False)
+
+
+def batch_norm_images_last(*shape: int) -> Job:
+    return batch_norm_layout(shape, last=True)
+
+
+def layer_norm(rows: int, columns: int) -> Job:
+    x, dy = matrix(rows, columns), matrix(rows, columns, 1)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    gamma, beta = np.ones(columns, x.dtype), np.zeros(columns, x.dtype)
+
+    def run() -> None:
+        _, mean, rstd = F.layer_norm_forward(x, gamma, beta, out=y)
+        F.layer_norm_backward(dy, x, mean, rstd, gamma, beta, out=dx)
+
+    return Job(run, 1, lambda: close(y, normalised_over(x, (1,))))
+
+
+def group_norm(*shape: int) -> Job:
+    x, dy = images(shape, last=False), images(shape, last=False, seed=1)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    gamma, beta = np.ones(shape[1], x.dtype), np.zeros(shape[1], x.dtype)
+
+    def run() -> None:
+        _, mean, rstd = F.group_norm_forward(x, GROUPS, gamma, beta, axis=1, out=y)
+        F.group_norm_backward(dy, x, mean, rstd, gamma, beta, axis=1, out=dx)
+
+    grouped = x.reshape(shape[0], GROUPS, -1)
+    return Job(run, 1, lambda: close(y, normalised_over(grouped, (2,)).reshape(shape)))
+
+
 def dropout(rows: int, columns: int) -> Job:
     x = matrix(rows, columns)
     y = np.empty_like(x)
     steps = iter(range(1 << 40))
     return Job(lambda: _core.dropout_forward(y, None, x, RATE, 7, 0, next(steps), True, 2.0), 1, lambda: kept_half(y))
+
+
+def scaled_copy(rows: int, columns: int) -> Job:
+    """What moving the array through the arithmetic units costs: half of each element."""
+    x = matrix(rows, columns)
+    y = np.empty_like(x)
+    return Job(lambda: _core.dropout_inference(y, x, RATE), 1, lambda: close(y, x * (1 - RATE)))
+
+
+def alpha_dropout(rows: int, columns: int) -> Job:
+    x = matrix(rows, columns)
+    y = np.empty_like(x)
+    steps = iter(range(1 << 40))
+    return Job(
+        lambda: _core.alpha_dropout_forward(y, None, x, RATE, 7, 0, next(steps), True), 1, lambda: standard_normal(y)
+    )
+
+
+def random_normal(rows: int, columns: int) -> Job:
+    y = np.empty((rows, columns), np.float32)
+    steps = iter(range(1 << 40))
+    return Job(lambda: _core.random_normal(y, 0.0, 1.0, 7, 0, next(steps)), 1, lambda: standard_normal(y))
+
+
+def permutation(size: int) -> Job:
+    order = np.empty(size, np.int64)
+    steps = iter(range(1 << 40))
+    return Job(lambda: _core.random_permutation(order, 7, 0, next(steps)), 1, lambda: permuted(order))
 
 
 def gemm(rows: int, columns: int, inner: int) -> Job:
@@ -105,13 +214,51 @@ def gemm(rows: int, columns: int, inner: int) -> Job:
     )
 
 
-def adam(size: int) -> Job:
+def softmax_cross_entropy(rows: int, classes: int) -> Job:
+    logits, labels = matrix(rows, classes), np.arange(rows) % classes
+    losses, dlogits = np.empty(rows), np.empty_like(logits)
+
+    def run() -> None:
+        _core.softmax_cross_entropy(losses, None, dlogits, logits, labels, None, 0.0, 1.0 / rows)
+
+    return Job(run, 1, lambda: close(losses.mean(), mean_cross_entropy(logits, labels)))
+
+
+def activation(name: str, rows: int, columns: int) -> Job:
+    x, dy = matrix(rows, columns), matrix(rows, columns, 1)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    alpha = ALPHAS.get(name, 0.0)
+    source = {"x": x} if ACTIVATIONS[name] == "x" else {"y": y}
+
+    def run() -> None:
+        _core.activation_forward(y, x, name, alpha)
+        _core.activation_backward(dx, dy, source.get("x"), source.get("y"), name, alpha)
+
+    return Job(run, 1, lambda: close(y[:4], activated(name, rows, columns)))
+
+
+def update(name: str, size: int) -> Job:
+    """One step of an optimizer with coupled L2 (AdamW: decoupled decay), its gradient scaled as norm clipping does."""
     w, g = matrix(1, size)[0], matrix(1, size, 1)[0]
     m, v, before = np.zeros_like(w), np.zeros_like(w), w[:1000].copy()
+    scale = np.ones(1)
+    penalties = (0.0, 0.0, L2) if name == "adamw" else (0.0, L2, 0.0)
+    tail = (*penalties, False, math.inf, False)  # l1, l2, weight_decay, proximal, clip_value, clip_penalty
     steps = iter(range(1, 1 << 40))
 
     def run() -> None:
-        _core.adam_update(w, m, v, None, g, LEARNING_RATE, 0.9, 0.999, 1e-7, next(steps), 0.0, L2, 0.0)
+        match name:
+            case "sgd":
+                _core.sgd_update(w, m, None, g, scale, LEARNING_RATE, 0.9, False, *tail)
+            case "rmsprop":
+                _core.rmsprop_update(w, v, None, None, None, g, scale, LEARNING_RATE, 0.9, 0.0, 1e-7, True, *tail)
+            case "adagrad":
+                _core.adagrad_update(w, v, None, g, scale, LEARNING_RATE, 1e-7, True, *tail)
+            case _:
+                step = next(steps)
+                _core.adam_update(
+                    w, m, v, None, None, g, scale, LEARNING_RATE, 0.9, 0.999, 1e-7, step, False, *tail
+                )  # fmt: skip
 
     def check() -> None:
         if not np.all(np.isfinite(w)) or np.array_equal(w[:1000], before):
@@ -120,8 +267,39 @@ def adam(size: int) -> Job:
     return Job(run, 1, check)
 
 
+def augment(number: int, height: int, width: int, channels: int) -> Job:
+    x, matrices = pictures(number, height, width, channels), maps(number, height, width)
+    flat = x.reshape(number, -1)
+    y, rows = np.empty_like(flat), matrices.reshape(number, 6)
+
+    def run() -> None:
+        _core.affine_transform(y, flat, rows, height, width, channels, height, width, False, 0, 0.0)
+
+    return Job(run, 1, lambda: close(y[:20].reshape(x[:20].shape), resampled(x[:20], matrices[:20])))
+
+
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
-OPERATIONS: dict[str, Callable[..., Job]] = {
-    function.__name__: function
-    for function in (batch_norm_forward, batch_norm, batch_norm_relu_dropout, dropout, gemm, adam)
-}
+OPERATIONS: dict[str, Callable[..., Job]] = (
+    {
+        function.__name__: function
+        for function in (
+            batch_norm_forward,
+            batch_norm,
+            batch_norm_relu_dropout,
+            batch_norm_images,
+            batch_norm_images_last,
+            layer_norm,
+            group_norm,
+            dropout,
+            scaled_copy,
+            alpha_dropout,
+            random_normal,
+            permutation,
+            gemm,
+            softmax_cross_entropy,
+            augment,
+        )
+    }
+    | {f"activation_{name}": partial(activation, name) for name in tasks.ACTIVATIONS}
+    | {name: partial(update, name) for name in UPDATES}
+)

@@ -1,11 +1,11 @@
-"""NumPy: the matrix product of its BLAS."""
+"""NumPy: the matrix product of its BLAS, and its shuffle."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tasks import Job, close, matrix
+from tasks import Job, close, matrix, permuted
 from threadpoolctl import threadpool_info, threadpool_limits
 
 if TYPE_CHECKING:
@@ -24,5 +24,15 @@ def gemm(rows: int, columns: int, inner: int) -> Job:
     return Job(lambda: np.matmul(a, b, out=c), 1, lambda: close(c, a.astype(np.float64) @ b))
 
 
+def permutation(size: int) -> Job:
+    generator = np.random.Generator(np.random.Philox(7))
+    results: list[np.ndarray[Any, Any]] = [np.empty(0)]
+
+    def run() -> None:
+        results[0] = generator.permutation(size)
+
+    return Job(run, 1, lambda: permuted(results[0]))
+
+
 STEP_VARIANTS: dict[str, Callable[[str], Job]] = {}
-OPERATIONS: dict[str, Callable[..., Job]] = {"gemm": gemm}
+OPERATIONS: dict[str, Callable[..., Job]] = {"gemm": gemm, "permutation": permutation}

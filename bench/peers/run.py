@@ -27,7 +27,7 @@ from typing import Any
 from tasks import NETWORKS, OPERATIONS
 
 HERE = Path(__file__).parent
-PEERS = ("flyball", "torch", "jax", "sklearn", "numpy")
+PEERS = ("flyball", "torch", "jax", "sklearn", "numpy", "scipy")
 # Long enough for OpenMP's threads of the peer that has just run to stop spinning.
 PAUSE = 0.05
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,15 +54,46 @@ NETWORKS = {
 }
 
 SHAPES = ((128, 256), (1024, 512), (8192, 1024))
+IMAGES = ((32, 64, 56, 56), (128, 16, 32, 32))  # samples, channels, rows, columns
+GROUPS = 32
 PRODUCTS = ((128, 256, 256), (128, 512, 784), (784, 512, 128), (1024, 1024, 1024))  # rows, columns, inner
 SIZES = (1_000_000, 20_000_000)
+CLASSES = ((128, 10), (1024, 1000))
+ACTIVATIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x < 0, 0.2 * x, x),
+    "elu": lambda x: np.where(x < 0, np.expm1(x), x),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "gelu": lambda x: 0.5 * x * (1 + np.vectorize(math.erf)(x / np.sqrt(2))),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
+}
+"""Measured activations, forward and backward, by their formulas."""
+SIZES = (10_000, 1_000_000, 20_000_000)
+UPDATES = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
+PICTURES = ((10_000, 28, 28, 1), (256, 32, 32, 3))  # number, height, width, channels
 OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "batch_norm_forward": SHAPES,
     "batch_norm": SHAPES,
+    "batch_norm_images": IMAGES,
+    "batch_norm_images_last": IMAGES,
+    "layer_norm": (SHAPES[1], (32, 64 * 56 * 56)),
+    "group_norm": ((1024, 512, 1, 1), IMAGES[0]),
+    "add": (SHAPES[-1],),
+    "scaled_copy": SHAPES,
     "dropout": SHAPES,
+    "alpha_dropout": SHAPES,
+    "random_normal": SHAPES,
+    "permutation": ((1_000,), (100_000,), (10_000_000,)),
     "batch_norm_relu_dropout": SHAPES,
     "gemm": PRODUCTS,
-    "adam": tuple((size,) for size in SIZES),
+    "softmax_cross_entropy": CLASSES,
+    **{f"activation_{name}": ((1024, 512),) for name in ACTIVATIONS},
+    **{update: tuple((size,) for size in SIZES) for update in UPDATES},
+    "augment": PICTURES,
 }
 
 
@@ -77,6 +109,41 @@ def matrix(rows: int, columns: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal((rows, columns), dtype=np.float32)
 
 
+def pictures(*shape: int) -> NDArray[np.float32]:
+    """Images whose neighbouring pixels are alike."""
+    noise = np.random.default_rng(0).random(shape, dtype=np.float32)
+    return (noise + np.roll(noise, 1, 1) + np.roll(noise, 1, 2)) / 3
+
+
+def maps(number: int, height: int, width: int) -> NDArray[np.float64]:
+    """Matrices (number, 2, 3) from pixels of the output to the input's: rotation, shift, zoom and flip."""
+    rng = np.random.default_rng(1)
+    angle, zoom = rng.uniform(-0.6, 0.6, number), rng.uniform(0.8, 1.2, number)
+    flip = rng.choice([-1.0, 1.0], number)
+    linear = zoom * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle) * flip, np.cos(angle) * flip]])
+    linear = np.moveaxis(linear, -1, 0)
+    middle = np.array([(height - 1) / 2, (width - 1) / 2])
+    shift = rng.uniform(-3, 3, (number, 2))
+    offset = middle - np.einsum("nij,nj->ni", linear, middle + shift)
+    return np.ascontiguousarray(np.concatenate([linear, offset[..., None]], axis=2))
+
+
+def resampled(x: NDArray[np.float32], matrices: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The first images by the formula, bilinear, with zeros outside."""
+    padded = np.pad(x, ((0, 0), (1, 2), (1, 2), (0, 0)))
+    _, height, width, _ = x.shape
+    i, j = np.mgrid[:height, :width]
+    result = np.empty_like(x)
+    for n, ((a, b, c), (d, e, f)) in enumerate(matrices):
+        row, column = np.clip(a * i + b * j + c, -1, height), np.clip(d * i + e * j + f, -1, width)
+        r, s = np.floor(row).astype(int), np.floor(column).astype(int)
+        u, v = (row - r)[..., None], (column - s)[..., None]
+        corner = padded[n][r + 1, s + 1] * (1 - v) + padded[n][r + 1, s + 2] * v
+        below = padded[n][r + 2, s + 1] * (1 - v) + padded[n][r + 2, s + 2] * v
+        result[n] = corner * (1 - u) + below * u
+    return result
+
+
 def learns(first: float, last: float) -> None:
     """Check that training did something: a peer that is fast because it does nothing does not count."""
     if not last < 0.9 * first:
@@ -90,8 +157,46 @@ def normalised(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
+def images(shape: tuple[int, ...], last: bool, seed: int = 0) -> NDArray[np.float32]:
+    """Images with channels first in the shape, and last in memory if wanted."""
+    n, c, h, w = shape
+    x = np.random.default_rng(seed).standard_normal((n, h, w, c) if last else shape, dtype=np.float32)
+    return np.moveaxis(x, -1, 1) if last else x
+
+
+def normalised_over(x: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float64]:
+    """Values with mean 0 and variance 1 over ``axes``, with epsilon 1e-5."""
+    wide = x.astype(np.float64)
+    return (wide - wide.mean(axes, keepdims=True)) / np.sqrt(wide.var(axes, keepdims=True) + 1e-5)
+
+
 def close(actual: Any, expected: Any) -> None:
     np.testing.assert_allclose(np.asarray(actual), expected, rtol=1e-3, atol=1e-3)
+
+
+def standard_normal(y: Any) -> None:
+    """Check mean and variance."""
+    values = np.asarray(y, np.float64)
+    if abs(values.mean()) > 0.05 or abs(values.var() - 1) > 0.05:
+        raise AssertionError(f"mean and variance must be 0 and 1, got {values.mean()} and {values.var()}")
+
+
+def permuted(order: Any) -> None:
+    """Check that each index is there once, and out of place."""
+    order = np.asarray(order)
+    if not np.array_equal(np.sort(order), np.arange(order.size)) or np.all(order[1:] > order[:-1]):
+        raise AssertionError("indices must be there once each, in another order")
+
+
+def activated(name: str, rows: int, columns: int) -> NDArray[np.float64]:
+    """What an activation makes of the first rows of the matrix that peers are given."""
+    return ACTIVATIONS[name](matrix(rows, columns)[:4].astype(np.float64))
+
+
+def mean_cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Loss of the softmax, in float64."""
+    wide = logits.astype(np.float64)
+    return float(np.mean(np.logaddexp.reduce(wide, axis=1) - wide[np.arange(len(labels)), labels]))
 
 
 def kept_half(y: Any) -> None:

@@ -44,7 +44,9 @@ void bind_activation_backward(const Array& dx, const Array& dy, const OptionalAr
   });
 }
 
-void bind_softmax_forward(const Array& y, const Array& x) {
+// Of softmax and log_softmax, which differ in the operation alone.
+template <class Operation>
+void bind_rows_forward(const Array& y, const Array& x, Operation operation) {
   require_ndim("x", x, 2);
   visit_float("x", x, [&]<class T>() {
     const Index n = size(x, 0);
@@ -52,11 +54,12 @@ void bind_softmax_forward(const Array& y, const Array& x) {
     const T* x_data = in<T>("x", x, {n, c});
     T* y_data = out<T>("y", y, {n, c});
     refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::yes);
-    run(softmax_cost(n, c), 0, [=](Team& team) { softmax_forward(team, y_data, x_data, n, c); });
+    run(softmax_cost(n, c), 0, [=](Team& team) { operation(team, y_data, x_data, n, c); });
   });
 }
 
-void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
+template <class Operation>
+void bind_rows_backward(const Array& dx, const Array& dy, const Array& y, Operation operation) {
   require_ndim("dy", dy, 2);
   visit_float("dy", dy, [&]<class T>() {
     const Index n = size(dy, 0);
@@ -65,8 +68,24 @@ void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
     const T* y_data = in<T>("y", y, {n, c});
     T* dx_data = out<T>("dx", dx, {n, c});
     refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"y", y}}, InPlace::yes);
-    run(softmax_cost(n, c), 0, [=](Team& team) { softmax_backward(team, dx_data, dy_data, y_data, n, c); });
+    run(softmax_cost(n, c), 0, [=](Team& team) { operation(team, dx_data, dy_data, y_data, n, c); });
   });
+}
+
+void bind_softmax_forward(const Array& y, const Array& x) {
+  bind_rows_forward(y, x, [](Team& team, auto... arguments) { softmax_forward(team, arguments...); });
+}
+
+void bind_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
+  bind_rows_backward(dx, dy, y, [](Team& team, auto... arguments) { softmax_backward(team, arguments...); });
+}
+
+void bind_log_softmax_forward(const Array& y, const Array& x) {
+  bind_rows_forward(y, x, [](Team& team, auto... arguments) { log_softmax_forward(team, arguments...); });
+}
+
+void bind_log_softmax_backward(const Array& dx, const Array& dy, const Array& y) {
+  bind_rows_backward(dx, dy, y, [](Team& team, auto... arguments) { log_softmax_backward(team, arguments...); });
 }
 
 }  // namespace
@@ -78,6 +97,8 @@ void register_activation(py::module_& module) {
              py::arg("y").none(true), py::arg("activation"), py::arg("alpha"));
   module.def("softmax_forward", bind_softmax_forward, py::arg("y"), py::arg("x"));
   module.def("softmax_backward", bind_softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
+  module.def("log_softmax_forward", bind_log_softmax_forward, py::arg("y"), py::arg("x"));
+  module.def("log_softmax_backward", bind_log_softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
 }
 
 }  // namespace flyball::bind

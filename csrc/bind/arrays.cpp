@@ -6,20 +6,53 @@
 namespace flyball::bind {
 namespace {
 
-// As Python writes a tuple.
-std::string text_of(const Shape& shape) {
-  std::string text = "(";
-  for (const Index extent : shape.extents()) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + (shape.extents().size() == 1 ? ",)" : ")");
-}
-
 std::string dtype_text(const Array& array) { return py::str(array.dtype()).cast<std::string>(); }
 
 bool contiguous(const Array& array) { return (array.flags() & py::array::c_style) != 0; }
 
 bool aligned(const Array& array) { return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0; }
 
+// In the order of the enumerations.
+constexpr const char* activations[] = {"linear",   "relu",      "leaky_relu",  "relu6",        "elu",  "selu",
+                                       "gelu",     "gelu_tanh", "sigmoid",     "hard_sigmoid", "tanh", "silu",
+                                       "softplus", "softsign",  "exponential", "mish"};
+static_assert(std::size(activations) == static_cast<std::size_t>(Activation::mish) + 1);
+constexpr const char* losses[] = {"mean_squared_error",
+                                  "mean_absolute_error",
+                                  "huber",
+                                  "log_cosh",
+                                  "hinge",
+                                  "squared_hinge",
+                                  "poisson",
+                                  "binary_cross_entropy",
+                                  "binary_cross_entropy_logits",
+                                  "categorical_cross_entropy",
+                                  "kl_divergence"};
+static_assert(std::size(losses) == static_cast<std::size_t>(Loss::kl_divergence) + 1);
+
+template <class E, std::size_t n>
+std::optional<E> find(const std::string& name, const char* const (&names)[n]) {
+  for (std::size_t i = 0; i < n; ++i) {
+    if (name == names[i]) return static_cast<E>(i);
+  }
+  return std::nullopt;
+}
+
+template <class E, std::size_t n>
+E require(const char* what, std::optional<E> found, const std::string& name, const char* const (&names)[n]) {
+  if (found) return *found;
+  std::string known;
+  for (const char* each : names) known += (known.empty() ? "" : ", ") + std::string(each);
+  throw py::value_error(std::string(what) + " must be one of " + known + ", got '" + name + "'");
+}
+
 }  // namespace
+
+std::string text_of(const Shape& shape) {
+  std::string text = "(";
+  for (const Index extent : shape.extents()) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + (shape.extents().size() == 1 ? ",)" : ")");
+}
 
 void refuse(const char* name, const char* dtype, const Shape& shape, const Array& array) {
   std::string text =
@@ -49,9 +82,8 @@ void refuse_dtype(const char* name, const Array& array) {
   throw py::type_error(std::string(name) + " must be float32 or float64, got " + dtype_text(array));
 }
 
-void refuse_ndim(const char* name, Index ndim, const Array& array) {
-  throw py::value_error(std::string(name) + " must have " + std::to_string(ndim) + " dimensions, got shape " +
-                        text_of(Shape(array)));
+void refuse_ndim(const char* name, const std::string& ndim, const Array& array) {
+  throw py::value_error(std::string(name) + " must have " + ndim + " dimensions, got shape " + text_of(Shape(array)));
 }
 
 bool matches(const Array& array, int type_number, std::size_t item_size, const Shape& shape) {
@@ -92,18 +124,13 @@ void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list
   }
 }
 
+std::optional<Loss> find_loss(const std::string& name) { return find<Loss>(name, losses); }
+
 Activation activation(const std::string& name) {
-  constexpr const char* names[] = {"linear",   "relu",      "leaky_relu",  "relu6",        "elu",  "selu",
-                                   "gelu",     "gelu_tanh", "sigmoid",     "hard_sigmoid", "tanh", "silu",
-                                   "softplus", "softsign",  "exponential", "mish"};
-  static_assert(std::size(names) == static_cast<std::size_t>(Activation::mish) + 1);
-  std::string known;
-  for (std::size_t i = 0; i < std::size(names); ++i) {
-    if (name == names[i]) return static_cast<Activation>(i);
-    known += (i == 0 ? "" : ", ") + std::string(names[i]);
-  }
-  throw py::value_error("activation must be one of " + known + ", got '" + name + "'");
+  return require("activation", find<Activation>(name, activations), name, activations);
 }
+
+Loss loss(const std::string& name) { return require("loss", find_loss(name), name, losses); }
 
 Activation rectifier(const std::string& name) {
   if (name == "linear") return Activation::linear;

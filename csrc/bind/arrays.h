@@ -37,11 +37,14 @@ class Shape {
   std::vector<Index> extents_;
 };
 
+// As Python writes a tuple.
+std::string text_of(const Shape& shape);
+
 // Throws TypeError or ValueError "<name> must be a C-contiguous <dtype> array of shape <shape>, got ...".
 [[noreturn]] void refuse(const char* name, const char* dtype, const Shape& shape, const Array& array);
 [[noreturn]] void refuse_read_only(const char* name);
 [[noreturn]] void refuse_dtype(const char* name, const Array& array);
-[[noreturn]] void refuse_ndim(const char* name, Index ndim, const Array& array);
+[[noreturn]] void refuse_ndim(const char* name, const std::string& ndim, const Array& array);
 
 bool matches(const Array& array, int type_number, std::size_t item_size, const Shape& shape);
 
@@ -126,7 +129,13 @@ inline std::uint8_t* bytes(bool* mask) { return reinterpret_cast<std::uint8_t*>(
 inline Index size(const Array& array, int axis) { return static_cast<Index>(array.shape(axis)); }
 
 inline void require_ndim(const char* name, const Array& array, Index ndim) {
-  if (array.ndim() != ndim) refuse_ndim(name, ndim, array);
+  if (array.ndim() != ndim) refuse_ndim(name, std::to_string(ndim), array);
+}
+
+inline void require_ndim(const char* name, const Array& array, Index low, Index high) {
+  if (array.ndim() < low || array.ndim() > high) {
+    refuse_ndim(name, std::to_string(low) + " to " + std::to_string(high), array);
+  }
 }
 
 // Calls body.operator()<T>() for the dtype of `array`, float32 or float64.
@@ -159,6 +168,9 @@ enum class InPlace : bool { no, yes };
 void refuse_overlap(std::initializer_list<Extent> outputs, std::initializer_list<Extent> inputs, InPlace in_place);
 
 Activation activation(const std::string& name);
+Loss loss(const std::string& name);
+// The loss of that name, if there is one.
+std::optional<Loss> find_loss(const std::string& name);
 // Of the operations that know no other than linear and relu.
 Activation rectifier(const std::string& name);
 

@@ -8,58 +8,68 @@ namespace flyball::bind {
 namespace {
 
 void bind_softmax_cross_entropy(const Array& losses, const OptionalArray& hits, const OptionalArray& dlogits,
-                                const Array& logits, const Array& labels, double scale) {
+                                const Array& logits, const Array& labels, const OptionalArray& weights,
+                                double smoothing, double scale) {
   require_ndim("logits", logits, 2);
   visit_float("logits", logits, [&]<class T>() {
     const Index n = size(logits, 0);
     const Index c = size(logits, 1);
     const T* logits_data = in<T>("logits", logits, {n, c});
     const Index* labels_data = in<Index>("labels", labels, {n});
+    const T* weights_data = in<T>("weights", weights, {n});
     double* losses_data = out<double>("losses", losses, {n});
     double* hits_data = out<double>("hits", hits, {n});
     T* dlogits_data = out<T>("dlogits", dlogits, {n, c});
-    refuse_overlap({{"dlogits", dlogits}, {"losses", losses}, {"hits", hits}}, {{"logits", logits}, {"labels", labels}},
-                   InPlace::yes);
+    refuse_overlap({{"dlogits", dlogits}, {"losses", losses}, {"hits", hits}},
+                   {{"logits", logits}, {"labels", labels}, {"weights", weights}}, InPlace::yes);
     require_indices("labels", "row", labels_data, n, c);
     run(softmax_cost(n, c), 0, [=](Team& team) {
-      softmax_cross_entropy(team, losses_data, hits_data, dlogits_data, logits_data, labels_data, n, c, scale);
+      softmax_cross_entropy(team, losses_data, hits_data, dlogits_data, logits_data, labels_data, weights_data, n, c,
+                            smoothing, scale);
     });
   });
 }
 
 void bind_softmax_cross_entropy_soft(const Array& losses, const OptionalArray& hits, const OptionalArray& dlogits,
-                                     const Array& logits, const Array& targets, double scale) {
+                                     const Array& logits, const Array& targets, const OptionalArray& weights,
+                                     double scale) {
   require_ndim("logits", logits, 2);
   visit_float("logits", logits, [&]<class T>() {
     const Index n = size(logits, 0);
     const Index c = size(logits, 1);
     const T* logits_data = in<T>("logits", logits, {n, c});
     const T* targets_data = in<T>("targets", targets, {n, c});
+    const T* weights_data = in<T>("weights", weights, {n});
     double* losses_data = out<double>("losses", losses, {n});
     double* hits_data = out<double>("hits", hits, {n});
     T* dlogits_data = out<T>("dlogits", dlogits, {n, c});
     refuse_overlap({{"dlogits", dlogits}, {"losses", losses}, {"hits", hits}},
-                   {{"logits", logits}, {"targets", targets}}, InPlace::yes);
+                   {{"logits", logits}, {"targets", targets}, {"weights", weights}}, InPlace::yes);
     run(softmax_cost(n, c), 0, [=](Team& team) {
-      softmax_cross_entropy_soft(team, losses_data, hits_data, dlogits_data, logits_data, targets_data, n, c, scale);
+      softmax_cross_entropy_soft(team, losses_data, hits_data, dlogits_data, logits_data, targets_data, weights_data, n,
+                                 c, scale);
     });
   });
 }
 
-void bind_mean_squared_error(const Array& losses, const OptionalArray& dpredictions, const Array& predictions,
-                             const Array& targets, double scale) {
+void bind_pointwise_loss(const Array& losses, const OptionalArray& dpredictions, const Array& predictions,
+                         const Array& targets, const OptionalArray& weights, const std::string& loss_name, double delta,
+                         double scale) {
   require_ndim("predictions", predictions, 2);
+  const LossParams params{loss(loss_name), delta};
   visit_float("predictions", predictions, [&]<class T>() {
     const Index n = size(predictions, 0);
     const Index c = size(predictions, 1);
     const T* predictions_data = in<T>("predictions", predictions, {n, c});
     const T* targets_data = in<T>("targets", targets, {n, c});
+    const T* weights_data = in<T>("weights", weights, {n});
     double* losses_data = out<double>("losses", losses, {n});
     T* dpredictions_data = out<T>("dpredictions", dpredictions, {n, c});
-    refuse_overlap({{"losses", losses}, {"dpredictions", dpredictions}},
-                   {{"predictions", predictions}, {"targets", targets}}, InPlace::no);
-    run(mean_squared_error_cost(n, c), 0, [=](Team& team) {
-      mean_squared_error(team, losses_data, dpredictions_data, predictions_data, targets_data, n, c, scale);
+    refuse_overlap({{"dpredictions", dpredictions}, {"losses", losses}},
+                   {{"predictions", predictions}, {"targets", targets}, {"weights", weights}}, InPlace::yes);
+    run(pointwise_loss_cost(params.kind, n, c), 0, [=](Team& team) {
+      pointwise_loss(team, losses_data, dpredictions_data, predictions_data, targets_data, weights_data, n, c, params,
+                     scale);
     });
   });
 }
@@ -68,12 +78,14 @@ void bind_mean_squared_error(const Array& losses, const OptionalArray& dpredicti
 
 void register_loss(py::module_& module) {
   module.def("softmax_cross_entropy", bind_softmax_cross_entropy, py::arg("losses"), py::arg("hits").none(true),
-             py::arg("dlogits").none(true), py::arg("logits"), py::arg("labels"), py::arg("scale"));
+             py::arg("dlogits").none(true), py::arg("logits"), py::arg("labels"), py::arg("weights").none(true),
+             py::arg("smoothing"), py::arg("scale"));
   module.def("softmax_cross_entropy_soft", bind_softmax_cross_entropy_soft, py::arg("losses"),
              py::arg("hits").none(true), py::arg("dlogits").none(true), py::arg("logits"), py::arg("targets"),
-             py::arg("scale"));
-  module.def("mean_squared_error", bind_mean_squared_error, py::arg("losses"), py::arg("dpredictions").none(true),
-             py::arg("predictions"), py::arg("targets"), py::arg("scale"));
+             py::arg("weights").none(true), py::arg("scale"));
+  module.def("pointwise_loss", bind_pointwise_loss, py::arg("losses"), py::arg("dpredictions").none(true),
+             py::arg("predictions"), py::arg("targets"), py::arg("weights").none(true), py::arg("loss"),
+             py::arg("delta"), py::arg("scale"));
 }
 
 }  // namespace flyball::bind

@@ -1,8 +1,8 @@
+#include "bind/norm.h"
+
 #include <pybind11/stl.h>
 
-#include "bind/arrays.h"
 #include "bind/register.h"
-#include "flyball/ops.h"
 
 namespace flyball::bind {
 namespace {
@@ -11,26 +11,27 @@ void bind_batch_norm_forward(const Array& y, const Array& mean, const Array& rst
                              const OptionalArray& running_var, const Array& x, const OptionalArray& gamma,
                              const OptionalArray& beta, const OptionalArray& mask, double momentum, double epsilon,
                              bool unbiased, const std::string& activation_name, double rate) {
-  require_ndim("x", x, 2);
+  require_ndim("x", x, 2, 3);
   const BatchNormParams params{momentum, epsilon, unbiased, rectifier(activation_name)};
-  const Index n = size(x, 0);
-  const Index c = size(x, 1);
+  const Sizes sizes(x);
+  const Shape shape(x);
+  const Shape channels = {sizes.c};
   visit_float("x", x, [&]<class T>() {
-    const T* x_data = in<T>("x", x, {n, c});
-    const T* gamma_data = in<T>("gamma", gamma, {c});
-    const T* beta_data = in<T>("beta", beta, {c});
-    const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, {n, c}));
-    T* y_data = out<T>("y", y, {n, c});
-    double* mean_data = out<double>("mean", mean, {c});
-    double* rstd_data = out<double>("rstd", rstd, {c});
-    T* running_mean_data = out<T>("running_mean", running_mean, {c});
-    T* running_var_data = out<T>("running_var", running_var, {c});
+    const T* x_data = in<T>("x", x, shape);
+    const T* gamma_data = in<T>("gamma", gamma, channels);
+    const T* beta_data = in<T>("beta", beta, channels);
+    const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, shape));
+    T* y_data = out<T>("y", y, shape);
+    double* mean_data = out<double>("mean", mean, channels);
+    double* rstd_data = out<double>("rstd", rstd, channels);
+    T* running_mean_data = out<T>("running_mean", running_mean, channels);
+    T* running_var_data = out<T>("running_var", running_var, channels);
     refuse_overlap(
         {{"y", y}, {"mean", mean}, {"rstd", rstd}, {"running_mean", running_mean}, {"running_var", running_var}},
         {{"x", x}, {"gamma", gamma}, {"beta", beta}, {"mask", mask}}, InPlace::yes);
-    run(batch_norm_cost(n, c), batch_norm_workspace(n, c), [=](Team& team) {
+    run(sizes.cost(), sizes.workspace(), [=](Team& team) {
       batch_norm_forward(team, y_data, mean_data, rstd_data, running_mean_data, running_var_data, x_data, gamma_data,
-                         beta_data, mask_data, n, c, params, keep_at(rate));
+                         beta_data, mask_data, sizes.n, sizes.c, sizes.s, params, keep_at(rate));
     });
   });
 }
@@ -39,22 +40,23 @@ void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgam
                               const Array& dy, const Array& y, const Array& x, const OptionalArray& gamma,
                               const OptionalArray& beta, const Array& mean, const Array& rstd,
                               const OptionalArray& mask, const std::string& activation_name, double rate) {
-  require_ndim("x", x, 2);
+  require_ndim("x", x, 2, 3);
   const Activation activation_code = rectifier(activation_name);
-  const Index n = size(x, 0);
-  const Index c = size(x, 1);
+  const Sizes sizes(x);
+  const Shape shape(x);
+  const Shape channels = {sizes.c};
   visit_float("x", x, [&]<class T>() {
-    const T* x_data = in<T>("x", x, {n, c});
-    const T* dy_data = in<T>("dy", dy, {n, c});
-    const T* y_data = in<T>("y", y, {n, c});
-    const T* gamma_data = in<T>("gamma", gamma, {c});
-    in<T>("beta", beta, {c});  // part of the signature, not of the formula: y says what beta would
-    const double* mean_data = in<double>("mean", mean, {c});
-    const double* rstd_data = in<double>("rstd", rstd, {c});
-    const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, {n, c}));
-    T* dx_data = out<T>("dx", dx, {n, c});
-    T* dgamma_data = out<T>("dgamma", dgamma, {c});
-    T* dbeta_data = out<T>("dbeta", dbeta, {c});
+    const T* x_data = in<T>("x", x, shape);
+    const T* dy_data = in<T>("dy", dy, shape);
+    const T* y_data = in<T>("y", y, shape);
+    const T* gamma_data = in<T>("gamma", gamma, channels);
+    in<T>("beta", beta, channels);  // part of the signature, not of the formula: y says what beta would
+    const double* mean_data = in<double>("mean", mean, channels);
+    const double* rstd_data = in<double>("rstd", rstd, channels);
+    const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, shape));
+    T* dx_data = out<T>("dx", dx, shape);
+    T* dgamma_data = out<T>("dgamma", dgamma, channels);
+    T* dbeta_data = out<T>("dbeta", dbeta, channels);
     refuse_overlap({{"dx", dx}, {"dgamma", dgamma}, {"dbeta", dbeta}},
                    {{"dy", dy},
                     {"y", y},
@@ -65,9 +67,9 @@ void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgam
                     {"rstd", rstd},
                     {"mask", mask}},
                    InPlace::yes);
-    run(batch_norm_cost(n, c), batch_norm_workspace(n, c), [=](Team& team) {
+    run(sizes.cost(), sizes.workspace(), [=](Team& team) {
       batch_norm_backward(team, dx_data, dgamma_data, dbeta_data, dy_data, y_data, x_data, gamma_data, mean_data,
-                          rstd_data, mask_data, n, c, activation_code, keep_at(rate));
+                          rstd_data, mask_data, sizes.n, sizes.c, sizes.s, activation_code, keep_at(rate));
     });
   });
 }
@@ -75,24 +77,25 @@ void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgam
 void bind_batch_norm_inference(const Array& y, const Array& x, const OptionalArray& gamma, const OptionalArray& beta,
                                const Array& running_mean, const Array& running_var, double epsilon,
                                const std::string& activation_name) {
-  require_ndim("x", x, 2);
+  require_ndim("x", x, 2, 3);
   const Activation activation_code = rectifier(activation_name);
-  const Index n = size(x, 0);
-  const Index c = size(x, 1);
+  const Sizes sizes(x);
+  const Shape shape(x);
+  const Shape channels = {sizes.c};
   visit_float("x", x, [&]<class T>() {
-    const T* x_data = in<T>("x", x, {n, c});
-    const T* gamma_data = in<T>("gamma", gamma, {c});
-    const T* beta_data = in<T>("beta", beta, {c});
-    const T* mean_data = in<T>("running_mean", running_mean, {c});
-    const T* var_data = in<T>("running_var", running_var, {c});
-    T* y_data = out<T>("y", y, {n, c});
+    const T* x_data = in<T>("x", x, shape);
+    const T* gamma_data = in<T>("gamma", gamma, channels);
+    const T* beta_data = in<T>("beta", beta, channels);
+    const T* mean_data = in<T>("running_mean", running_mean, channels);
+    const T* var_data = in<T>("running_var", running_var, channels);
+    T* y_data = out<T>("y", y, shape);
     refuse_overlap(
         {{"y", y}},
         {{"x", x}, {"gamma", gamma}, {"beta", beta}, {"running_mean", running_mean}, {"running_var", running_var}},
         InPlace::yes);
-    run(batch_norm_cost(n, c), 0, [=](Team& team) {
-      batch_norm_inference(team, y_data, x_data, gamma_data, beta_data, mean_data, var_data, n, c, epsilon,
-                           activation_code);
+    run(sizes.cost(), 0, [=](Team& team) {
+      batch_norm_inference(team, y_data, x_data, gamma_data, beta_data, mean_data, var_data, sizes.n, sizes.c, sizes.s,
+                           epsilon, activation_code);
     });
   });
 }

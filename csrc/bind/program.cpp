@@ -2,31 +2,47 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "bind/arrays.h"
 #include "bind/register.h"
 
 namespace flyball::bind {
 namespace {
 
+// Whether the elements of each row lie one after the other.
+bool contiguous_rows(const Array& array) {
+  Index stride = array.itemsize();
+  for (py::ssize_t axis = array.ndim() - 1; axis > 0; --axis) {
+    if (array.shape(axis) > 1 && array.strides(axis) != stride) return false;
+    stride *= array.shape(axis);
+  }
+  return true;
+}
+
 // A view; the caller keeps the array alive.
 Buffer view(const Array& array, Kind kind) {
-  if (array.ndim() < 1 || array.ndim() > 2) {
-    throw py::value_error("a Program's arrays must have 1 or 2 dimensions, got " + std::to_string(array.ndim()));
+  if (array.ndim() < 1 || array.ndim() > static_cast<py::ssize_t>(max_dimensions)) {
+    throw py::value_error("a Program's arrays must have 1 to " + std::to_string(max_dimensions) + " dimensions, got " +
+                          std::to_string(array.ndim()));
   }
-  const auto byteorder = array.dtype().byteorder();
-  const auto item = static_cast<Index>(array.itemsize());
-  const bool is_matrix = array.ndim() == 2;
-  const bool contiguous_rows = !is_matrix || array.shape(1) <= 1 || array.strides(1) == item;
-  if (byteorder == '>' || !contiguous_rows || reinterpret_cast<std::uintptr_t>(array.data()) % array.itemsize() != 0) {
+  if (array.dtype().byteorder() == '>' || !contiguous_rows(array) ||
+      reinterpret_cast<std::uintptr_t>(array.data()) % array.itemsize() != 0) {
     throw py::value_error("a Program's arrays must be aligned, of native byte order and contiguous in a row");
   }
-  return {const_cast<void*>(array.data()),
-          source_type(array),
-          kind,
-          static_cast<Index>(array.ndim()),
-          static_cast<Index>(array.shape(0)),
-          is_matrix ? static_cast<Index>(array.shape(1)) : 1,
-          static_cast<Index>(array.strides(0))};
+  Buffer buffer{const_cast<void*>(array.data()),
+                source_type(array),
+                kind,
+                static_cast<Index>(array.ndim()),
+                static_cast<Index>(array.shape(0)),
+                1,
+                static_cast<Index>(array.strides(0)),
+                {}};
+  std::fill(std::begin(buffer.extents), std::end(buffer.extents), 1);
+  std::copy(array.shape(), array.shape() + array.ndim(), buffer.extents);
+  for (std::size_t axis = 1; axis < max_dimensions; ++axis) buffer.columns *= buffer.extents[axis];
+  return buffer;
 }
 
 constexpr std::pair<const char*, Dynamic> dynamics[] = {{"learning_rate", Dynamic::learning_rate},
@@ -60,10 +76,12 @@ class PyProgram {
       std::vector<Scalar> scalars;
       std::vector<Activation> activations;
       for (const py::object& value : values) {
-        if (py::isinstance<py::str>(value)) {
-          activations.push_back(activation(value.cast<std::string>()));
-        } else {
+        if (!py::isinstance<py::str>(value)) {
           scalars.push_back(scalar_of(value));
+        } else if (const auto found = find_loss(value.cast<std::string>())) {
+          scalars.push_back({0, static_cast<std::uint64_t>(*found)});
+        } else {
+          activations.push_back(activation(value.cast<std::string>()));
         }
       }
       program_.add(op, indices, std::move(scalars), std::move(activations));
@@ -73,12 +91,29 @@ class PyProgram {
   void bind(std::size_t i, const Array& array) {
     const Buffer old = program_.buffer(i);
     const Buffer buffer = view(array, old.kind);
-    if (buffer.ndim != old.ndim || buffer.columns != old.columns || buffer.type != old.type) {
-      throw py::value_error("a Program's array must be replaced by one of the same dtype and columns");
+    if (buffer.ndim != old.ndim || buffer.type != old.type ||
+        !std::equal(buffer.extents + 1, std::end(buffer.extents), old.extents + 1)) {
+      throw py::value_error("a Program's array must be replaced by one of the same dtype and rows of the same shape");
     }
     program_.bind(i, buffer);
     arrays_.at(i) = array;
   }
+
+  // Seconds (steps, instructions) of all steps of `bounds`; for flyball.program.profile.
+  py::array_t<double> profile(const py::array_t<Index>& bounds, const py::array_t<double>& learning_rates,
+                              std::uint64_t first) {
+    const Index count = size(learning_rates, 0);
+    std::vector<double> seconds;
+    {
+      const Index* bound_data = in<Index>("bounds", bounds, {count + 1});
+      const double* rate_data = in<double>("learning_rates", learning_rates, {count});
+      py::gil_scoped_release nogil;
+      seconds = program_.profile(bound_data, rate_data, first, count);
+    }
+    return py::array_t<double>({count, static_cast<Index>(program_.size())}, seconds.data());
+  }
+
+  int threads(Index rows) const { return program_.threads(rows); }
 
   // What _loop drives; it borrows the Program, which must outlive it.
   py::capsule runner() { return py::capsule(static_cast<StepRunner*>(&program_), "flyball.StepRunner"); }
@@ -101,6 +136,8 @@ void register_program(py::module_& module) {
       .def(py::init<const std::vector<std::pair<Array, int>>&, const std::vector<Row>&>(), py::arg("buffers"),
            py::arg("instructions"))
       .def("bind", &PyProgram::bind, py::arg("index"), py::arg("array"))
+      .def("profile", &PyProgram::profile, py::arg("bounds"), py::arg("learning_rates"), py::arg("first"))
+      .def("threads", &PyProgram::threads, py::arg("rows"))
       .def("runner", &PyProgram::runner);
 }
 

@@ -3,6 +3,8 @@
 #include "bind/arrays.h"
 #include "bind/register.h"
 #include "runtime/cpu.h"
+#include "runtime/lease.h"
+#include "runtime/probe.h"
 
 namespace flyball::bind {
 namespace {
@@ -16,6 +18,7 @@ py::dict build_info() {
   info["active_level"] = active_level();
   info["team"] = team_kind();
   info["threads"] = num_threads();
+  info["busy_threads"] = leased_threads();
   return info;
 }
 
@@ -23,6 +26,19 @@ void set_isa(const std::string& level) {
   if (!set_level(level)) {
     throw py::value_error("level must be one this CPU can run, got '" + level + "'");
   }
+}
+
+double multiply_adds(const std::string& dtype, int threads) {
+  if (dtype != "float32" && dtype != "float64") {
+    throw py::value_error("dtype must be 'float32' or 'float64', got '" + dtype + "'");
+  }
+  py::gil_scoped_release nogil;
+  return dtype == "float32" ? measure_multiply_adds<float>(threads) : measure_multiply_adds<double>(threads);
+}
+
+double bandwidth(int threads, Index size) {
+  py::gil_scoped_release nogil;
+  return measure_bandwidth(threads, size);
 }
 
 }  // namespace
@@ -33,6 +49,8 @@ void register_runtime(py::module_& module) {
   module.def("set_level", set_isa, py::arg("level"));
   module.def("get_num_threads", num_threads);
   module.def("set_num_threads", set_num_threads, py::arg("threads"));
+  module.def("measure_multiply_adds", multiply_adds, py::arg("dtype"), py::arg("threads"));
+  module.def("measure_bandwidth", bandwidth, py::arg("threads"), py::arg("size"));
 }
 
 }  // namespace flyball::bind

@@ -9,8 +9,13 @@ if(CMAKE_OSX_ARCHITECTURES)
   string(TOLOWER "${CMAKE_OSX_ARCHITECTURES}" FLYBALL_PROCESSOR)
 endif()
 
+# All of them by default; fewer make a faster build, for a check that is not about kernels.
+set(FLYBALL_LEVELS "" CACHE STRING "Instruction-set levels to compile, lowest first; empty for all of the processor's")
+
 if(FLYBALL_PROCESSOR MATCHES "^(x86_64|amd64)$")
-  set(FLYBALL_LEVELS v2 v3 v4)
+  if(NOT FLYBALL_LEVELS)
+    set(FLYBALL_LEVELS v2 v3 v4)
+  endif()
   foreach(level IN LISTS FLYBALL_LEVELS)
     if(CMAKE_CXX_COMPILER_FRONTEND_VARIANT STREQUAL "MSVC")
       set(FLYBALL_FLAGS_${level} "/clang:-march=x86-64-${level}")

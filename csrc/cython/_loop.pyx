@@ -10,6 +10,8 @@ from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from "flyball/program.h" namespace "flyball" nogil:
     cdef cppclass StepRunner:
+        void enter()
+        void leave()
         int64_t run(
             const int64_t* bounds,
             const double* learning_rates,
@@ -23,7 +25,7 @@ cdef extern from "flyball/program.h" namespace "flyball" nogil:
 cdef double SLICE = 0.05
 
 
-def run(program, steps, progress, double interval):
+def run(program, steps, progress, double interval, between):
     """Run the steps of an epoch; see ``flyball.program.runners.Runner.run``."""
     cdef const int64_t[::1] bounds = steps.bounds
     cdef const double[::1] learning_rates = steps.learning_rates
@@ -35,11 +37,17 @@ def run(program, steps, progress, double interval):
     capsule = program.runner()
     cdef StepRunner* runner = <StepRunner*> PyCapsule_GetPointer(capsule, "flyball.StepRunner")
     cdef double reported = time.perf_counter()
-    while done < count:
-        with nogil:
-            done += runner.run(&bounds[0], &learning_rates[0], first, done, count, SLICE)
-        steps.done = done
-        PyErr_CheckSignals()
-        if progress is not None and time.perf_counter() - reported >= interval:
-            progress(done)
-            reported = time.perf_counter()
+    runner.enter()
+    try:
+        while done < count:
+            with nogil:
+                done += runner.run(&bounds[0], &learning_rates[0], first, done, count, SLICE)
+            steps.done = done
+            PyErr_CheckSignals()
+            if between is not None:
+                between()
+            if progress is not None and time.perf_counter() - reported >= interval:
+                progress(done)
+                reported = time.perf_counter()
+    finally:
+        runner.leave()

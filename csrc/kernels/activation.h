@@ -15,6 +15,8 @@ struct ActivationKernels {
   // On n rows of c elements.
   void (*softmax_forward)(T* y, const T* x, Index n, Index c);
   void (*softmax_backward)(T* dx, const T* dy, const T* y, Index n, Index c);
+  void (*log_softmax_forward)(T* y, const T* x, Index n, Index c);
+  void (*log_softmax_backward)(T* dx, const T* dy, const T* y, Index n, Index c);
 };
 
 }  // namespace flyball

@@ -72,6 +72,28 @@ void softmax_forward(T* y, const T* x, Index n, Index c) {
 }
 
 template <class T>
+void log_softmax_forward(T* y, const T* x, Index n, Index c) {
+  for (Index row = 0; row < n; ++row, y += c, x += c) {
+    const T largest = max_of_row(x, c);
+    const double sum =
+        softmax_row<T>(nullptr, x, largest, c, [](double) { return [](auto, Index, Vec<T> e) { return e; }; });
+    const T log_sum = static_cast<T>(log<double>(broadcast(sum))[0]);
+    for_each_vector<T>(c, [&](auto part, Index i) { part.store(y + i, (part.load(x + i) - largest) - log_sum); });
+  }
+}
+
+template <class T>
+void log_softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
+  for (Index row = 0; row < n; ++row, dx += c, dy += c, y += c) {
+    DoubleSum<T> sum;
+    for_each_vector<T>(c, [&](auto part, Index i) { sum.add(part.load(dy + i)); });
+    const T total = static_cast<T>(sum.total());
+    for_each_vector<T>(
+        c, [&](auto part, Index i) { part.store(dx + i, part.load(dy + i) - exp<T>(part.load(y + i)) * total); });
+  }
+}
+
+template <class T>
 void softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
   for (Index row = 0; row < n; ++row, dx += c, dy += c, y += c) {
     DoubleSum<T> sum;
@@ -83,8 +105,9 @@ void softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
 }
 
 template <class T>
-constexpr ActivationKernels<T> activation_kernels = {activation_forward<T>, activation_backward<T>, softmax_forward<T>,
-                                                     softmax_backward<T>};
+constexpr ActivationKernels<T> activation_kernels = {activation_forward<T>,  activation_backward<T>,
+                                                     softmax_forward<T>,     softmax_backward<T>,
+                                                     log_softmax_forward<T>, log_softmax_backward<T>};
 
 }  // namespace
 }  // namespace flyball

@@ -1,6 +1,7 @@
 // Compiled once per instruction set: see variant.h.
 #include "kernels/activation.kernel.h"
 #include "kernels/loss.h"
+#include "kernels/pointwise_loss.kernel.h"
 
 namespace flyball {
 namespace {
@@ -44,37 +45,49 @@ FLYBALL_INLINE void for_each_row(double* losses, Index n, Body row_loss) {
   }
 }
 
-// With m = max(x): logsumexp(x) - x[label] = log(sum(exp(x - m))) + (m - x[label]).
+// The target q is 1 - (c - 1) * smoothing at the label and `smoothing` elsewhere. With m = max(x):
+//   sum(q * (logsumexp(x) - x)) = log(sum(exp(x - m))) + (on - smoothing) * (m - x[label]) + smoothing * sum(m - x).
 // A row that holds nan or inf, or nothing but -inf, has the loss nan, gradients of nan, and no hit; a label whose logit
 // is -inf has the loss inf.
 template <class T>
-void softmax_cross_entropy(double* losses, double* hits, T* dlogits, const T* logits, const Index* labels, Index n,
-                           Index c, double scale) {
+void softmax_cross_entropy(double* losses, double* hits, T* dlogits, const T* logits, const Index* labels,
+                           const T* weights, Index n, Index c, double smoothing, double scale) {
+  const double on = 1.0 - static_cast<double>(c - 1) * smoothing;
   for_each_row(losses, n, [&](Index row) -> RowLoss {
+    const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[row]);
     const T* x = logits + row * c;
     T* dx = dlogits == nullptr ? nullptr : dlogits + row * c;
     const Index label = labels[row];
     const T largest = max_of_row(x, c);
-    const double rest = static_cast<double>(largest) - static_cast<double>(x[label]);
+    double rest = static_cast<double>(largest) - static_cast<double>(x[label]);
+    if (smoothing > 0.0) {
+      DoubleSum<T> distance;
+      for_each_vector<T>(c, [&](auto part, Index i) { distance.add(largest - part.load(x + i, largest)); });
+      rest = (on - smoothing) * rest + smoothing * distance.total();
+    }
     const bool hit = hits != nullptr && x[label] == largest && first_equal(x, c, largest) == label;
     const double sum = softmax_row(dx, x, largest, c, [=](double total) {
-      const T factor = static_cast<T>(scale / total);
+      const T factor = static_cast<T>(scale * weight / total);
+      const Vec<T> at_label = broadcast(static_cast<T>(scale * weight * on));
+      const Vec<T> elsewhere = broadcast(static_cast<T>(scale * weight * smoothing));
       return [=](auto, Index i, Vec<T> e) {
         const IntVec<T> one = lane_index<T>() == static_cast<typename Bits<T>::Signed>(label - i);
-        return e * factor - select<T>(one, broadcast(static_cast<T>(scale)), zero<T>());
+        return e * factor - select<T>(one, at_label, elsewhere);
       };
     });
     if (hits != nullptr) hits[row] = hit && sum == sum ? 1.0 : 0.0;
-    return {sum, 1.0, rest};
+    return {sum, weight, rest * weight};
   });
 }
 
 // With m = max(x): sum(t * (logsumexp(x) - x)) = log(sum(exp(x - m))) * sum(t) + sum(t * (m - x)).
 // Rows with nan or inf as above.
 template <class T>
-void softmax_cross_entropy_soft(double* losses, double* hits, T* dlogits, const T* logits, const T* targets, Index n,
-                                Index c, double scale) {
+void softmax_cross_entropy_soft(double* losses, double* hits, T* dlogits, const T* logits, const T* targets,
+                                const T* weights, Index n, Index c, double scale) {
   for_each_row(losses, n, [&](Index row) -> RowLoss {
+    const double row_weight = weights == nullptr ? 1.0 : static_cast<double>(weights[row]);
+    const double row_scale = scale * row_weight;
     const T* x = logits + row * c;
     const T* t = targets + row * c;
     T* dx = dlogits == nullptr ? nullptr : dlogits + row * c;
@@ -88,35 +101,17 @@ void softmax_cross_entropy_soft(double* losses, double* hits, T* dlogits, const 
     const double weight = target_sum.total();
     const bool hit = hits != nullptr && first_equal(x, c, largest) == first_equal(t, c, max_of_row(t, c));
     const double sum = softmax_row(dx, x, largest, c, [=](double total) {
-      const T factor = static_cast<T>(scale * weight / total);
-      return [=](auto part, Index i, Vec<T> e) { return e * factor - part.load(t + i) * static_cast<T>(scale); };
+      const T factor = static_cast<T>(row_scale * weight / total);
+      return [=](auto part, Index i, Vec<T> e) { return e * factor - part.load(t + i) * static_cast<T>(row_scale); };
     });
-    const RowLoss loss = {sum, weight, rest.total()};
+    const RowLoss loss = {sum, weight * row_weight, rest.total() * row_weight};
     if (hits != nullptr) hits[row] = hit && sum == sum ? 1.0 : 0.0;
     return loss;
   });
 }
 
 template <class T>
-void mean_squared_error(double* losses, T* dpredictions, const T* predictions, const T* targets, Index n, Index c,
-                        double scale) {
-  const T factor = static_cast<T>(2.0 * scale / static_cast<double>(c));
-  for (Index row = 0; row < n; ++row) {
-    const T* p = predictions + row * c;
-    const T* t = targets + row * c;
-    DoubleSum<T> sum;
-    for_each_vector<T>(c, [&](auto part, Index i) {
-      const Vec<T> difference = part.load(p + i) - part.load(t + i);
-      sum.add(difference * difference);
-      if (dpredictions != nullptr) part.store(dpredictions + row * c + i, difference * factor);
-    });
-    losses[row] = sum.total() / static_cast<double>(c);
-  }
-}
-
-template <class T>
-constexpr LossKernels<T> loss_kernels = {softmax_cross_entropy<T>, softmax_cross_entropy_soft<T>,
-                                         mean_squared_error<T>};
+constexpr LossKernels<T> loss_kernels = {softmax_cross_entropy<T>, softmax_cross_entropy_soft<T>, pointwise_loss<T>};
 
 }  // namespace
 }  // namespace flyball

@@ -52,7 +52,8 @@ FLYBALL_INLINE IntVec<T> load_bits(Partial part, const std::uint8_t* bits, Index
 
 // A bit a lane of a mask, which is -1 or 0.
 FLYBALL_INLINE std::uint32_t bits_of(IntVec<float> mask) {
-#if defined(__AVX512F__)  // the loop below takes the lanes one by one: a mask of bits was stored in 8 times the time
+#if defined(__AVX512F__)  // with the loop below, dropout that stores bits took 2.1 (AVX-512) and 2.5 (AVX2) times as
+                          // long
   return static_cast<std::uint32_t>(_mm512_cmplt_epi32_mask((__m512i)mask, _mm512_setzero_si512()));
 #elif defined(__AVX2__)
   return static_cast<std::uint32_t>(_mm256_movemask_ps((__m256)mask));

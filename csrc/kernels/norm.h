@@ -1,14 +1,19 @@
-// Kernels of batch normalisation, one thread each, on `rows` x `columns` of arrays whose rows are `ld` elements apart.
+// Kernels of normalisation, one thread each. Three shapes of work:
 //
-// Columns are independent of each other: any partition of them gives the same bits. Statistics and sums of one call
-// run in T over its rows, which are therefore few (ops/norm.cpp says how many), and are combined in double.
+// - columns: `rows` x `columns` of arrays whose rows are `ld` elements apart, a column a channel;
+// - planes: `rows` x `columns` planes of `width` consecutive elements, rows `ld` and planes of a row `stride` elements
+//   apart, a column of planes a channel;
+// - rows: each row of (rows, columns) on its own.
+//
+// Channels are independent of each other: any partition of them gives the same bits. Statistics and sums of one call
+// run in T over what it is given, which is therefore little (ops/channels.h says how much), and are combined in double.
 #pragma once
 
 #include "flyball/params.h"
 
 namespace flyball {
 
-// What happens to each row, column by column: forward y = (x - center) * scale + shift, backward
+// What happens to each element, channel by channel: forward y = (x - center) * scale + shift, backward
 // dx = dz * slope + (x - center) * scale + shift. The center is the mean rounded to T; shift makes up for the rounding.
 template <class T>
 struct ColumnMap {
@@ -18,39 +23,73 @@ struct ColumnMap {
   T* slope;
 };
 
+// Where results go: the caches, or past them.
+enum class Stores : bool { cached, streamed };
+
+// Whether sums over channels that share a mean are already those of dz * gamma.
+enum class Weighted : bool { no, yes };
+
+// Steps between planes, in elements.
+struct PlaneSteps {
+  Index ld;
+  Index stride;
+};
+
 template <class T>
 struct NormKernels {
+  // --- statistics of channels: doubles ---
+  // Adds `other_count` values' moments to those of `count` values.
+  void (*merge_moments)(double* mean, double* m2, Index count, const double* other_mean, const double* other_m2,
+                        Index other_count, Index columns);
+  // rstd, which holds m2, becomes 1 / sqrt(m2 / count + epsilon); updates the running statistics unless they are null.
+  void (*finish_moments)(double* rstd, T* running_mean, T* running_var, const double* mean, Index count,
+                         const BatchNormParams& params, Index columns);
+  // The same from running statistics.
+  void (*running_moments)(double* mean, double* rstd, const T* running_mean, const T* running_var, double epsilon,
+                          Index columns);
+  // Fills the map with the normalisation, times `factor`. gamma and beta may be null.
+  void (*normalise_map)(ColumnMap<T> map, const double* mean, const double* rstd, const T* gamma, const T* beta,
+                        double factor, Index columns);
+  // gradient_sums become sum(dz) and sum(dz * xhat), dz = g * factor.
+  void (*finish_sums)(double* sum, double* product, const double* mean, const double* rstd, double factor,
+                      Index columns);
+  // The map of the input gradient, and dgamma and dbeta (each may be null), from finished sums over `count` values.
+  void (*gradient_map)(ColumnMap<T> map, T* dgamma, T* dbeta, const double* sum, const double* product, const T* gamma,
+                       const double* mean, const double* rstd, Index count, double factor, Weighted weighted,
+                       Index columns);
+
+  // --- columns ---
   // mean = mean(x), m2 = sum((x - mean)**2) of the rows, of which there is at least one.
   void (*moments)(double* mean, double* m2, const T* x, Index ld, Index rows, Index columns);
-  // Adds other_rows rows' moments to those of `rows` rows.
-  void (*merge_moments)(double* mean, double* m2, Index rows, const double* other_mean, const double* other_m2,
-                        Index other_rows, Index columns);
-  // rstd, which holds m2, becomes 1 / sqrt(m2 / rows + epsilon); updates the running statistics unless they are null;
-  // fills the map with the normalisation, times `factor`. gamma and beta may be null.
-  void (*finish_moments)(ColumnMap<T> map, double* rstd, T* running_mean, T* running_var, const double* mean,
-                         const T* gamma, const T* beta, Index rows, const BatchNormParams& params, double factor,
-                         Index columns);
-  // Fills the map with the normalisation by running statistics.
-  void (*inference_map)(ColumnMap<T> map, const T* gamma, const T* beta, const T* running_mean, const T* running_var,
-                        double epsilon, Index columns);
   // y = activation(map(x)) where mask is null or set, else 0. y may be x.
-  void (*normalise)(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation, Index ld,
-                    Index rows, Index columns);
-
+  void (*normalise)(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation, Stores stores,
+                    Index ld, Index rows, Index columns);
   // In the backward pass g = dy where y > 0 (y not null), else dy where mask is set (mask not null), else dy.
   // sum += sum(g), product += sum(g * (x - T(mean))).
   void (*gradient_sums)(double* sum, double* product, const T* dy, const T* y, const T* x, const std::uint8_t* mask,
                         const double* mean, Index ld, Index rows, Index columns);
-  // dgamma, dbeta (each may be null) and the map of the input gradient from gradient_sums; dz = g * factor.
-  void (*finish_gradient)(ColumnMap<T> map, T* dgamma, T* dbeta, const double* sum, const double* product,
-                          const T* gamma, const double* mean, const double* rstd, Index rows, double factor,
-                          Index columns);
   // dx = map(g, x). dx may be dy.
   void (*input_gradient)(T* dx, const T* dy, const T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
-                         Index ld, Index rows, Index columns);
-
+                         Stores stores, Index ld, Index rows, Index columns);
   // sum += sum(x).
   void (*column_sums)(double* sum, const T* x, Index ld, Index rows, Index columns);
+
+  // --- planes: the same ---
+  void (*plane_moments)(double* mean, double* m2, const T* x, PlaneSteps steps, Index rows, Index columns, Index width);
+  void (*plane_normalise)(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation,
+                          Stores stores, PlaneSteps steps, Index rows, Index columns, Index width);
+  void (*plane_gradient_sums)(double* sum, double* product, const T* dy, const T* y, const T* x,
+                              const std::uint8_t* mask, const double* mean, PlaneSteps steps, Index rows, Index columns,
+                              Index width);
+  void (*plane_input_gradient)(T* dx, const T* dy, const T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+                               Stores stores, PlaneSteps steps, Index rows, Index columns, Index width);
+
+  // --- rows; gamma, beta and mean may be null: without mean, x is divided by its root mean square ---
+  void (*row_normalise)(T* y, double* mean, double* rstd, const T* x, const T* gamma, const T* beta, double epsilon,
+                        Index rows, Index columns);
+  // dgamma += sum(dy * xhat), dbeta += sum(dy), in T over the rows; dx (null or not) may be dy.
+  void (*row_gradient)(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const double* mean,
+                       const double* rstd, Index rows, Index columns);
 };
 
 }  // namespace flyball

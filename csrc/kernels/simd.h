@@ -19,6 +19,8 @@
 #endif
 
 #define FLYBALL_INLINE inline __attribute__((always_inline))
+// Of a lambda, between its parameters and its body: what it captures stays in registers even if it is called twice.
+#define FLYBALL_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace flyball {
 namespace {
@@ -262,13 +264,28 @@ FLYBALL_INLINE T max_of_lanes(Vec<T> v) {
   return fold<T>(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
-// A sum in double of vectors of T.
+// The two halves of v in double.
+struct Widened {
+  Vec<double> low, high;
+};
+FLYBALL_INLINE Widened widen(Vec<float> v) {
+  VectorOfBytes<float, FLYBALL_VECTOR_BYTES / 2>::type half[2];
+  __builtin_memcpy(half, &v, sizeof v);
+#if defined(__AVX512F__)  // GCC 12 converts in quarters: softmax took 15 % longer. maskz: cvtps_pd warns there.
+  return {_mm512_maskz_cvtps_pd(0xff, half[0]), _mm512_maskz_cvtps_pd(0xff, half[1])};
+#else
+  return {__builtin_convertvector(half[0], Vec<double>), __builtin_convertvector(half[1], Vec<double>)};
+#endif
+}
+
+// A sum in double of vectors of T, or of their squares.
 template <class T>
 struct DoubleSum;
 template <>
 struct DoubleSum<double> {
   Vec<double> sum{};
   FLYBALL_INLINE void add(Vec<double> v) { sum += v; }
+  FLYBALL_INLINE void add_square(Vec<double> v) { sum += v * v; }
   FLYBALL_INLINE double total() const {
     return fold<double>(sum, [](auto a, auto b) { return a + b; });
   }
@@ -277,15 +294,14 @@ template <>
 struct DoubleSum<float> {
   DoubleSum<double> low, high;
   FLYBALL_INLINE void add(Vec<float> v) {
-    VectorOfBytes<float, FLYBALL_VECTOR_BYTES / 2>::type half[2];
-    __builtin_memcpy(half, &v, sizeof v);
-#if defined(__AVX512F__)  // GCC 12 converts in quarters: softmax took 15 % longer. maskz: cvtps_pd warns there.
-    low.add(_mm512_maskz_cvtps_pd(0xff, half[0]));
-    high.add(_mm512_maskz_cvtps_pd(0xff, half[1]));
-#else
-    low.add(__builtin_convertvector(half[0], Vec<double>));
-    high.add(__builtin_convertvector(half[1], Vec<double>));
-#endif
+    const Widened wide = widen(v);
+    low.add(wide.low);
+    high.add(wide.high);
+  }
+  FLYBALL_INLINE void add_square(Vec<float> v) {
+    const Widened wide = widen(v);
+    low.add_square(wide.low);
+    high.add_square(wide.high);
   }
   FLYBALL_INLINE double total() const { return DoubleSum<double>{low.sum + high.sum}.total(); }
 };

@@ -5,13 +5,17 @@
 #pragma once
 
 #include "kernels/activation.h"
+#include "kernels/augment.h"
 #include "kernels/data.h"
 #include "kernels/dropout.h"
 #include "kernels/gemm.h"
 #include "kernels/loss.h"
 #include "kernels/norm.h"
+#include "kernels/probe.h"
+#include "kernels/random.h"
 #include "kernels/slim.h"
 #include "kernels/update.h"
+#include "kernels/weights.h"
 
 namespace flyball {
 
@@ -21,15 +25,23 @@ struct Kernels {
   const SlimKernels<T>& slim;
   const NormKernels<T>& norm;
   const DropoutKernels<T>& dropout;
+  const AugmentKernels<T>& augment;
   const ActivationKernels<T>& activation;
   const LossKernels<T>& loss;
   const UpdateKernels<T>& update;
+  const WeightsKernels<T>& weights;
   const DataKernels<T>& data;
+  const ProbeKernels<T>& probe;
+  const RandomKernels<T>& random;
 };
 
 // The families, in the order of the table: X(level, family).
 #define FLYBALL_FOR_EACH_FAMILY(X, level) \
   X(level, gemm)                          \
-  X(level, slim) X(level, norm) X(level, dropout) X(level, activation) X(level, loss) X(level, update) X(level, data)
+  X(level, slim)                          \
+  X(level, norm)                          \
+  X(level, dropout)                       \
+  X(level, augment)                       \
+  X(level, activation) X(level, loss) X(level, update) X(level, weights) X(level, data) X(level, probe) X(level, random)
 
 }  // namespace flyball

@@ -40,11 +40,26 @@ void softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, Index
   kernels<T>().activation.softmax_backward(dx + begin, dy + begin, y + begin, rows.size(), c);
 }
 
+template <class T>
+void log_softmax_forward(Team& team, T* y, const T* x, Index n, Index c) {
+  const Range rows = team.range(n);
+  kernels<T>().activation.log_softmax_forward(y + rows.begin * c, x + rows.begin * c, rows.size(), c);
+}
+
+template <class T>
+void log_softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, Index c) {
+  const Range rows = team.range(n);
+  const Index begin = rows.begin * c;
+  kernels<T>().activation.log_softmax_backward(dx + begin, dy + begin, y + begin, rows.size(), c);
+}
+
 #define FLYBALL_INSTANTIATE(T)                                                                         \
   template void activation_forward(Team&, T*, const T*, Index, ActivationParams);                      \
   template void activation_backward(Team&, T*, const T*, const T*, const T*, Index, ActivationParams); \
   template void softmax_forward(Team&, T*, const T*, Index, Index);                                    \
-  template void softmax_backward(Team&, T*, const T*, const T*, Index, Index);
+  template void softmax_backward(Team&, T*, const T*, const T*, Index, Index);                         \
+  template void log_softmax_forward(Team&, T*, const T*, Index, Index);                                \
+  template void log_softmax_backward(Team&, T*, const T*, const T*, Index, Index);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)
 #undef FLYBALL_INSTANTIATE

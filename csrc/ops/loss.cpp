@@ -2,45 +2,55 @@
 #include "runtime/cpu.h"
 
 namespace flyball {
+namespace {
+
+template <class P>
+P* at(P* pointer, Index i) {
+  return pointer == nullptr ? nullptr : pointer + i;
+}
+
+}  // namespace
 
 // A row's result does not depend on its neighbours, so any share of the rows gives the same bits.
 
 template <class T>
 void softmax_cross_entropy(Team& team, double* losses, double* hits, T* dlogits, const T* logits, const Index* labels,
-                           Index n, Index c, double scale) {
+                           const T* weights, Index n, Index c, double smoothing, double scale) {
   const Range rows = team.range(n);
-  kernels<T>().loss.softmax_cross_entropy(losses + rows.begin, hits == nullptr ? nullptr : hits + rows.begin,
-                                          dlogits == nullptr ? nullptr : dlogits + rows.begin * c,
-                                          logits + rows.begin * c, labels + rows.begin, rows.size(), c, scale);
+  const Index i = rows.begin;
+  kernels<T>().loss.softmax_cross_entropy(losses + i, at(hits, i), at(dlogits, i * c), logits + i * c, labels + i,
+                                          at(weights, i), rows.size(), c, smoothing, scale);
 }
 
 template <class T>
 void softmax_cross_entropy_soft(Team& team, double* losses, double* hits, T* dlogits, const T* logits, const T* targets,
-                                Index n, Index c, double scale) {
+                                const T* weights, Index n, Index c, double scale) {
   const Range rows = team.range(n);
-  kernels<T>().loss.softmax_cross_entropy_soft(losses + rows.begin, hits == nullptr ? nullptr : hits + rows.begin,
-                                               dlogits == nullptr ? nullptr : dlogits + rows.begin * c,
-                                               logits + rows.begin * c, targets + rows.begin * c, rows.size(), c,
-                                               scale);
+  const Index i = rows.begin;
+  kernels<T>().loss.softmax_cross_entropy_soft(losses + i, at(hits, i), at(dlogits, i * c), logits + i * c,
+                                               targets + i * c, at(weights, i), rows.size(), c, scale);
 }
 
-double mean_squared_error_cost(Index n, Index c) {
-  return static_cast<double>(n) * (5.0 + 0.2 * static_cast<double>(c));
+double pointwise_loss_cost(Loss loss, Index n, Index c) {
+  const bool elementary = loss == Loss::log_cosh || loss >= Loss::poisson;
+  return static_cast<double>(n) * (5.0 + (elementary ? 1.0 : 0.2) * static_cast<double>(c));
 }
 
 template <class T>
-void mean_squared_error(Team& team, double* losses, T* dpredictions, const T* predictions, const T* targets, Index n,
-                        Index c, double scale) {
+void pointwise_loss(Team& team, double* losses, T* dpredictions, const T* predictions, const T* targets,
+                    const T* weights, Index n, Index c, LossParams params, double scale) {
   const Range rows = team.range(n);
-  kernels<T>().loss.mean_squared_error(losses + rows.begin,
-                                       dpredictions == nullptr ? nullptr : dpredictions + rows.begin * c,
-                                       predictions + rows.begin * c, targets + rows.begin * c, rows.size(), c, scale);
+  const Index i = rows.begin;
+  kernels<T>().loss.pointwise_loss(losses + i, at(dpredictions, i * c), predictions + i * c, targets + i * c,
+                                   at(weights, i), rows.size(), c, params, scale);
 }
 
-#define FLYBALL_INSTANTIATE(T)                                                                                     \
-  template void softmax_cross_entropy(Team&, double*, double*, T*, const T*, const Index*, Index, Index, double);  \
-  template void softmax_cross_entropy_soft(Team&, double*, double*, T*, const T*, const T*, Index, Index, double); \
-  template void mean_squared_error(Team&, double*, T*, const T*, const T*, Index, Index, double);
+#define FLYBALL_INSTANTIATE(T)                                                                                      \
+  template void softmax_cross_entropy(Team&, double*, double*, T*, const T*, const Index*, const T*, Index, Index,  \
+                                      double, double);                                                              \
+  template void softmax_cross_entropy_soft(Team&, double*, double*, T*, const T*, const T*, const T*, Index, Index, \
+                                           double);                                                                 \
+  template void pointwise_loss(Team&, double*, T*, const T*, const T*, const T*, Index, Index, LossParams, double);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)
 #undef FLYBALL_INSTANTIATE

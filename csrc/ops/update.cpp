@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 
 #include "flyball/ops.h"
@@ -7,57 +8,118 @@
 namespace flyball {
 namespace {
 
-Index flat_blocks(Index count) { return (count + flat_block - 1) / flat_block; }
+double scale_of(const double* gradient_scale) { return gradient_scale == nullptr ? 1.0 : *gradient_scale; }
 
-// Runs update(begin, count, with_penalty) on this thread's share; penalties are kept per block and added in order.
+// Runs update(begin, count, with_sum) on this thread's share; penalties are kept per block and added in order.
 template <class Update>
 void penalised_update(Team& team, double* penalty, Index count, Update update) {
   if (penalty == nullptr) {
     for_blocks(team, count, [&](Index begin, Index size) { update(begin, size, false); });
-    return;
+  } else {
+    add_blocks(team, penalty, count, [&](Index begin, Index size) { return update(begin, size, true); });
   }
-  double* partial = team.workspace<double>();
-  const Index blocks = flat_blocks(count);
-  const Range mine = team.range(blocks);
-  for (Index block = mine.begin; block < mine.end; ++block) {
-    const Index begin = block * flat_block;
-    partial[block] = update(begin, count - begin < flat_block ? count - begin : flat_block, true);
-  }
-  team.barrier();
-  if (team.rank() == 0) {
-    double sum = 0.0;
-    for (Index block = 0; block < blocks; ++block) sum += partial[block];
-    *penalty += sum;
-  }
+}
+
+template <class T>
+T* at(T* array, Index begin) {
+  return array == nullptr ? nullptr : array + begin;
+}
+
+double power(double base, std::int64_t exponent) { return std::pow(base, static_cast<double>(exponent)); }
+
+// Nadam's momentum of step i is beta_1 * (1 - 0.96^i / 2). The product of the brackets up to i, which from 1024 on
+// stays as it is: 0.96^1024 is 7e-19.
+double nadam_brackets(std::int64_t i) {
+  static const std::array<double, 1025> products = [] {
+    std::array<double, 1025> values{};
+    values[0] = 1.0;
+    for (std::size_t k = 1; k < values.size(); ++k) {
+      values[k] = values[k - 1] * (1.0 - 0.5 * power(0.96, static_cast<std::int64_t>(k)));
+    }
+    return values;
+  }();
+  return products[static_cast<std::size_t>(i < 1024 ? i : 1024)];
+}
+
+AdamStep adam_step(const AdamParams& p) {
+  const double correction = std::sqrt(1.0 - power(p.beta_2, p.step));
+  if (!p.nesterov) return {p.learning_rate * correction / (1.0 - power(p.beta_1, p.step)), 0.0, p.epsilon};
+  const auto momentum = [&](std::int64_t i) { return p.beta_1 * (1.0 - 0.5 * power(0.96, i)); };
+  const auto product = [&](std::int64_t i) { return power(p.beta_1, i) * nadam_brackets(i); };
+  const double rate = p.learning_rate * correction;
+  return {rate * momentum(p.step + 1) / (1.0 - product(p.step + 1)),
+          rate * (1.0 - momentum(p.step)) / (1.0 - product(p.step)), p.epsilon * correction};
 }
 
 }  // namespace
 
-std::size_t update_workspace(Index count) { return static_cast<std::size_t>(flat_blocks(count)) * sizeof(double); }
+std::size_t update_workspace(Index count) { return add_blocks_workspace(count); }
 
 double update_cost(Index count) { return 0.5 * static_cast<double>(count); }
 
 template <class T>
-void sgd_update(Team& team, T* w, T* velocity, double* penalty, const T* g, Index count, const SgdParams& params) {
-  penalised_update(team, penalty, count, [&](Index begin, Index size, bool with_penalty) {
-    return kernels<T>().update.sgd(w + begin, velocity == nullptr ? nullptr : velocity + begin, g + begin, size, params,
-                                   with_penalty);
+void sgd_update(Team& team, T* w, T* velocity, double* penalty, const T* g, const double* gradient_scale, Index count,
+                const SgdParams& params) {
+  const double scale = scale_of(gradient_scale);
+  penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
+    return kernels<T>().update.sgd(w + i, at(velocity, i), g + i, size, scale, params, with_sum);
   });
 }
 
 template <class T>
-void adam_update(Team& team, T* w, T* m, T* v, double* penalty, const T* g, Index count, const AdamParams& params) {
-  const double step = static_cast<double>(params.step);
-  const double rate =
-      params.learning_rate * std::sqrt(1.0 - std::pow(params.beta_2, step)) / (1.0 - std::pow(params.beta_1, step));
-  penalised_update(team, penalty, count, [&](Index begin, Index size, bool with_penalty) {
-    return kernels<T>().update.adam(w + begin, m + begin, v + begin, g + begin, size, rate, params, with_penalty);
+void adam_update(Team& team, T* w, T* m, T* v, T* v_max, double* penalty, const T* g, const double* gradient_scale,
+                 Index count, const AdamParams& params) {
+  const double scale = scale_of(gradient_scale);
+  const AdamStep step = adam_step(params);
+  penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
+    return kernels<T>().update.adam(w + i, m + i, v + i, at(v_max, i), g + i, size, scale, step, params, with_sum);
   });
 }
 
-#define FLYBALL_INSTANTIATE(T)                                                         \
-  template void sgd_update(Team&, T*, T*, double*, const T*, Index, const SgdParams&); \
-  template void adam_update(Team&, T*, T*, T*, double*, const T*, Index, const AdamParams&);
+template <class T>
+void rmsprop_update(Team& team, T* w, T* v, T* m, T* velocity, double* penalty, const T* g,
+                    const double* gradient_scale, Index count, const RmsParams& params) {
+  const double scale = scale_of(gradient_scale);
+  penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
+    return kernels<T>().update.rms(w + i, v + i, at(m, i), at(velocity, i), g + i, size, scale, params, with_sum);
+  });
+}
+
+template <class T>
+void adamax_update(Team& team, T* w, T* m, T* u, double* penalty, const T* g, const double* gradient_scale, Index count,
+                   const AdamaxParams& params) {
+  const double scale = scale_of(gradient_scale);
+  const double rate = params.learning_rate / (1.0 - power(params.beta_1, params.step));
+  penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
+    return kernels<T>().update.adamax(w + i, m + i, u + i, g + i, size, scale, rate, params, with_sum);
+  });
+}
+
+template <class T>
+void adadelta_update(Team& team, T* w, T* v, T* d, double* penalty, const T* g, const double* gradient_scale,
+                     Index count, const AdadeltaParams& params) {
+  const double scale = scale_of(gradient_scale);
+  penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
+    return kernels<T>().update.adadelta(w + i, v + i, d + i, g + i, size, scale, params, with_sum);
+  });
+}
+
+template <class T>
+void lion_update(Team& team, T* w, T* m, double* penalty, const T* g, const double* gradient_scale, Index count,
+                 const LionParams& params) {
+  const double scale = scale_of(gradient_scale);
+  penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
+    return kernels<T>().update.lion(w + i, m + i, g + i, size, scale, params, with_sum);
+  });
+}
+
+#define FLYBALL_INSTANTIATE(T)                                                                                      \
+  template void sgd_update(Team&, T*, T*, double*, const T*, const double*, Index, const SgdParams&);               \
+  template void adam_update(Team&, T*, T*, T*, T*, double*, const T*, const double*, Index, const AdamParams&);     \
+  template void rmsprop_update(Team&, T*, T*, T*, T*, double*, const T*, const double*, Index, const RmsParams&);   \
+  template void adamax_update(Team&, T*, T*, T*, double*, const T*, const double*, Index, const AdamaxParams&);     \
+  template void adadelta_update(Team&, T*, T*, T*, double*, const T*, const double*, Index, const AdadeltaParams&); \
+  template void lion_update(Team&, T*, T*, double*, const T*, const double*, Index, const LionParams&);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)
 #undef FLYBALL_INSTANTIATE

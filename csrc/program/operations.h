@@ -28,7 +28,10 @@ std::span<const Operation> dropout_operations();
 std::span<const Operation> activation_operations();
 std::span<const Operation> loss_operations();
 std::span<const Operation> update_operations();
+std::span<const Operation> weights_operations();
 std::span<const Operation> data_operations();
+std::span<const Operation> random_operations();
+std::span<const Operation> augment_operations();
 
 // Throws std::invalid_argument if there is none of that name.
 const Operation& find_operation(const std::string& name);

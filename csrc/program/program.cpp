@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "program/operations.h"
+#include "runtime/lease.h"
 #include "runtime/team.h"
 
 namespace flyball {
@@ -33,9 +34,18 @@ bool conflict(const Instruction& first, const Instruction& second) {
   return false;
 }
 
+Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) {
+  return {bounds[s], bounds[s + 1] - bounds[s], first + static_cast<std::uint64_t>(s),
+          learning_rates == nullptr ? 0.0 : learning_rates[s]};
+}
+
 }  // namespace
 
-Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {}
+Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {
+  for (const Buffer& buffer : buffers_) {
+    if (buffer.kind == Kind::batch) batch_rows_ = std::max(batch_rows_, buffer.rows);
+  }
+}
 
 void Program::add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
                   std::vector<Activation> activations) {
@@ -74,18 +84,28 @@ bool Program::depends(const Instruction& instruction) const {
   return false;
 }
 
+int Program::threads(Index rows) const {
+  const double share = rows < 0 ? 1.0 : static_cast<double>(rows) / static_cast<double>(batch_rows_);
+  return team_size(step_cost_ * std::min(share, 1.0) / barriers_worth);
+}
+
+void Program::enter() { register_tenant(); }
+
+void Program::leave() { dismiss_tenant(); }
+
 Index Program::run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
                    double seconds) {
   using Clock = std::chrono::steady_clock;
   if (begin >= end) return 0;
+  const Lease lease(threads(bounds[begin + 1] - bounds[begin]), seconds);
+  if (lease.threads() == 0) return 0;
   const auto deadline =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   Index done = begin;
   bool stop[2] = {false, false};  // of steps with even and odd numbers: one is read while the next is decided
-  run_team(team_size(step_cost_ / barriers_worth), workspace_bytes_, [&](Team& team) {
+  run_team(lease.threads(), workspace_bytes_, [&](Team& team) {
     for (Index s = begin; s < end; ++s) {
-      const Step step{bounds[s], bounds[s + 1] - bounds[s], first + static_cast<std::uint64_t>(s),
-                      learning_rates == nullptr ? 0.0 : learning_rates[s]};
+      const Step step = step_of(bounds, learning_rates, first, s);
       for (const Instruction& instruction : instructions_) {
         if (instruction.waits) team.barrier();
         instruction.execute(team, step, instruction);
@@ -100,6 +120,29 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
     }
   });
   return done - begin;
+}
+
+std::vector<double> Program::profile(const Index* bounds, const double* learning_rates, std::uint64_t first,
+                                     Index count) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> seconds;
+  seconds.reserve(static_cast<std::size_t>(count) * instructions_.size());
+  run_team(threads(), workspace_bytes_, [&](Team& team) {
+    for (Index s = 0; s < count; ++s) {
+      const Step step = step_of(bounds, learning_rates, first, s);
+      team.barrier();
+      auto began = Clock::now();
+      for (const Instruction& instruction : instructions_) {
+        instruction.execute(team, step, instruction);
+        team.barrier();
+        if (team.rank() != 0) continue;
+        const auto ended = Clock::now();
+        seconds.push_back(std::chrono::duration<double>(ended - began).count());
+        began = ended;
+      }
+    }
+  });
+  return seconds;
 }
 
 }  // namespace flyball

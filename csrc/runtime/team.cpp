@@ -7,6 +7,7 @@
 #include <new>
 #include <thread>
 
+#include "runtime/lease.h"
 #include "runtime/pool.h"
 
 #ifdef FLYBALL_OPENMP
@@ -82,6 +83,7 @@ bool use_openmp() {
 [[maybe_unused]] const int fork_handler = pthread_atfork(nullptr, nullptr, [] {
   forked.store(true);
   abandon_pools();
+  abandon_leases();
 });
 #endif
 

@@ -16,6 +16,7 @@ except ImportError as _error:
 from flyball import (
     backend,
     callbacks,
+    constraints,
     initializers,
     layers,
     losses,
@@ -43,6 +44,7 @@ __all__ = [
     "backend",
     "build_info",
     "callbacks",
+    "constraints",
     "functional",
     "get_num_threads",
     "initializers",

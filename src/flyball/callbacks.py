@@ -23,7 +23,7 @@ __all__ = ["Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallba
 # Hooks of Keras that no training calls here: a callback that has one would wait for it in vain.
 _UNCALLED = tuple(
     f"on_{phase}{edge}"
-    for phase in ("batch_", "train_batch_", "test_", "test_batch_", "predict_", "predict_batch_")
+    for phase in ("batch_", "test_", "test_batch_", "predict_", "predict_batch_")
     for edge in ("begin", "end")
 )
 
@@ -65,6 +65,19 @@ class Callback:
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Run after an epoch and its validation."""
 
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Run before a step; the first of an epoch is 0.
+
+        A callback that defines this or :meth:`on_train_batch_end` has training return to Python at every step.
+        """
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Run after a step; ``logs`` has the means over the epoch so far.
+
+        A new ``self.model.optimizer.learning_rate`` counts from the next step on, and with
+        ``self.model.stop_training = True`` there is none.
+        """
+
 
 class CallbackList:
     """Calls each of the callbacks in turn; ``on_train_end`` reaches all of them even where one raises."""
@@ -78,7 +91,7 @@ class CallbackList:
             for hook in _UNCALLED:
                 if hasattr(callback, hook):
                     msg = (
-                        f"callbacks must use on_train_begin, on_train_end, on_epoch_begin and on_epoch_end, "
+                        f"callbacks must use hooks of training (on_train_..., on_epoch_..., on_train_batch_...), "
                         f"got {type(callback).__name__} with {hook}, which is never called"
                     )
                     raise ValueError(msg)
@@ -115,6 +128,26 @@ class CallbackList:
         """Tell all."""
         for callback in self.callbacks:
             callback.on_epoch_end(epoch, logs)
+
+    @property
+    def wants_batches(self) -> bool:
+        """Whether one defines a hook of steps."""
+        hooks = ("on_train_batch_begin", "on_train_batch_end")
+        return any(
+            hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
+            for callback in self.callbacks
+            for hook in hooks
+        )
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.on_train_batch_end(batch, logs)
 
 
 class History(Callback):
@@ -288,6 +321,8 @@ class LambdaCallback(Callback):
         Called with (epoch, logs).
     on_train_begin, on_train_end : callable, optional
         Called with (logs).
+    on_train_batch_begin, on_train_batch_end : callable, optional
+        Called with (batch, logs); training returns to Python at every step for them.
     """
 
     def __init__(
@@ -296,11 +331,16 @@ class LambdaCallback(Callback):
         on_epoch_end: Callable[[int, Logs], object] | None = None,
         on_train_begin: Callable[[Logs], object] | None = None,
         on_train_end: Callable[[Logs], object] | None = None,
+        on_train_batch_begin: Callable[[int, Logs], object] | None = None,
+        on_train_batch_end: Callable[[int, Logs], object] | None = None,
     ) -> None:
         self._epoch_begin = _function("on_epoch_begin", on_epoch_begin)
         self._epoch_end = _function("on_epoch_end", on_epoch_end)
         self._train_begin = _function("on_train_begin", on_train_begin)
         self._train_end = _function("on_train_end", on_train_end)
+        # Only what is given becomes a hook of steps: fit does not return to Python for others.
+        given = {"on_train_batch_begin": on_train_batch_begin, "on_train_batch_end": on_train_batch_end}
+        vars(self).update({name: _function(name, hook) for name, hook in given.items() if hook is not None})
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Call the function given for it."""

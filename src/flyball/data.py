@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CHECKED_ROWS = 65536
-"""Rows looked at in one go, so that a check of a large array needs little memory."""
+_CHECKED_ELEMENTS = 1 << 20
+"""Looked at in one go, so that a check of a large array needs little memory."""
 
 
 def as_samples(name: str, x: Any, features: int | None = None) -> NDArray[Any]:
@@ -49,8 +49,9 @@ def require_finite(name: str, array: NDArray[Any]) -> None:
     """Raise ValueError naming the first element of a float matrix that is nan or infinite."""
     if array.dtype.kind != "f":
         return
-    for begin in range(0, len(array), _CHECKED_ROWS):
-        finite = np.isfinite(array[begin : begin + _CHECKED_ROWS])
+    rows = max(1, _CHECKED_ELEMENTS // max(1, array[:1].size))
+    for begin in range(0, len(array), rows):
+        finite = np.isfinite(array[begin : begin + rows])
         if not finite.all():
             row, column = (int(i) for i in np.argwhere(~finite)[0])
             value = array[begin + row, column]

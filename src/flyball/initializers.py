@@ -1,7 +1,8 @@
 """First values of weights: ``initializer(shape, dtype, rng) -> array``.
 
-An initializer with a ``seed`` returns the same values at every call, as in Keras; one without
-draws from the generator it is given.
+An initializer with a ``seed`` returns the same values at every call, as in Keras; one without draws a seed from the
+generator it is given. The values are functions of that seed and the element, drawn in float64 by
+:mod:`flyball.functional`: from the same bits on both backends, at every instruction set and with any number of threads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flyball import _checks, utils
+from flyball import _checks, functional, utils
 from flyball._registry import Configurable, Registry, serialize
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -39,6 +42,9 @@ __all__ = [
 # The standard deviation of a standard normal variable cut at two: sqrt(1 - 2 * 2 * pdf(2) / (cdf(2) - cdf(-2))).
 TRUNCATED_STDDEV = 0.87962566103423978
 
+STREAM = 2**32 - 1
+"""Of the random numbers: a layer that draws with the same seed has a lower one."""
+
 
 class Initializer(Configurable):
     """Base of all initializers. To write your own, define :meth:`sample`."""
@@ -48,15 +54,14 @@ class Initializer(Configurable):
     def __call__(
         self, shape: tuple[int, ...], dtype: DTypeLike = np.float32, rng: np.random.Generator | None = None
     ) -> NDArray[Any]:
-        """Return a new array of ``shape`` and ``dtype``; drawn from ``rng`` where the initializer has no seed."""
-        if self.seed is not None:
-            rng = np.random.default_rng(self.seed)
-        elif rng is None:
-            rng = np.random.default_rng(utils.new_seed())
-        return np.ascontiguousarray(self.sample(shape, rng), dtype=dtype)
+        """Return a new array of ``shape`` and ``dtype``; ``rng`` draws the seed where the initializer has none."""
+        seed = self.seed
+        if seed is None:
+            seed = utils.new_seed() if rng is None else int(rng.integers(2**64, dtype=np.uint64))
+        return np.ascontiguousarray(self.sample(shape, seed), dtype=dtype)
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-        """Return the values as an array of ``shape``, in double precision."""
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
+        """Return the values as an array of ``shape``, in double precision; a function of ``seed`` in [0, 2**64)."""
         raise NotImplementedError
 
 
@@ -66,27 +71,27 @@ class Constant(Initializer):
     def __init__(self, value: float = 0.0) -> None:
         self.value = _checks.number("value", value)
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
         """Return the values."""
-        del rng
+        del seed
         return np.full(shape, self.value)
 
 
 class Zeros(Initializer):
     """All elements are 0."""
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
         """Return the values."""
-        del rng
+        del seed
         return np.zeros(shape)
 
 
 class Ones(Initializer):
     """All elements are 1."""
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
         """Return the values."""
-        del rng
+        del seed
         return np.ones(shape)
 
 
@@ -98,9 +103,9 @@ class RandomNormal(Initializer):
         self.stddev = _checks.number("stddev", stddev, "[0, inf)")
         self.seed = _seed(seed)
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
         """Return the values."""
-        return rng.normal(self.mean, self.stddev, shape)
+        return _normal(shape, self.mean, self.stddev, seed)
 
 
 class RandomUniform(Initializer):
@@ -113,22 +118,22 @@ class RandomUniform(Initializer):
             _checks.refuse("maxval", f"at least minval = {self.minval}", maxval)
         self.seed = _seed(seed)
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
         """Return the values."""
-        return rng.uniform(self.minval, self.maxval, shape)
+        return _uniform(shape, self.minval, self.maxval, seed)
 
 
 class TruncatedNormal(Initializer):
-    """Normal with ``mean`` and ``stddev``; values beyond two standard deviations are drawn again."""
+    """Normal with ``mean`` and ``stddev``, given that values are within two standard deviations."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean = _checks.number("mean", mean)
         self.stddev = _checks.number("stddev", stddev, "[0, inf)")
         self.seed = _seed(seed)
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
         """Return the values."""
-        return self.mean + self.stddev * _truncated(shape, rng)
+        return _truncated(shape, self.mean, self.stddev, seed)
 
 
 class VarianceScaling(Initializer):
@@ -144,9 +149,10 @@ class VarianceScaling(Initializer):
     mode : str
         ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
     distribution : str
-        ``"truncated_normal"`` (normal, drawn again beyond two standard deviations of the untruncated normal, which is
-        widened so that the variance is met), ``"untruncated_normal"`` or ``"uniform"`` (in +-sqrt(3 * scale / n)).
-    seed : int, optional
+        ``"truncated_normal"`` (normal, given that it is within two standard deviations of the untruncated normal,
+        which is widened so that the variance is met), ``"untruncated_normal"`` or ``"uniform"`` (in
+        +-sqrt(3 * scale / n)).
+    seed : int in [0, 2**64), optional
         With a seed, every call returns the same values.
     """
 
@@ -164,17 +170,17 @@ class VarianceScaling(Initializer):
         )
         self.seed = _seed(seed)
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
         """Return the values."""
         fan_in, fan_out = fans(shape)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev = math.sqrt(self.scale / max(1.0, n))
         if self.distribution == "uniform":
             limit = math.sqrt(3.0) * stddev
-            return rng.uniform(-limit, limit, shape)
+            return _uniform(shape, -limit, limit, seed)
         if self.distribution == "untruncated_normal":
-            return rng.normal(0.0, stddev, shape)
-        return stddev / TRUNCATED_STDDEV * _truncated(shape, rng)
+            return _normal(shape, 0.0, stddev, seed)
+        return _truncated(shape, 0.0, stddev / TRUNCATED_STDDEV, seed)
 
 
 class GlorotUniform(VarianceScaling):
@@ -219,14 +225,49 @@ class LecunNormal(VarianceScaling):
         super().__init__(1.0, "fan_in", "truncated_normal", seed)
 
 
+class Orthogonal(Initializer):
+    """Rows or columns, whichever are fewer, that are orthogonal and of length ``gain``. Saxe et al. 2014.
+
+    The orthogonal factor of a normal matrix, with the signs that make the other factor's diagonal positive. A shape of
+    more than two sizes is taken as (all but the last, last).
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain = _checks.number("gain", gain)
+        self.seed = _seed(seed)
+
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
+        """Return the values."""
+        if len(shape) < 2:
+            _checks.refuse("shape", "of two sizes or more for orthogonal values", shape)
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(_normal((max(rows, columns), min(rows, columns)), 0.0, 1.0, seed))
+        q = q * np.copysign(1.0, np.diag(r))
+        return (self.gain * (q if rows >= columns else q.T)).reshape(shape)
+
+
+class Identity(Initializer):
+    """``gain`` on the diagonal of a matrix, 0 elsewhere."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = _checks.number("gain", gain)
+
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
+        """Return the values."""
+        del seed
+        if len(shape) != 2:
+            _checks.refuse("shape", "of two sizes for an identity", shape)
+        return self.gain * np.eye(*shape)
+
+
 class _Function(Initializer):
     """A user's function ``f(shape, dtype=...)``."""
 
     def __init__(self, function: Any) -> None:
         self.function = function
 
-    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-        del rng
+    def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
+        del seed
         values = np.asarray(self.function(shape, dtype=np.float64))
         if values.shape != shape:
             _checks.refuse("the initializer's result", f"an array of shape {shape}", values.shape)
@@ -247,17 +288,25 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
     return shape[-2] * field, shape[-1] * field
 
 
-def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-    values = rng.standard_normal(shape)
-    outside = np.abs(values) > 2.0
-    while outside.any():
-        values[outside] = rng.standard_normal(int(outside.sum()))
-        outside = np.abs(values) > 2.0
-    return values
+def _uniform(shape: tuple[int, ...], low: float, high: float, seed: int) -> NDArray[Any]:
+    return functional.random_uniform(shape, low, high, seed=seed, stream=STREAM, dtype=np.float64)
+
+
+def _normal(shape: tuple[int, ...], mean: float, stddev: float, seed: int) -> NDArray[Any]:
+    return functional.random_normal(shape, mean, stddev, seed=seed, stream=STREAM, dtype=np.float64)
+
+
+def _truncated(shape: tuple[int, ...], mean: float, stddev: float, seed: int) -> NDArray[Any]:
+    return functional.random_truncated_normal(shape, mean, stddev, seed=seed, stream=STREAM, dtype=np.float64)
 
 
 def _seed(seed: object) -> int | None:
-    return None if seed is None else _checks.integer("seed", seed)
+    if seed is None:
+        return None
+    value = _checks.integer("seed", seed)
+    if value >= 2**64:
+        _checks.refuse("seed", "in [0, 2**64)", seed)
+    return value
 
 
 _names: dict[str, type[Initializer]] = {
@@ -274,6 +323,8 @@ _names: dict[str, type[Initializer]] = {
     "he_normal": HeNormal,
     "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal,
+    "orthogonal": Orthogonal,
+    "identity": Identity,
     "zero": Zeros,
     "one": Ones,
     "normal": RandomNormal,
@@ -309,3 +360,4 @@ variance_scaling = VarianceScaling
 glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 he_uniform, he_normal = HeUniform, HeNormal
 lecun_uniform, lecun_normal = LecunUniform, LecunNormal
+orthogonal, identity = Orthogonal, Identity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +14,18 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
+    "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
     "Loss",
+    "MeanAbsoluteError",
     "MeanSquaredError",
+    "Poisson",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
     "get",
     "serialize",
 ]
@@ -40,7 +48,7 @@ class Loss(Configurable):
     """
 
     from_logits: bool = False
-    objective: ClassVar[Objective]
+    objective: Objective
 
     def __init__(self, name: str) -> None:
         self.name = _checks.text("name", name)
@@ -59,6 +67,10 @@ class Loss(Configurable):
         """
         raise NotImplementedError
 
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return targets for ``rows`` samples that :meth:`prepare_targets` accepts: zeros, or the first class."""
+        return np.zeros((rows, *output_shape), dtype)
+
 
 class SparseCategoricalCrossentropy(Loss):
     """Cross-entropy for class indices: ``-log(p[label])`` with p the predicted probabilities.
@@ -72,7 +84,9 @@ class SparseCategoricalCrossentropy(Loss):
         What configurations call it.
     """
 
-    objective = Objective("softmax_cross_entropy", "labels", fused="softmax", counts_hits=True)
+    objective = Objective(
+        "softmax_cross_entropy", "labels", fused="softmax", counts_hits=True, scalars=(("smoothing", 0.0),)
+    )
 
     def __init__(self, from_logits: bool = False, *, name: str = "sparse_categorical_crossentropy") -> None:
         super().__init__(name)
@@ -100,6 +114,11 @@ class SparseCategoricalCrossentropy(Loss):
         )
         return np.ascontiguousarray(labels)
 
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return the first class for all ``rows``."""
+        del output_shape, dtype
+        return np.zeros(rows, np.int64)
+
 
 class CategoricalCrossentropy(Loss):
     """Cross-entropy for rows of probabilities (one-hot or soft): ``-sum(t * log(p))``.
@@ -108,15 +127,20 @@ class CategoricalCrossentropy(Loss):
     ----------
     from_logits : bool
         As in :class:`SparseCategoricalCrossentropy`.
+    label_smoothing : float
+        eps in [0, 1): the targets become ``(1 - eps) * t + eps / classes``.
     name : str
         What configurations call it.
     """
 
     objective = Objective("softmax_cross_entropy_soft", "targets", fused="softmax", counts_hits=True)
 
-    def __init__(self, from_logits: bool = False, *, name: str = "categorical_crossentropy") -> None:
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: float = 0.0, *, name: str = "categorical_crossentropy"
+    ) -> None:
         super().__init__(name)
         self.from_logits = _checks.flag("from_logits", from_logits)
+        self.label_smoothing = _checks.number("label_smoothing", label_smoothing, "[0, 1)")
 
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
@@ -132,16 +156,21 @@ class CategoricalCrossentropy(Loss):
         _refuse_rows(name, "non-negative and finite", values, ~((values >= 0) & np.isfinite(values)))
         sums = values.sum(axis=1, dtype=np.float64)
         _refuse_rows(name, "rows that sum to 1", sums, np.abs(sums - 1.0) > PROBABILITY_TOLERANCE, "a sum of ")
+        if self.label_smoothing:
+            values = (1.0 - self.label_smoothing) * values + self.label_smoothing / classes
         return np.ascontiguousarray(values, dtype=dtype)
 
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return equal probabilities of all classes for all ``rows``."""
+        return np.full((rows, *output_shape), 1.0 / _columns(self, output_shape), dtype)
 
-class MeanSquaredError(Loss):
-    """``mean((p - t)**2)`` over the outputs of a sample."""
 
-    objective = Objective("mean_squared_error", "targets")
+def _pointwise(loss: str, delta: float = 1.0, fused: str = "linear") -> Objective:
+    return Objective("pointwise_loss", "targets", fused, scalars=(("loss", loss), ("delta", delta)))
 
-    def __init__(self, *, name: str = "mean_squared_error") -> None:
-        super().__init__(name)
+
+class _Values(Loss):
+    """Losses of finite values: targets have the shape of the outputs."""
 
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
@@ -153,12 +182,134 @@ class MeanSquaredError(Loss):
             values = values[:, np.newaxis]
         if values.ndim != 2 or values.shape[1] != outputs:
             expectation = "(n,) or (n, 1)" if outputs == 1 else f"(n, {outputs})"
-            msg = f"{name} must be of shape {expectation} for mean_squared_error, got shape {values.shape}"
+            msg = f"{name} must be of shape {expectation} for {self.name}, got shape {values.shape}"
             raise ValueError(msg)
         with np.errstate(over="ignore"):  # a value too large for dtype becomes inf, which is refused here
             converted = np.ascontiguousarray(values, dtype=dtype)
         _refuse_rows(name, f"finite in {converted.dtype}", values, ~np.isfinite(converted))
         return converted
+
+
+class MeanSquaredError(_Values):
+    """``mean((p - t)**2)`` over the outputs of a sample."""
+
+    objective = _pointwise("mean_squared_error")
+
+    def __init__(self, *, name: str = "mean_squared_error") -> None:
+        super().__init__(name)
+
+
+class MeanAbsoluteError(_Values):
+    """``mean(abs(p - t))`` over the outputs of a sample."""
+
+    objective = _pointwise("mean_absolute_error")
+
+    def __init__(self, *, name: str = "mean_absolute_error") -> None:
+        super().__init__(name)
+
+
+class Huber(_Values):
+    """Mean over the outputs of ``d**2 / 2``, with d = p - t, and beyond delta of ``delta * (abs(d) - delta / 2)``.
+
+    Parameters
+    ----------
+    delta : float
+        Where the parabola turns into a line; positive.
+    name : str
+        What configurations call it.
+    """
+
+    def __init__(self, delta: float = 1.0, *, name: str = "huber_loss") -> None:
+        super().__init__(name)
+        self.delta = _checks.number("delta", delta, "(0, inf)")
+        self.objective = _pointwise("huber", self.delta)
+
+
+class LogCosh(_Values):
+    """``mean(log(cosh(p - t)))`` over the outputs of a sample."""
+
+    objective = _pointwise("log_cosh")
+
+    def __init__(self, *, name: str = "log_cosh") -> None:
+        super().__init__(name)
+
+
+class Poisson(_Values):
+    """``mean(p - t * log(p + 1e-7))`` over the outputs of a sample, which are rates."""
+
+    objective = _pointwise("poisson")
+
+    def __init__(self, *, name: str = "poisson") -> None:
+        super().__init__(name)
+
+
+class KLDivergence(_Values):
+    """``sum(t * log(t / p))``, with t and p between 1e-7 and 1."""
+
+    objective = _pointwise("kl_divergence")
+
+    def __init__(self, *, name: str = "kl_divergence") -> None:
+        super().__init__(name)
+
+
+class Hinge(_Values):
+    """``mean(max(1 - t * p, 0))`` over the outputs of a sample; targets 0 and 1 count as -1 and 1."""
+
+    objective = _pointwise("hinge")
+
+    def __init__(self, *, name: str = "hinge") -> None:
+        super().__init__(name)
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, values -1 and 1, or 0 and 1, of the outputs' shape, in ``dtype``."""
+        values = super().prepare_targets(y, output_shape, dtype, name=name)
+        _refuse_rows(name, "-1 or 1, or 0 or 1", values, ~np.isin(values, (-1.0, 0.0, 1.0)))
+        return values if (values < 0.0).any() else np.ascontiguousarray(2.0 * values - 1.0, dtype=dtype)
+
+
+class SquaredHinge(Hinge):
+    """``mean(max(1 - t * p, 0)**2)`` over the outputs of a sample; targets 0 and 1 count as -1 and 1."""
+
+    objective = _pointwise("squared_hinge")
+
+    def __init__(self, *, name: str = "squared_hinge") -> None:
+        super().__init__(name=name)
+
+
+class BinaryCrossentropy(_Values):
+    """``-mean(t * log(p) + (1 - t) * log(1 - p))`` over the outputs of a sample, each a yes or no of its own.
+
+    Parameters
+    ----------
+    from_logits : bool
+        False for a model that ends in sigmoid, True for one whose output is ``logits``, with p = sigmoid(logits). Both
+        are computed from the logits, so that no probability is ever rounded to 0 or 1.
+    label_smoothing : float
+        eps in [0, 1): the targets become ``(1 - eps) * t + eps / 2``.
+    name : str
+        What configurations call it.
+    """
+
+    objective = _pointwise("binary_cross_entropy_logits", fused="sigmoid")
+
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: float = 0.0, *, name: str = "binary_crossentropy"
+    ) -> None:
+        super().__init__(name)
+        self.from_logits = _checks.flag("from_logits", from_logits)
+        self.label_smoothing = _checks.number("label_smoothing", label_smoothing, "[0, 1)")
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, values in [0, 1] of the outputs' shape, in ``dtype``."""
+        values = super().prepare_targets(y, output_shape, dtype, name=name)
+        _refuse_rows(name, "in [0, 1]", values, (values < 0.0) | (values > 1.0))
+        if not self.label_smoothing:
+            return values
+        return np.ascontiguousarray((1.0 - self.label_smoothing) * values + self.label_smoothing / 2.0, dtype=dtype)
 
 
 def _columns(loss: Loss, output_shape: tuple[int, ...]) -> int:
@@ -192,6 +343,16 @@ _names: dict[str, type[Loss]] = {
     "categorical_crossentropy": CategoricalCrossentropy,
     "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "poisson": Poisson,
+    "kl_divergence": KLDivergence,
+    "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
 }
 REGISTRY: Registry[Loss] = Registry("loss", Loss, _names)
 

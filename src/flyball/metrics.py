@@ -33,6 +33,7 @@ class Metric:
 _SPARSE = (losses.SparseCategoricalCrossentropy,)
 _CATEGORICAL = (losses.CategoricalCrossentropy,)
 _SQUARED = (losses.MeanSquaredError,)
+_ABSOLUTE = (losses.MeanAbsoluteError,)
 _METRICS: Mapping[str, tuple[Literal["hits", "data_loss"], tuple[type[losses.Loss], ...]]] = {
     "accuracy": ("hits", _SPARSE + _CATEGORICAL),
     "acc": ("hits", _SPARSE + _CATEGORICAL),
@@ -40,6 +41,8 @@ _METRICS: Mapping[str, tuple[Literal["hits", "data_loss"], tuple[type[losses.Los
     "categorical_accuracy": ("hits", _CATEGORICAL),
     "mse": ("data_loss", _SQUARED),
     "mean_squared_error": ("data_loss", _SQUARED),
+    "mae": ("data_loss", _ABSOLUTE),
+    "mean_absolute_error": ("data_loss", _ABSOLUTE),
 }
 
 

@@ -13,8 +13,8 @@ from flyball import layers as layers_module
 from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
-from flyball.backend import get_backend
 from flyball.data import as_samples, require_finite, require_same_length
+from flyball.inspection import Inspection
 from flyball.program.memory import Memory
 from flyball.program.nodes import ActivationNode
 from flyball.progress import check_verbose, make_progress
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flyball.callbacks import Callback, History
+    from flyball.callbacks import Callback, CallbackList, History
     from flyball.layers import Layer
     from flyball.losses import Loss
     from flyball.metrics import Metric
@@ -40,7 +40,7 @@ __all__ = ["Sequential", "load_model"]
 DEFAULT_BATCH_SIZE = 32
 
 
-class Sequential:
+class Sequential(Inspection):
     """A linear stack of layers.
 
     Parameters
@@ -216,7 +216,7 @@ class Sequential:
 
     def compile(
         self,
-        optimizer: str | Optimizer,
+        optimizer: str | Optimizer = "rmsprop",
         loss: str | Loss | None = None,
         *,
         metrics: Sequence[str] | None = None,
@@ -226,7 +226,7 @@ class Sequential:
         Parameters
         ----------
         optimizer : str or Optimizer
-            ``"sgd"``, ``"adam"`` or an instance from :mod:`flyball.optimizers`.
+            A name such as ``"adam"``, or an instance from :mod:`flyball.optimizers`.
         loss : str or Loss
             As in :mod:`flyball.losses`.
         metrics : sequence of str, optional
@@ -337,13 +337,14 @@ class Sequential:
         watchers = callbacks_module.CallbackList([*(callbacks or ()), self.history], self)
         watchers.set_params({"epochs": epochs, "steps": trainer.steps, "verbose": verbose})
         line = make_progress(verbose, epochs, trainer.steps)
+        batches = _Batches(self, watchers) if watchers.wants_batches else None
         watchers.on_train_begin()
         try:
             for epoch in range(initial_epoch, epochs):
                 watchers.on_epoch_begin(epoch)
                 started = time.perf_counter()
                 line.begin_epoch(epoch)
-                means = trainer.run_epoch(self._epochs, shuffle=shuffle, progress=line.update)
+                means = trainer.run_epoch(self._epochs, shuffle=shuffle, progress=line.update, watcher=batches)
                 self._epochs += 1
                 logs = self._report(means)
                 if evaluator is not None and (epoch + 1) % validation_freq == 0:
@@ -352,6 +353,7 @@ class Sequential:
                 watchers.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            trainer.finish()
         finally:
             line.close()
             watchers.on_train_end()
@@ -389,7 +391,7 @@ class Sequential:
         memory = self._require_built()
         rows = None if batch_size is None else _checks.integer("batch_size", batch_size, 1)
         predictor = self._predictor
-        if predictor is None or predictor.key != (samples.dtype, rows, get_backend().name):
+        if predictor is None or predictor.key != Predictor.key_of(samples, rows):
             predictor = self._predictor = Predictor(self._nodes(), memory, samples, rows)
         return predictor.run(samples)
 
@@ -422,6 +424,21 @@ class Sequential:
 
     def _nodes(self) -> list[Node]:
         return [node for layer in self.layers for node in layer.lower()]
+
+    def _rows(self, batch_size: int | None) -> int:
+        return DEFAULT_BATCH_SIZE if batch_size is None else _checks.integer("batch_size", batch_size, 1)
+
+    def _trainer(self, x: Any, y: Any, batch_size: int | None) -> Trainer:
+        """Return what :meth:`fit` would train with; without data, on random numbers that fill one batch."""
+        loss, optimizer = self._require_compiled()
+        rows = self._rows(batch_size)
+        if x is None:
+            self._require_built()
+            x = np.random.default_rng(0).standard_normal((rows, *(self._input_shape or ()))).astype(self.dtype)
+        if y is None:
+            y = loss.sample_targets(len(x), self.layers[-1].output_shape or (), self.dtype)
+        samples, targets = self._prepare("x", x, "y", y)
+        return Trainer(self._nodes(), self._require_built(), loss, optimizer, samples, targets, rows, self._seed)
 
     def _forget_programs(self) -> None:
         self._predictor = None
@@ -463,15 +480,31 @@ class Sequential:
         """Refuse a loss that the last layer's activation does not fit."""
         nodes = self._nodes()
         last = nodes[-1] if nodes else None
-        ends_in_softmax = isinstance(last, ActivationNode) and last.activation == "softmax"
-        needs_softmax = loss.objective.fused == "softmax"
+        fused = loss.objective.fused
+        if fused == "linear":
+            return
+        ends_in_it = isinstance(last, ActivationNode) and last.activation == fused
         layer = self.layers[-1].name
-        if needs_softmax and not loss.from_logits and not ends_in_softmax:
-            msg = f"loss must be given from_logits=True, or layer {layer!r} a softmax activation, for {loss.name}"
+        if not loss.from_logits and not ends_in_it:
+            msg = f"loss must be given from_logits=True, or layer {layer!r} a {fused} activation, for {loss.name}"
             raise ValueError(msg)
-        if needs_softmax and loss.from_logits and ends_in_softmax:
-            msg = f"loss must be given from_logits=False: layer {layer!r} ends in softmax, whose outputs are no logits"
+        if loss.from_logits and ends_in_it:
+            msg = f"loss must be given from_logits=False: layer {layer!r} ends in {fused}, whose outputs are no logits"
             raise ValueError(msg)
+
+
+class _Batches:
+    """Hands the steps of an epoch to the callbacks."""
+
+    def __init__(self, model: Sequential, watchers: CallbackList) -> None:
+        self._model, self._watchers = model, watchers
+
+    def before(self, step: int) -> None:
+        self._watchers.on_train_batch_begin(step)
+
+    def after(self, step: int, means: dict[str, float]) -> bool:
+        self._watchers.on_train_batch_end(step, self._model._report(means))
+        return not self._model.stop_training
 
 
 def _require_layer(layer: object) -> None:

@@ -1,52 +1,24 @@
-"""Optimizers: names, defaults and checks; the arithmetic is one fused operation each (see :mod:`flyball.backend`)."""
+"""Optimizers: names, defaults and checks; the arithmetic is one fused operation each (see :mod:`flyball.backend`).
+
+Names, arguments and defaults are those of Keras 3. Weight decay is decoupled, as in Keras, but spares biases and the
+parameters of normalisations.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Unpack
 
-from flyball import _checks
-from flyball._registry import Configurable, Registry, serialize
+from flyball import _checks, schedules
+from flyball._optimizer import Optimizer, OptimizerOptions, OtherOptions
+from flyball._registry import Registry, serialize
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "get", "serialize"]
+if TYPE_CHECKING:
+    from flyball.schedules import LearningRateSchedule
 
-
-class Optimizer(Configurable):
-    """Base of all optimizers: a learning rate, a step count, and the operation that does a step.
-
-    Attributes
-    ----------
-    learning_rate : float
-        May be set at any time; the next step uses it.
-    iterations : int
-        Steps done.
-    update_op : str
-        The operation of :class:`flyball.backend.Backend` that does a step.
-    """
-
-    update_op: ClassVar[str]
-
-    def __init__(self, learning_rate: float, weight_decay: float | None, name: str) -> None:
-        self.learning_rate = learning_rate
-        self.weight_decay = None if weight_decay is None else _checks.number("weight_decay", weight_decay, "[0, inf)")
-        self.name = _checks.text("name", name)
-        self.iterations = 0
-
-    @property
-    def learning_rate(self) -> float:
-        """The size of a step."""
-        return self._learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self._learning_rate = _checks.number("learning_rate", value, "[0, inf)")
-
-    def slots(self) -> tuple[str, ...]:
-        """Names of the state arrays, each as long as the parameters, in the order ``update_op`` takes them."""
-        raise NotImplementedError
-
-    def params(self) -> dict[str, float]:
-        """Scalars of ``update_op`` by name, without ``learning_rate``, ``step``, ``l1`` and ``l2``."""
-        return {"weight_decay": self.weight_decay or 0.0}
+__all__ = [
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop", "get",
+    "schedules", "serialize",
+]  # fmt: skip
 
 
 class SGD(Optimizer):
@@ -57,31 +29,27 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or LearningRateSchedule
         Non-negative.
     momentum : float
         In [0, 1].
     nesterov : bool
         Whether to look ahead; without momentum it changes nothing.
-    weight_decay : float, optional
-        Decoupled: ``w`` is multiplied by ``1 - learning_rate * weight_decay`` at each step. Biases and
-        normalisation parameters are spared.
-    name : str
-        What configurations call it.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
     """
 
     update_op = "sgd_update"
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: float | LearningRateSchedule = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        *,
-        weight_decay: float | None = None,
-        name: str = "sgd",
+        **options: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, **options)
         self.momentum = _checks.number("momentum", momentum, "[0, 1]")
         self.nesterov = _checks.flag("nesterov", nesterov)
 
@@ -90,7 +58,7 @@ class SGD(Optimizer):
         return ("velocity",) if self.momentum else ()
 
     def params(self) -> dict[str, float]:
-        """``momentum``, ``nesterov`` and ``weight_decay``."""
+        """Scalars of the operation."""
         return {"momentum": self.momentum, "nesterov": self.nesterov, **super().params()}
 
 
@@ -103,31 +71,102 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or LearningRateSchedule
         Non-negative.
-    beta_1, beta_2 : float
-        Decay of the first and the second moment, in [0, 1).
+    beta_1 : float
+        Share of the first moment that is kept, in [0, 1).
+    beta_2 : float
+        Share of the second moment that is kept, in [0, 1).
     epsilon : float
-        Positive.
-    weight_decay : float, optional
-        Decoupled, as in :class:`SGD`.
-    name : str
-        What configurations call it.
+        Positive; keeps the quotient finite.
+    amsgrad : bool
+        Whether the largest v so far takes its place (Reddi et al. 2018).
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
     """
 
     update_op = "adam_update"
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
-        weight_decay: float | None = None,
-        name: str = "adam",
+        amsgrad: bool = False,
+        **options: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, **options)
+        self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
+        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+        self.amsgrad = _checks.flag("amsgrad", amsgrad)
+
+    def slots(self) -> tuple[str, ...]:
+        """``("m", "v")``: the two moments, and with AMSGrad ``"v_max"``."""
+        return ("m", "v", "v_max") if self.amsgrad else ("m", "v")
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "nesterov": False,
+            **super().params(),
+        }
+
+
+class AdamW(Adam):
+    """:class:`Adam` with decoupled weight decay by default: 0.004. Loshchilov and Hutter 2019."""
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Unpack[OtherOptions],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **options)
+
+
+class Nadam(Optimizer):
+    """Adam with Nesterov's look-ahead.
+
+    With ``u(t) = beta_1 * (1 - 0.96**t / 2)`` and p(t) the product of u(1) to u(t),
+    ``w -= learning_rate * (u(t + 1) / (1 - p(t + 1)) * m + (1 - u(t)) / (1 - p(t)) * g) / (sqrt(v / (1 - beta_2**t)) +
+    epsilon)``, m and v as in :class:`Adam`. Dozat 2016, with Keras' schedule of u.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    beta_1 : float
+        Share of the first moment that is kept, in [0, 1).
+    beta_2 : float
+        Share of the second moment that is kept, in [0, 1).
+    epsilon : float
+        Positive; keeps the quotient finite.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "adam_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
         self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
         self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
         self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
@@ -137,27 +176,245 @@ class Adam(Optimizer):
         return ("m", "v")
 
     def params(self) -> dict[str, float]:
-        """``beta_1``, ``beta_2``, ``epsilon`` and ``weight_decay``."""
-        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, **super().params()}
+        """Scalars of the operation."""
+        return {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "nesterov": True,
+            **super().params(),
+        }
 
 
-class AdamW(Adam):
-    """:class:`Adam` with decoupled weight decay by default. Loshchilov and Hutter 2019."""
+class Adamax(Optimizer):
+    """Adam with the decayed largest gradient in the place of the root of the second moment.
+
+    ``m += (1 - beta_1) * (g - m)``; ``u = max(beta_2 * u, |g|)``;
+    ``w -= learning_rate / (1 - beta_1**t) * m / (u + epsilon)``. Kingma and Ba 2015, section 7.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    beta_1 : float
+        Share of the first moment that is kept, in [0, 1).
+    beta_2 : float
+        Share of the second moment that is kept, in [0, 1).
+    epsilon : float
+        Positive; keeps the quotient finite.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "adamax_update"
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
-        weight_decay: float | None = 0.004,
+        learning_rate: float | LearningRateSchedule = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
-        name: str = "adamw",
+        **options: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, name=name)
+        super().__init__(learning_rate, **options)
+        self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
+        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+
+    def slots(self) -> tuple[str, ...]:
+        """``("m", "u")``: the first moment and the largest gradient."""
+        return ("m", "u")
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, **super().params()}
 
 
-_names: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+class RMSprop(Optimizer):
+    """RMSprop: steps divided by the root of a running mean of squares.
+
+    ``v = rho * v + (1 - rho) * g**2``; ``s = learning_rate * g / sqrt(v + epsilon)``, centered with ``v - m**2`` for v
+    and ``m = rho * m + (1 - rho) * g``; ``w -= s``, with momentum ``velocity = momentum * velocity - s``;
+    ``w += velocity``. Tieleman and Hinton 2012; centered: Graves 2013.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    rho : float
+        Share of the running means that is kept, in [0, 1).
+    momentum : float
+        In [0, 1].
+    epsilon : float
+        Positive; keeps the quotient finite.
+    centered : bool
+        Whether the gradient's variance takes the place of its mean square.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "rmsprop_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho = _checks.number("rho", rho, "[0, 1)")
+        self.momentum = _checks.number("momentum", momentum, "[0, 1]")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+        self.centered = _checks.flag("centered", centered)
+
+    def slots(self) -> tuple[str, ...]:
+        """``v``, and where they are asked for ``m`` and ``velocity``."""
+        return ("v", *(("m",) if self.centered else ()), *(("velocity",) if self.momentum else ()))
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "epsilon_inside": True,
+            **super().params(),
+        }
+
+
+class Adagrad(Optimizer):
+    """Adagrad: steps divided by the root of the sum of all squares so far.
+
+    ``v += g**2``; ``w -= learning_rate * g / sqrt(v + epsilon)``. Duchi et al. 2011.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    initial_accumulator_value : float
+        First value of v, non-negative.
+    epsilon : float
+        Positive; keeps the quotient finite.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "adagrad_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.initial_accumulator_value = _checks.number(
+            "initial_accumulator_value", initial_accumulator_value, "[0, inf)"
+        )
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+        self.initial_state = self.initial_accumulator_value
+
+    def slots(self) -> tuple[str, ...]:
+        """``("v",)``: the sum of squares."""
+        return ("v",)
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"epsilon": self.epsilon, "epsilon_inside": True, **super().params()}
+
+
+class Adadelta(Optimizer):
+    """Adadelta: steps in the unit of the weights.
+
+    ``v = rho * v + (1 - rho) * g**2``; ``s = -sqrt(d + epsilon) / sqrt(v + epsilon) * g``;
+    ``d = rho * d + (1 - rho) * s**2``; ``w += learning_rate * s``. Zeiler 2012, whose learning rate is 1.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    rho : float
+        Share of the running means that is kept, in [0, 1).
+    epsilon : float
+        Positive; keeps the quotient finite.
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "adadelta_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho = _checks.number("rho", rho, "[0, 1)")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+
+    def slots(self) -> tuple[str, ...]:
+        """``("v", "d")``: mean squares of gradients and of steps."""
+        return ("v", "d")
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"rho": self.rho, "epsilon": self.epsilon, **super().params()}
+
+
+class Lion(Optimizer):
+    """Lion: each weight moves by the learning rate, in the direction of a momentum.
+
+    ``w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * g)``; then ``m = beta_2 * m + (1 - beta_2) * g``.
+    Chen et al. 2023.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Non-negative.
+    beta_1 : float
+        Share of m in the step, in (0, 1).
+    beta_2 : float
+        Share of m that is kept, in [0, 1).
+    **options
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
+        see :class:`OptimizerOptions`.
+    """
+
+    update_op = "lion_update"
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_1 = _checks.number("beta_1", beta_1, "(0, 1)")
+        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
+
+    def slots(self) -> tuple[str, ...]:
+        """``("m",)``: the momentum."""
+        return ("m",)
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, **super().params()}
+
+
+_names: dict[str, type[Optimizer]] = {
+    cls.__name__.lower(): cls for cls in (SGD, Adam, AdamW, Nadam, Adamax, RMSprop, Adagrad, Adadelta, Lion)
+}
 REGISTRY: Registry[Optimizer] = Registry("optimizer", Optimizer, _names)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from flyball.backend import get_backend
 from flyball.data import step_bounds
-from flyball.program.lowering import Data, Lowering, Update
+from flyball.program.interrupts import HeldInterrupts
+from flyball.program.lowering import Data, Lowering
 from flyball.program.nodes import BatchNormNode
+from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from flyball.program.instructions import Program
     from flyball.program.memory import Memory
     from flyball.program.nodes import Node
+    from flyball.program.profile import Profile
 
 INFERENCE_ROWS = 1024
 """Rows a prediction or evaluation takes at a time: enough to fill the kernels, few enough to stay in the cache."""
@@ -37,6 +40,18 @@ def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of rows in an epoch: a function of (seed, epoch) only."""
     generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
     return generator.permutation(rows)
+
+
+class BatchWatcher(Protocol):
+    """Who wants to be told of every step."""
+
+    def before(self, step: int) -> None:
+        """Run before a step of the epoch."""
+        ...
+
+    def after(self, step: int, means: dict[str, float]) -> bool:
+        """Run after a step with the means of the epoch so far; return whether the epoch goes on."""
+        ...
 
 
 class Trainer:
@@ -62,7 +77,7 @@ class Trainer:
         largest = int(np.diff(self.bounds).max())
         lowering = Lowering(nodes, memory, Data(x, y, self.order), largest, training=True, seed=seed)
         lowering.objective(loss.objective)
-        lowering.update(Update(optimizer.update_op, optimizer.slots(), optimizer.params()))
+        lowering.update(optimizer.update())
         self.program = lowering.program
         self._runner = runner(self.program)
 
@@ -72,21 +87,66 @@ class Trainer:
         return len(self.bounds) - 1
 
     def run_epoch(
-        self, epoch: int, *, shuffle: bool, progress: Callable[[int], None] | None = None, interval: float = 0.1
+        self,
+        epoch: int,
+        *,
+        shuffle: bool,
+        progress: Callable[[int], None] | None = None,
+        interval: float = 0.1,
+        watcher: BatchWatcher | None = None,
     ) -> dict[str, float]:
-        """Train for one epoch; return the means over its samples as :meth:`Evaluator.run` does."""
-        rows = len(self.order)
+        """Train for one epoch; return the means over its samples as :meth:`Evaluator.run` does.
+
+        With a ``watcher`` every step returns to Python, and the epoch ends where the watcher says so.
+        """
         if shuffle:
-            self.order[:] = shuffled(rows, self.seed, epoch)
+            self.order[:] = shuffled(len(self.order), self.seed, epoch)
         _clear(self.program)
-        learning_rates = np.full(self.steps, self.optimizer.learning_rate)
-        steps = Steps(self.bounds, learning_rates, self.optimizer.iterations)
-        try:
-            self._runner.run(steps, progress, interval)
-        finally:
-            self.optimizer.iterations += steps.done
+        if watcher is None:
+            self._run(0, self.steps, progress, interval)
+            return self._means(self.steps)
+        for step in range(self.steps):
+            watcher.before(step)
+            self._run(step, step + 1)
+            if progress is not None:
+                progress(step + 1)
+            means = self._means(step + 1)
+            if not watcher.after(step, means):
+                break
+        return means
+
+    def _run(self, begin: int, end: int, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+        learning_rates = self.optimizer.learning_rates(end - begin)
+        steps = Steps(self.bounds[begin : end + 1], learning_rates, self.optimizer.iterations)
+        # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
+        with HeldInterrupts() as interrupts:
+            try:
+                self._runner.run(steps, progress, interval, interrupts.deliver)
+            finally:
+                self.optimizer.iterations += steps.done
+
+    def _means(self, steps: int) -> dict[str, float]:
         penalties = sum(float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty["))
-        return _means(self.program, rows, penalties / self.steps)
+        return _means(self.program, int(self.bounds[steps]), penalties / steps)
+
+    def profile(self, steps: int) -> Profile:
+        """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
+        rows = int(np.diff(self.bounds).max())
+        full = self.bounds[: max(2, len(self.order) // rows + 1)]
+        epoch = Steps(full, self.optimizer.learning_rates(len(full) - 1), self.optimizer.iterations)
+        saved = [array.copy() for array in self.memory.arrays()]
+        try:
+            seconds = [self._runner.profile(epoch) for _ in range(-(-steps // len(epoch)) + 1)]
+        finally:
+            for array, value in zip(self.memory.arrays(), saved, strict=True):
+                array[...] = value
+        limits = measure_limits(self.program, self.memory.dtype, self._runner.threads(rows))
+        return summarise(self.program, np.concatenate(seconds[1:]), rows, limits)
+
+    def finish(self) -> None:
+        """End the training: where the optimiser averages the parameters, they become their average."""
+        if self.optimizer.use_ema and self.optimizer.iterations:
+            self.memory.parameters[...] = self.memory.slot("average")
 
 
 class Evaluator:
@@ -98,7 +158,7 @@ class Evaluator:
         self.memory = memory
         rows = min(len(x), batch_size or INFERENCE_ROWS)
         self.bounds = step_bounds(len(x), rows, batch_statistics=False)
-        lowering = Lowering(nodes, memory, Data(x, y, np.arange(len(x))), rows, training=False)
+        lowering = Lowering(nodes, memory, Data(x, y), rows, training=False)
         lowering.objective(loss.objective)
         self.program = lowering.program
         self._runner = runner(self.program)
@@ -116,21 +176,33 @@ class Predictor:
 
     def __init__(self, nodes: list[Node], memory: Memory, x: NDArray[Any], batch_size: int | None) -> None:
         self.rows = batch_size or INFERENCE_ROWS
-        self.key = (x.dtype, batch_size, get_backend().name)
-        lowering = Lowering(nodes, memory, Data(x, None, np.arange(len(x))), self.rows, training=False)
+        self.key = self.key_of(x, batch_size)
+        lowering = Lowering(nodes, memory, Data(x, None), self.rows, training=False)
         lowering.predictions(len(x))
         self.program = lowering.program
+        self._x, self._out = self.program.buffers["x"], self.program.buffers["predictions"]
         self._runner = runner(self.program)
+        self._steps = _no_learning(step_bounds(len(x), self.rows, batch_statistics=False))
         self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
+
+    @staticmethod
+    def key_of(x: NDArray[Any], batch_size: int | None) -> tuple[object, ...]:
+        """What a Predictor is made for: another key needs another one."""
+        return x.dtype, x.flags.c_contiguous, batch_size, get_backend().name
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs, one row for each row of ``x``."""
-        buffers = self.program.buffers
-        out = np.empty((len(x), buffers["predictions"].array.shape[1]), buffers["predictions"].array.dtype)
+        rows = len(x)
+        bind, buffers = self._runner.bind, self.program.buffers
+        out = np.empty((rows, *self._out.array.shape[1:]), self._out.array.dtype)
         with self._lock:
-            for name, array in (("x", x), ("order", np.arange(len(x), dtype=np.int64)), ("predictions", out)):
-                self._runner.bind(buffers[name], array)
-            self._runner.run(_no_learning(step_bounds(len(x), self.rows, batch_statistics=False)))
+            if rows != self._steps.bounds[-1]:
+                self._steps = _no_learning(step_bounds(rows, self.rows, batch_statistics=False))
+            bind(self._x, x)
+            bind(self._out, out)
+            if "order" in buffers:
+                bind(buffers["order"], np.arange(rows, dtype=np.int64))
+            self._runner.run(self._steps)
         return out
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flyball import functional as F
-from flyball.backend import ACTIVATIONS
+from flyball.backend import ACTIVATIONS, LOSSES
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((5, 7))
@@ -14,6 +14,7 @@ GAMMA, BETA = RNG.standard_normal((2, 7))
 MASK = RNG.random((5, 7)) < 0.6
 LABELS = np.array([0, 6, 3, 2, 2])
 SOFT = RNG.random((5, 7))
+B5, C7 = RNG.random(5) + 0.5, RNG.random(7) + 0.5
 
 
 def differences(function, x, step=1e-6):
@@ -74,18 +75,28 @@ def test_activation(activation, alpha):
 
 def test_softmax():
     check(F.softmax_forward, F.softmax_backward, X)
+    check(F.log_softmax_forward, F.log_softmax_backward, X)
 
 
 @pytest.mark.parametrize("labels", [LABELS, SOFT], ids=["classes", "distributions"])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_cross_entropy(labels, reduction):
-    result = F.softmax_cross_entropy(X, labels, reduction=reduction)
-    want = differences(lambda x: F.softmax_cross_entropy(x, labels, reduction=reduction).loss, X)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"label_smoothing": 0.2, "smooth": "others"}, {"weights": B5, "class_weights": C7, "label_smoothing": 0.1}],
+)
+def test_cross_entropy(labels, reduction, options):
+    result = F.softmax_cross_entropy(X, labels, reduction=reduction, **options)
+    want = differences(lambda x: F.softmax_cross_entropy(x, labels, reduction=reduction, **options).loss, X)
     np.testing.assert_allclose(result.dlogits, want, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_squared_error(reduction):
-    result = F.mean_squared_error(X, SOFT, reduction=reduction)
-    want = differences(lambda x: F.mean_squared_error(x, SOFT, reduction=reduction).loss, X)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])
+def test_pointwise_loss(loss, reduction):
+    of_probabilities = loss in ("poisson", "binary_cross_entropy", "categorical_cross_entropy", "kl_divergence")
+    p = 0.1 + 0.8 * SOFT[::-1] if of_probabilities else X
+    t = np.sign(SOFT - 0.5) if "hinge" in loss else SOFT
+    options = {"reduction": reduction, "weights": B5, "delta": 0.7}
+    result = F.pointwise_loss(p, t, loss, **options)
+    want = differences(lambda p: F.pointwise_loss(p, t, loss, **options).loss, p)
     np.testing.assert_allclose(result.dpredictions, want, rtol=1e-6, atol=1e-8)

@@ -30,3 +30,12 @@ def test_alpha_dropout(address):
         return F.alpha_dropout_backward(dy, 0.3, **address)
 
     check(lambda x: F.alpha_dropout_forward(x, 0.3, **address), backward, X)
+
+
+def test_gaussian_noise_and_dropout():
+    check(lambda x: F.gaussian_noise_forward(x, 0.3, seed=1), lambda dy, y: dy, X)
+    check(
+        lambda x: F.gaussian_dropout_forward(x, 0.3, seed=1),
+        lambda dy, y: F.gaussian_dropout_backward(dy, 0.3, seed=1),
+        X,
+    )

@@ -121,7 +121,7 @@ def test_overlaps(name, shift):
             if one != other:
                 kind, text = compare(name, lambda: laid_over(arguments_of(name), one, other, shift))  # noqa: B023
                 refused += kind is ValueError and "must not overlap" in text
-    if shift and len(arrays) > 1:
+    if shift and len(arrays) > 1 and max(arguments_of(name)[key].nbytes for key in arrays) > shift:
         assert refused > 0
 
 
@@ -164,3 +164,44 @@ def test_indices_out_of_range(name, key, text, bad):
 def test_a_mask_that_is_neither_given_nor_drawn():
     kind, text = compare("dropout_forward", lambda: {**arguments_of("dropout_forward"), "draw": False, "mask": None})
     assert (kind, text) == (ValueError, "mask must be given unless draw is true, got None")
+
+
+@pytest.mark.parametrize("name", ["mix_rows", "paste_boxes", "swap_features"])
+def test_partners_out_of_range(name):
+    def with_bad_partner():
+        arguments = arguments_of(name)
+        arguments["partners"][2] = 6
+        return arguments
+
+    assert compare(name, with_bad_partner) == (ValueError, "partners must be in [0, 6), got 6 at row 2")
+
+
+@pytest.mark.parametrize("box", [(-1, 0, 1, 1), (0, 3, 1, 2), (0, 0, 2, 1), (0, 0, 1, 9)])
+def test_boxes_outside_the_image(box):
+    def with_bad_box():
+        arguments = arguments_of("paste_boxes")
+        arguments["boxes"][4] = box
+        return arguments
+
+    text = f"boxes must be (top, left, bottom, right) inside (1, 8), got {box} at row 4"
+    assert compare("paste_boxes", with_bad_box) == (ValueError, text)
+
+
+@pytest.mark.parametrize(("name", "key"), [("affine_transform", "width"), ("adjust_pixels", "channels")])
+@pytest.mark.parametrize("bad", [0, -3, 2**40])
+def test_extents_of_no_image(name, key, bad):
+    bits = 12 if key == "channels" else 20
+    text = f"{key} must be in [1, 2**{bits}], got {bad}"
+    assert compare(name, lambda: {**arguments_of(name), key: bad}) == (ValueError, text)
+
+
+def test_fill_mode_out_of_range():
+    _, text = compare("affine_transform", lambda: {**arguments_of("affine_transform"), "fill_mode": 4})
+    assert text == "fill_mode must be in [0, 4), got 4"
+
+
+def test_labels_out_of_range():
+    def with_bad_label():
+        return {**arguments_of("adjust_pixels"), "labels": np.array([0, 1, 2, 4, 0, 0])}
+
+    assert compare("adjust_pixels", with_bad_label) == (ValueError, "labels must be in [0, 4), got 4 at row 3")

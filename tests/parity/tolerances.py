@@ -25,3 +25,12 @@ LONG = {"float32": Tolerance(1e-5, 4e-6), "float64": Tolerance(1e-13, 1e-14)}
 # An exponential of a difference of logits, and a sum of them: exp turns the absolute error of its argument, tens of
 # units large, into a relative one (of the oracle, too).
 EXPONENTIAL = {"float32": Tolerance(1e-5, 1e-6), "float64": Tolerance(1e-13, 1e-14)}
+# Random bits, which are exact, through logarithms, sines or quantiles: a few roundings each, and a cancellation at the
+# end of the quantile.
+TRANSFORMED = {"float32": Tolerance(2e-6, 2e-6), "float64": Tolerance(1e-14, 1e-14)}
+# A mean of four pixels whose weights are fractions of coordinates up to a few hundred, which float64 holds to 1e-13.
+RESAMPLED = {"float32": Tolerance(1e-6, 4e-7), "float64": Tolerance(1e-12, 2e-13)}
+# Few numbers a sample in float64, from cosines and powers of libm, whatever the dtype of the case.
+DRAWN = {"float32": Tolerance(1e-12, 1e-13), "float64": Tolerance(1e-12, 1e-13)}
+# A few roundings, of terms some units large that may cancel.
+SHORT_SUMS = {"float32": Tolerance(1e-6, 1e-6), "float64": Tolerance(2e-15, 4e-15)}

@@ -7,9 +7,12 @@
 #pragma once
 
 #include "flyball/ops/activation.h"
+#include "flyball/ops/augment.h"
 #include "flyball/ops/data.h"
 #include "flyball/ops/dense.h"
 #include "flyball/ops/dropout.h"
 #include "flyball/ops/loss.h"
 #include "flyball/ops/norm.h"
+#include "flyball/ops/random.h"
 #include "flyball/ops/update.h"
+#include "flyball/ops/weights.h"

@@ -47,6 +47,11 @@ struct MaskOf {
 using Mask = MaskOf<std::uint8_t>;
 using ConstMask = MaskOf<const std::uint8_t>;
 
+struct LossParams {
+  Loss kind;
+  double delta;  // of huber; ignored by the others
+};
+
 struct BatchNormParams {
   double momentum;  // share of the old running value that is kept
   double epsilon;
@@ -54,11 +59,14 @@ struct BatchNormParams {
   Activation activation;
 };
 
-// g' = g + l1 * sign(w) + l2 * w, and w shrinks by learning_rate * weight_decay beside the step.
+// What every update does beside its own step; see flyball.backend.update.Updates.
 struct Penalty {
   double l1;
   double l2;
-  double weight_decay;
+  double weight_decay;  // decoupled: w shrinks by learning_rate * weight_decay beside the step
+  bool proximal;        // l1 by soft-thresholding after the step instead of in the gradient
+  double clip_value;    // infinity: no clipping
+  bool clip_penalty;    // gradient scale and clip_value take in the penalties' gradient
 };
 
 struct SgdParams {
@@ -74,7 +82,49 @@ struct AdamParams {
   double beta_2;
   double epsilon;
   std::int64_t step;  // from 1
+  bool nesterov;
   Penalty penalty;
+};
+
+// RMSprop and Adagrad.
+struct RmsParams {
+  double learning_rate;
+  double keep;  // v = keep * v + fresh * g^2
+  double fresh;
+  double momentum;
+  double epsilon;
+  bool epsilon_inside;  // sqrt(v + epsilon) instead of sqrt(v) + epsilon
+  Penalty penalty;
+};
+
+struct AdamaxParams {
+  double learning_rate;
+  double beta_1;
+  double beta_2;
+  double epsilon;
+  std::int64_t step;  // from 1
+  Penalty penalty;
+};
+
+struct AdadeltaParams {
+  double learning_rate;
+  double rho;
+  double epsilon;
+  Penalty penalty;
+};
+
+struct LionParams {
+  double learning_rate;
+  double beta_1;
+  double beta_2;
+  Penalty penalty;
+};
+
+// A norm is moved by `rate` of the way into [low, high].
+struct NormBounds {
+  double low;
+  double high;
+  double rate;
 };
 
 // Element types that rows can be gathered from; an array of bool is one of uint8.
@@ -85,6 +135,51 @@ struct Source {
   const void* data;
   Index row_bytes;
   SourceType type;
+};
+
+// How an image goes on beyond its edges; the order is that of backend.augment.FILL_MODES.
+enum class FillMode : int { constant, nearest, reflect, wrap };
+
+struct AffineParams {
+  Index height;
+  Index width;
+  Index channels;
+  Index out_height;
+  Index out_width;
+  bool nearest;  // else bilinear
+  FillMode fill_mode;
+  double fill_value;
+
+  Index in_size() const { return height * width * channels; }
+  Index out_size() const { return out_height * out_width * channels; }
+};
+
+// What affine_matrices draws for: images, and the window of them that is kept, up to `padding` pixels beyond an edge.
+struct AffineDraw {
+  Index height;
+  Index width;
+  Index out_height;
+  Index out_width;
+  Index padding;
+  bool keep_aspect;  // columns zoom as rows do
+};
+
+// Boxes of images, each there with a probability, whose share of the image is 1 - Beta(alpha, alpha), or uniform in
+// [low, high) where alpha is 0, and whose sides have a ratio in [1 / aspect, aspect] to the image's.
+struct BoxDraw {
+  Index height;
+  Index width;
+  double probability;
+  double alpha;
+  double low;
+  double high;
+  double aspect;
+};
+
+// Values are clipped to [low, high].
+struct PixelRange {
+  double low;
+  double high;
 };
 
 }  // namespace flyball

@@ -16,15 +16,18 @@ class Team;
 // Which part of a buffer a step that covers rows [start, start + rows) sees; flyball.program.instructions.Kind.
 enum class Kind : int { whole, batch, window };
 
-// An array of up to two dimensions, rows contiguous inside; a vector has columns = 1.
+inline constexpr std::size_t max_dimensions = 5;
+
+// An array whose rows are contiguous inside: a row is all that the first axis has one of.
 struct Buffer {
   void* data;
   SourceType type;
   Kind kind;
   Index ndim;
   Index rows;
-  Index columns;
-  Index row_bytes;  // from one row to the next
+  Index columns;                  // elements of a row; 1 for a vector
+  Index row_bytes;                // from one row to the next
+  Index extents[max_dimensions];  // of the axes; 1 beyond ndim
 };
 
 // Scalars that the step decides; flyball.program.instructions.Dynamic.
@@ -61,7 +64,12 @@ class StepRunner {
  public:
   virtual ~StepRunner() = default;
 
-  // Runs steps [begin, end) of an epoch until `seconds` have passed (at least one step); returns how many it ran.
+  // Around a sequence of runs: threads are shared with the other Programs that are running.
+  virtual void enter() = 0;
+  virtual void leave() = 0;
+
+  // Runs steps [begin, end) of an epoch until `seconds` have passed; returns how many it ran: at least one, or none if
+  // other Programs had all threads for as long.
   // bounds and learning_rates are the epoch's; `first` steps were done before it.
   virtual Index run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
                     double seconds) = 0;
@@ -79,15 +87,26 @@ class Program final : public StepRunner {
   void bind(std::size_t i, const Buffer& buffer) { buffers_.at(i) = buffer; }
   const Buffer& buffer(std::size_t i) const { return buffers_.at(i); }
 
+  void enter() override;
+  void leave() override;
   Index run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
             double seconds) override;
+
+  // Runs steps [0, count) with a barrier after every instruction; returns the seconds of each, steps by instructions.
+  std::vector<double> profile(const Index* bounds, const double* learning_rates, std::uint64_t first, Index count);
+
+  std::size_t size() const { return instructions_.size(); }
+
+  // Threads that steps of `rows` rows are worth; by default of the largest number.
+  int threads(Index rows = -1) const;
 
  private:
   bool depends(const Instruction& instruction) const;
 
   std::vector<Buffer> buffers_;
   std::vector<Instruction> instructions_;
-  double step_cost_ = 0;             // nanoseconds on one thread
+  Index batch_rows_ = 1;             // of the largest step: rows of the batch buffers
+  double step_cost_ = 0;             // nanoseconds of such a step on one thread
   std::size_t workspace_bytes_ = 0;  // the most that an instruction needs
 };
 

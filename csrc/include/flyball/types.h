@@ -63,4 +63,19 @@ constexpr DerivativeOf derivative_of(Activation activation) {
   }
 }
 
+// Losses that are a sum or mean over the elements of a row, by the names of backend.LOSSES and in its order.
+enum class Loss : int {
+  mean_squared_error,
+  mean_absolute_error,
+  huber,
+  log_cosh,
+  hinge,
+  squared_hinge,
+  poisson,
+  binary_cross_entropy,
+  binary_cross_entropy_logits,
+  categorical_cross_entropy,
+  kl_divergence
+};
+
 }  // namespace flyball

@@ -33,6 +33,20 @@ void softmax_backward(Team& team, const Step& s, I i) {
   flyball::softmax_backward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2), n, c);
 }
 
+// y, x
+template <class T>
+void log_softmax_forward(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 0);
+  flyball::log_softmax_forward(team, at<T>(s, i, 0), at<const T>(s, i, 1), n, c);
+}
+
+// dx, dy, y
+template <class T>
+void log_softmax_backward(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 0);
+  flyball::log_softmax_backward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2), n, c);
+}
+
 double first_softmax_cost(I i) { return softmax_cost(i.buffers[0]->rows, columns(i, 0)); }
 
 constexpr Operation rows_of_table[] = {
@@ -40,6 +54,8 @@ constexpr Operation rows_of_table[] = {
     {"activation_backward", 4, 1, 1, 1, 0, FLYBALL_BOTH(activation_backward), first_array_cost, nullptr},
     {"softmax_forward", 2, 0, 0, 1, 0, FLYBALL_BOTH(softmax_forward), first_softmax_cost, nullptr},
     {"softmax_backward", 3, 0, 0, 1, 0, FLYBALL_BOTH(softmax_backward), first_softmax_cost, nullptr},
+    {"log_softmax_forward", 2, 0, 0, 1, 0, FLYBALL_BOTH(log_softmax_forward), first_softmax_cost, nullptr},
+    {"log_softmax_backward", 3, 0, 0, 1, 0, FLYBALL_BOTH(log_softmax_backward), first_softmax_cost, nullptr},
 };
 
 }  // namespace

@@ -24,6 +24,9 @@ inline Index rows(const Step& step, I i, std::size_t k) {
 
 inline Index columns(I i, std::size_t k) { return i.buffers[k]->columns; }
 
+// The extent of an axis of buffer k after the first.
+inline Index extent(I i, std::size_t k, std::size_t axis) { return i.buffers[k]->extents[axis]; }
+
 inline double number(const Step& step, I i, std::size_t k) {
   switch (i.scalars[k].dynamic) {
     case Dynamic::none:
@@ -69,9 +72,10 @@ inline RandomKey random_key(const Step& step, I i, std::size_t seed) {
   return {integer(step, i, seed), static_cast<std::uint32_t>(integer(step, i, seed + 1)), integer(step, i, seed + 2)};
 }
 
-// l1, l2 and weight_decay stand together at the end of every update.
+// l1, l2, weight_decay, proximal, clip_value and clip_penalty stand together at the end of every update.
 inline Penalty penalty(const Step& step, I i, std::size_t l1) {
-  return {number(step, i, l1), number(step, i, l1 + 1), number(step, i, l1 + 2)};
+  return {number(step, i, l1),          number(step, i, l1 + 1), number(step, i, l1 + 2),
+          number(step, i, l1 + 3) != 0, number(step, i, l1 + 4), number(step, i, l1 + 5) != 0};
 }
 
 #define FLYBALL_BOTH(name) name<float>, name<double>

@@ -3,45 +3,121 @@
 namespace flyball {
 namespace {
 
+// Rows, channels and the product of the other axes; a vector of statistics has an element a channel.
+struct Sizes {
+  Index n, c, s;
+};
+
+Sizes sizes(Index rows, I i, std::size_t array, std::size_t statistics) {
+  const Index channels = count(i, statistics);
+  return {rows, channels, channels == 0 ? 1 : columns(i, array) / channels};
+}
+
+Sizes sizes(const Step& step, I i, std::size_t array, std::size_t statistics) {
+  return sizes(rows(step, i, array), i, array, statistics);
+}
+
+// Of the largest batch.
+Sizes sizes(I i, std::size_t array, std::size_t statistics) {
+  return sizes(i.buffers[array]->rows, i, array, statistics);
+}
+
+template <std::size_t array, std::size_t statistics>
+double batch_norm_cost_of(I i) {
+  const auto [n, c, extent] = sizes(i, array, statistics);
+  return batch_norm_cost(n, c, extent);
+}
+
+template <std::size_t array, std::size_t statistics>
+std::size_t batch_norm_workspace_of(I i) {
+  const auto [n, c, extent] = sizes(i, array, statistics);
+  return batch_norm_workspace(n, c, extent);
+}
+
 // y, mean, rstd, running_mean, running_var, x, gamma, beta, mask; momentum, epsilon, unbiased, rate; activation
 template <class T>
 void batch_norm_forward(Team& team, const Step& s, I i) {
-  const auto [n, c] = shape(s, i, 0);
+  const auto [n, c, extent] = sizes(s, i, 0, 1);
   const BatchNormParams params = {number(s, i, 0), number(s, i, 1), number(s, i, 2) != 0, i.activations[0]};
   flyball::batch_norm_forward(team, at<T>(s, i, 0), at<double>(s, i, 1), at<double>(s, i, 2), at<T>(s, i, 3),
                               at<T>(s, i, 4), at<const T>(s, i, 5), at<const T>(s, i, 6), at<const T>(s, i, 7),
-                              at<const std::uint8_t>(s, i, 8), n, c, params, keep(i, 3));
+                              at<const std::uint8_t>(s, i, 8), n, c, extent, params, keep(i, 3));
 }
 
 // dx, dgamma, dbeta, dy, y, x, gamma, beta, mean, rstd, mask; rate; activation
 template <class T>
 void batch_norm_backward(Team& team, const Step& s, I i) {
-  const auto [n, c] = shape(s, i, 3);
+  const auto [n, c, extent] = sizes(s, i, 3, 8);
   flyball::batch_norm_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3),
                                at<const T>(s, i, 4), at<const T>(s, i, 5), at<const T>(s, i, 6),
                                at<const double>(s, i, 8), at<const double>(s, i, 9), at<const std::uint8_t>(s, i, 10),
-                               n, c, i.activations[0], keep(i, 0));
+                               n, c, extent, i.activations[0], keep(i, 0));
 }
-
-double batch_norm_forward_cost(I i) { return batch_norm_cost(i.buffers[0]->rows, columns(i, 0)); }
-std::size_t batch_norm_forward_workspace(I i) { return batch_norm_workspace(i.buffers[0]->rows, columns(i, 0)); }
-double batch_norm_backward_cost(I i) { return batch_norm_cost(i.buffers[3]->rows, columns(i, 3)); }
-std::size_t batch_norm_backward_workspace(I i) { return batch_norm_workspace(i.buffers[3]->rows, columns(i, 3)); }
 
 // y, x, gamma, beta, running_mean, running_var; epsilon; activation
 template <class T>
 void batch_norm_inference(Team& team, const Step& s, I i) {
-  const auto [n, c] = shape(s, i, 0);
+  const auto [n, c, extent] = sizes(s, i, 0, 4);
   flyball::batch_norm_inference(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2), at<const T>(s, i, 3),
-                                at<const T>(s, i, 4), at<const T>(s, i, 5), n, c, number(s, i, 0), i.activations[0]);
+                                at<const T>(s, i, 4), at<const T>(s, i, 5), n, c, extent, number(s, i, 0),
+                                i.activations[0]);
+}
+
+// y, mean, rstd, x, gamma, beta; epsilon
+template <class T>
+void layer_norm_forward(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 0);
+  flyball::layer_norm_forward(team, at<T>(s, i, 0), at<double>(s, i, 1), at<double>(s, i, 2), at<const T>(s, i, 3),
+                              at<const T>(s, i, 4), at<const T>(s, i, 5), n, c, number(s, i, 0));
+}
+
+// dx, dgamma, dbeta, dy, x, gamma, mean, rstd
+template <class T>
+void layer_norm_backward(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 3);
+  flyball::layer_norm_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3),
+                               at<const T>(s, i, 4), at<const T>(s, i, 5), at<const double>(s, i, 6),
+                               at<const double>(s, i, 7), n, c);
+}
+
+// y, rstd, x, gamma; epsilon
+template <class T>
+void rms_norm_forward(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 0);
+  flyball::layer_norm_forward<T>(team, at<T>(s, i, 0), nullptr, at<double>(s, i, 1), at<const T>(s, i, 2),
+                                 at<const T>(s, i, 3), nullptr, n, c, number(s, i, 0));
+}
+
+// dx, dgamma, dy, x, gamma, rstd
+template <class T>
+void rms_norm_backward(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 2);
+  flyball::layer_norm_backward<T>(team, at<T>(s, i, 0), at<T>(s, i, 1), nullptr, at<const T>(s, i, 2),
+                                  at<const T>(s, i, 3), at<const T>(s, i, 4), nullptr, at<const double>(s, i, 5), n, c);
+}
+
+template <std::size_t array>
+double layer_norm_cost_of(I i) {
+  return layer_norm_cost(i.buffers[array]->rows, columns(i, array));
+}
+
+template <std::size_t array>
+std::size_t layer_norm_workspace_of(I i) {
+  return layer_norm_workspace(i.buffers[array]->rows, columns(i, array));
 }
 
 constexpr Operation rows_of_table[] = {
-    {"batch_norm_forward", 9, 4, 1, 5, 0, FLYBALL_BOTH(batch_norm_forward), batch_norm_forward_cost,
-     batch_norm_forward_workspace},
-    {"batch_norm_backward", 11, 1, 1, 3, 3, FLYBALL_BOTH(batch_norm_backward), batch_norm_backward_cost,
-     batch_norm_backward_workspace},
-    {"batch_norm_inference", 6, 1, 1, 1, 0, FLYBALL_BOTH(batch_norm_inference), batch_norm_forward_cost, nullptr},
+    {"batch_norm_forward", 9, 4, 1, 5, 0, FLYBALL_BOTH(batch_norm_forward), batch_norm_cost_of<0, 1>,
+     batch_norm_workspace_of<0, 1>},
+    {"batch_norm_backward", 11, 1, 1, 3, 3, FLYBALL_BOTH(batch_norm_backward), batch_norm_cost_of<3, 8>,
+     batch_norm_workspace_of<3, 8>},
+    {"batch_norm_inference", 6, 1, 1, 1, 0, FLYBALL_BOTH(batch_norm_inference), batch_norm_cost_of<0, 4>, nullptr},
+    {"layer_norm_forward", 6, 1, 0, 3, 0, FLYBALL_BOTH(layer_norm_forward), layer_norm_cost_of<0>, nullptr},
+    {"layer_norm_backward", 8, 0, 0, 3, 3, FLYBALL_BOTH(layer_norm_backward), layer_norm_cost_of<3>,
+     layer_norm_workspace_of<3>},
+    {"rms_norm_forward", 4, 1, 0, 2, 0, FLYBALL_BOTH(rms_norm_forward), layer_norm_cost_of<0>, nullptr},
+    {"rms_norm_backward", 6, 0, 0, 2, 2, FLYBALL_BOTH(rms_norm_backward), layer_norm_cost_of<2>,
+     layer_norm_workspace_of<2>},
 };
 
 }  // namespace

@@ -18,12 +18,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from flyball.backend.activation import ACTIVATIONS, ALPHAS, Activations
+from flyball.backend.augment import Augment
 from flyball.backend.data import Data
 from flyball.backend.dense import Dense
 from flyball.backend.dropout import Dropout
-from flyball.backend.loss import Losses
+from flyball.backend.loss import LOSSES, Losses
 from flyball.backend.norm import Norm
+from flyball.backend.random import Random
 from flyball.backend.update import Updates
+from flyball.backend.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIVATIONS",
     "ALPHAS",
+    "LOSSES",
     "OPERATIONS",
     "Backend",
     "backend_scope",
@@ -41,7 +45,7 @@ __all__ = [
 
 
 @runtime_checkable
-class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Data, Protocol):
+class Backend(Dense, Norm, Dropout, Activations, Losses, Updates, Weights, Data, Random, Augment, Protocol):
     """Operations on arrays; see the module's docstring for the conventions, and the families for the operations."""
 
     name: str

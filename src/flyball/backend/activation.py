@@ -85,3 +85,11 @@ class Activations(Protocol):
     def softmax_backward(self, dx: Floats, dy: Floats, y: Floats) -> None:
         """``dx = y * (dy - sum(dy * y))`` over the rows of (N, C); ``y`` is the output; ``dx`` may be ``dy``."""
         ...
+
+    def log_softmax_forward(self, y: Floats, x: Floats) -> None:
+        """``y = (x - max(x)) - log(sum(exp(x - max(x))))`` over the rows of (N, C); ``y`` may be ``x``."""
+        ...
+
+    def log_softmax_backward(self, dx: Floats, dy: Floats, y: Floats) -> None:
+        """``dx = dy - exp(y) * sum(dy)`` over the rows of (N, C); ``y`` is the output; ``dx`` may be ``dy``."""
+        ...

@@ -8,8 +8,27 @@ if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats, Integers
 
 
+LOSSES = (
+    "mean_squared_error",
+    "mean_absolute_error",
+    "huber",
+    "log_cosh",
+    "hinge",
+    "squared_hinge",
+    "poisson",
+    "binary_cross_entropy",
+    "binary_cross_entropy_logits",
+    "categorical_cross_entropy",
+    "kl_divergence",
+)
+"""Names of the losses that ``pointwise_loss`` computes."""
+
+
 class Losses(Protocol):
-    """Losses, with their gradients."""
+    """Losses, with their gradients.
+
+    ``weights`` (N,), of the arrays' dtype, multiplies each row's loss and gradient; None stands for ones.
+    """
 
     def softmax_cross_entropy(
         self,
@@ -18,10 +37,14 @@ class Losses(Protocol):
         dlogits: Floats | None,
         logits: Floats,
         labels: Integers,
+        weights: Floats | None,
+        smoothing: float,
         scale: float,
     ) -> None:
-        """``losses = logsumexp(logits) - logits[label]``, ``dlogits = (softmax(logits) - onehot(label)) * scale``.
+        """``losses = w * sum(q * (logsumexp(logits) - logits))``, ``dlogits = w * (softmax(logits) - q) * scale``.
 
+        The target ``q`` of a row is ``1 - (C - 1) * smoothing`` for its label and ``smoothing`` for each other class:
+        ``eps / C`` for label smoothing over all classes, ``eps / (C - 1)`` over the others.
         ``logits`` (N, C), ``labels`` (N,) int64 in [0, C), ``losses`` (N,) float64; ``hits`` (N,) is 1 where the first
         largest logit is the label's, else 0. Labels out of range are refused. ``dlogits`` may be ``logits``.
         """
@@ -34,22 +57,48 @@ class Losses(Protocol):
         dlogits: Floats | None,
         logits: Floats,
         targets: Floats,
+        weights: Floats | None,
         scale: float,
     ) -> None:
         """The same for a distribution ``targets`` (N, C) a row (one-hot or soft).
 
-        ``losses = sum(targets * (logsumexp(logits) - logits))``,
-        ``dlogits = (softmax(logits) * sum(targets) - targets) * scale``; a hit is where the argmaxes agree.
+        ``losses = w * sum(targets * (logsumexp(logits) - logits))``,
+        ``dlogits = w * (softmax(logits) * sum(targets) - targets) * scale``; a hit is where the argmaxes agree.
         """
         ...
 
-    def mean_squared_error(
+    def pointwise_loss(
         self,
         losses: Doubles,
         dpredictions: Floats | None,
         predictions: Floats,
         targets: Floats,
+        weights: Floats | None,
+        loss: str,
+        delta: float,
         scale: float,
     ) -> None:
-        """``losses = mean((p - t)**2, axis=1)``, ``dpredictions = 2 * (p - t) / C * scale``; ``p``, ``t`` (N, C)."""
+        """``losses = w * mean(f(p, t), axis=1)``, ``dpredictions = w * f'(p, t) / C * scale``; ``p``, ``t`` (N, C).
+
+        The functions and their constants are those of Keras 3; ``d = p - t``, and ``clip(p)`` is ``p`` between 1e-7 and
+        ``1 - 1e-7``, of ``kl_divergence`` 1. Where ``p`` is clipped the derivative is 0.
+
+        =========================== =====================================================================
+        ``loss``                    ``f(p, t)``
+        =========================== =====================================================================
+        mean_squared_error          ``d**2``
+        mean_absolute_error         ``abs(d)``; the derivative at 0 is 0
+        huber                       ``d**2 / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)``
+        log_cosh                    ``log(cosh(d))``
+        hinge                       ``max(1 - t * p, 0)`` with ``t`` -1 or 1
+        squared_hinge               ``max(1 - t * p, 0)**2``
+        poisson                     ``p - t * log(p + 1e-7)``
+        binary_cross_entropy        ``-(t * log(clip(p)) + (1 - t) * log(1 - clip(p)))``
+        binary_cross_entropy_logits the same of ``sigmoid(p)``, without a bound: no logit overflows
+        categorical_cross_entropy   ``-t * log(clip(p))``, added up: a sum over the row, not a mean
+        kl_divergence               ``clip(t) * log(clip(t) / clip(p))``, added up likewise
+        =========================== =====================================================================
+
+        ``delta`` is positive, and ignored where it does not appear. ``dpredictions`` may be ``predictions``.
+        """
         ...

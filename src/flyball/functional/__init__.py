@@ -8,7 +8,16 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
-from flyball.functional.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
+from flyball.functional._step import UpdateOptions, UpdateRange
+from flyball.functional.activation import (
+    activation_backward,
+    activation_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
+from flyball.functional.augment import add_noise, adjust_pixels, affine_matrices, affine_transform, augment_images
 from flyball.functional.data import gather
 from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
 from flyball.functional.dropout import (
@@ -19,7 +28,27 @@ from flyball.functional.dropout import (
     dropout_inference,
     dropout_mask,
 )
-from flyball.functional.loss import CrossEntropy, SquaredError, mean_squared_error, softmax_cross_entropy
+from flyball.functional.group_norm import (
+    GroupNorm,
+    GroupNormGradients,
+    group_norm_backward,
+    group_norm_forward,
+    instance_norm_backward,
+    instance_norm_forward,
+)
+from flyball.functional.layer_norm import (
+    LayerNorm,
+    LayerNormGradients,
+    RmsNorm,
+    RmsNormGradients,
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
+)
+from flyball.functional.loss import CrossEntropy, PointwiseLoss, pointwise_loss, softmax_cross_entropy
+from flyball.functional.mixing import Mixed, cut_mix, mix_up, random_erasing, swap_features
+from flyball.functional.noise import gaussian_dropout_backward, gaussian_dropout_forward, gaussian_noise_forward
 from flyball.functional.norm import (
     BatchNorm,
     BatchNormGradients,
@@ -27,22 +56,81 @@ from flyball.functional.norm import (
     batch_norm_forward,
     batch_norm_inference,
 )
-from flyball.functional.update import adam_update, sgd_update
+from flyball.functional.norm_steps import (
+    BatchNormSums,
+    Moments,
+    PopulationStatistics,
+    batch_norm_apply,
+    batch_norm_backward_apply,
+    batch_norm_backward_sums,
+    batch_norm_moments,
+    batch_norm_statistics,
+    combine_moments,
+    population_statistics,
+)
+from flyball.functional.random import (
+    random_integers,
+    random_normal,
+    random_permutation,
+    random_truncated_normal,
+    random_uniform,
+)
+from flyball.functional.update import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    adamax_update,
+    lion_update,
+    rmsprop_update,
+    sgd_update,
+)
+from flyball.functional.weights import accumulate, average_update, clip_scale, constrain_norm, squared_norm
 
 __all__ = [
     "BatchNorm",
     "BatchNormGradients",
+    "BatchNormSums",
     "CrossEntropy",
     "DenseGradients",
-    "SquaredError",
+    "GroupNorm",
+    "GroupNormGradients",
+    "LayerNorm",
+    "LayerNormGradients",
+    "Mixed",
+    "Moments",
+    "PointwiseLoss",
+    "PopulationStatistics",
+    "RmsNorm",
+    "RmsNormGradients",
+    "UpdateOptions",
+    "UpdateRange",
+    "accumulate",
     "activation_backward",
     "activation_forward",
+    "adadelta_update",
+    "adagrad_update",
     "adam_update",
+    "adamax_update",
+    "add_noise",
+    "adjust_pixels",
+    "affine_matrices",
+    "affine_transform",
     "alpha_dropout_backward",
     "alpha_dropout_forward",
+    "augment_images",
+    "average_update",
+    "batch_norm_apply",
     "batch_norm_backward",
+    "batch_norm_backward_apply",
+    "batch_norm_backward_sums",
     "batch_norm_forward",
     "batch_norm_inference",
+    "batch_norm_moments",
+    "batch_norm_statistics",
+    "clip_scale",
+    "combine_moments",
+    "constrain_norm",
+    "cut_mix",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -50,10 +138,35 @@ __all__ = [
     "dropout_inference",
     "dropout_mask",
     "gather",
+    "gaussian_dropout_backward",
+    "gaussian_dropout_forward",
+    "gaussian_noise_forward",
+    "group_norm_backward",
+    "group_norm_forward",
+    "instance_norm_backward",
+    "instance_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
+    "lion_update",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
-    "mean_squared_error",
+    "mix_up",
+    "pointwise_loss",
+    "population_statistics",
+    "random_erasing",
+    "random_integers",
+    "random_normal",
+    "random_permutation",
+    "random_truncated_normal",
+    "random_uniform",
+    "rms_norm_backward",
+    "rms_norm_forward",
+    "rmsprop_update",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_forward",
+    "squared_norm",
+    "swap_features",
 ]

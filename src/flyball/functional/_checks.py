@@ -151,7 +151,10 @@ def new_or_given(
     if type(out) is not np.ndarray or out.dtype is not dtype or out.shape != shape or not out.flags.carray:
         written("out", out, dtype, shape)
         out = plain("out", out)
-    if out.base is not None or any(x is not None and (x is out or x.base is not None) for x in inputs.values()):
+    apart = out.base is None
+    for x in inputs.values():  # a generator would take half the time of a call on an array of (8, 8)
+        apart = apart and (x is None or (x is not out and x.base is None))
+    if not apart:
         refuse_overlap({"out": out}, inputs, in_place)
     return out  # type: ignore[no-any-return]
 
@@ -160,6 +163,13 @@ def written(name: str, value: Any, dtype: Dtype, shape: tuple[int, ...]) -> None
     """Refuse an array that is to be written to unless it is None or fits without a copy."""
     if value is not None:
         need_out(name, plain(name, value), dtype, shape)
+
+
+def flat(name: str, value: Any) -> Floats:
+    """Return a flat view of an array of floats that is written to."""
+    array = plain(name, value)
+    written(name, array, native_float(name, array), array.shape)
+    return array.reshape(-1)
 
 
 # --- scalars ----------------------------------------------------------------------------------------------------

@@ -190,3 +190,65 @@ def softmax_backward(dy: Floats, y: Floats, *, out: Floats | None = None) -> Flo
     rows = (-1, dy.shape[-1])
     get_backend().softmax_backward(dx.reshape(rows), dy.reshape(rows), y.reshape(rows))
     return dx
+
+
+def log_softmax_forward(x: Floats, *, out: Floats | None = None) -> Floats:
+    """Logarithm of the softmax over the last axis: ``y = x - max(x) - log(sum(exp(x - max(x))))``.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, shape (..., C)
+        Logits. Copied once if its layout asks for it.
+    out : array like x, optional
+        Receives the result; may be ``x``. It is never copied.
+
+    Returns
+    -------
+    y : array like x
+        Logarithms of probabilities, also of those that would be rounded to 0.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If ``x`` is empty or has no dimensions, or ``out`` does not fit or overlaps ``x`` in part.
+    """
+    x = at_least_1d("x", floats("x", x))
+    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
+    rows = (-1, x.shape[-1])
+    get_backend().log_softmax_forward(y.reshape(rows), x.reshape(rows))
+    return y
+
+
+def log_softmax_backward(dy: Floats, y: Floats, *, out: Floats | None = None) -> Floats:
+    """Gradient of :func:`log_softmax_forward`: ``dx = dy - exp(y) * sum(dy)`` over the last axis.
+
+    Parameters
+    ----------
+    dy : array of float32 or float64, shape (..., C)
+        Gradient with respect to the output. Copied once if its layout asks for it.
+    y : array like dy
+        The output of the forward pass. Copied once if its layout asks for it.
+    out : array like dy, optional
+        Receives the result; may be ``dy``. It is never copied.
+
+    Returns
+    -------
+    dx : array like dy
+        Gradient with respect to the input.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If a shape does not fit, or ``out`` overlaps an input otherwise than by being ``dy``.
+    """
+    dy = at_least_1d("dy", floats("dy", dy))
+    y = floats_like("y", y, dy.dtype, "dy")
+    same_shape("y", y, dy)
+    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, y=y)
+    rows = (-1, dy.shape[-1])
+    get_backend().log_softmax_backward(dx.reshape(rows), dy.reshape(rows), y.reshape(rows))
+    return dx

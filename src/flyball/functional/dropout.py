@@ -177,8 +177,9 @@ def dropout_forward(
     Srivastava et al., "Dropout", 2014; Tompson et al., "Efficient object localization using convolutional networks",
     2015 (spatial dropout).
     """
-    scalars = (factor(scale, rate),)
-    return forward(x, rate, seed, step, stream, mask, noise_shape, return_mask, packed, out, "dropout_forward", scalars)
+    return forward(
+        x, rate, seed, step, stream, mask, noise_shape, return_mask, packed, out, "dropout_forward", (scale,)
+    )
 
 
 def dropout_backward(
@@ -222,7 +223,7 @@ def dropout_backward(
     ValueError
         If an argument is outside what is said above.
     """
-    return backward(dy, rate, seed, step, stream, mask, noise_shape, out, "dropout_backward", (factor(scale, rate),))
+    return backward(dy, rate, seed, step, stream, mask, noise_shape, out, "dropout_backward", (scale,))
 
 
 def dropout_inference(x: Floats, rate: float, *, out: Floats | None = None) -> Floats:
@@ -389,7 +390,7 @@ def forward(
     packed: bool,
     out: Floats | None,
     operation: str,
-    scalars: tuple[float, ...] = (),
+    scales: tuple[float | None, ...] = (),
 ) -> Floats | tuple[Floats, Mask]:
     """Check the arguments of a forward pass and run ``operation``."""
     x = floats("x", x)
@@ -404,7 +405,8 @@ def forward(
     else:
         mask = given_mask(mask, seed, noise_shape)
         seed = stream = step = 0
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, mask=mask)
+    scalars = (factor(scales[0], rate),) if scales else ()
+    y = np.empty(x.shape, x.dtype) if out is None else new_or_given(out, x.shape, x.dtype, True, x=x, mask=mask)
     getattr(get_backend(), operation)(y, mask, x, rate, seed, stream, step, draw, *scalars)
     return (y, mask) if return_mask and mask is not None else y
 
@@ -419,7 +421,7 @@ def backward(
     noise_shape: NoiseShape | None,
     out: Floats | None,
     operation: str,
-    scalars: tuple[float, ...] = (),
+    scales: tuple[float | None, ...] = (),
 ) -> Floats:
     """Check the arguments of a backward pass and run ``operation``."""
     dy = floats("dy", dy)
@@ -432,16 +434,15 @@ def backward(
     else:
         mask = given_mask(mask, seed, noise_shape)
         seed = stream = step = 0
-    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, mask=mask)
+    scalars = (factor(scales[0], rate),) if scales else ()
+    dx = np.empty(dy.shape, dy.dtype) if out is None else new_or_given(out, dy.shape, dy.dtype, True, dy=dy, mask=mask)
     getattr(get_backend(), operation)(dx, dy, mask, rate, seed, stream, step, *scalars)
     return dx
 
 
 def factor(scale: float | None, rate: float) -> float:
     """Return what kept elements are multiplied by."""
-    if scale is None:
-        return 1.0 / keep_probability(fraction("rate", rate))
-    return positive("scale", scale)
+    return 1.0 / keep_probability(rate) if scale is None else positive("scale", scale)
 
 
 def given_mask(mask: Any, seed: int | None, noise_shape: NoiseShape | None) -> Mask:

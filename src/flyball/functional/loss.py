@@ -11,20 +11,22 @@ from flyball.functional._checks import (
     at_least_1d,
     floats,
     floats_like,
+    fraction,
     integers,
     new_or_given,
     plain,
+    positive,
     same_shape,
     wrong_shape,
 )
-from flyball.reference._arrays import FLOAT64, need_ndim
+from flyball.reference._arrays import FLOAT64, need_indices, need_loss, need_ndim
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flyball.backend.types import Doubles, Floats
 
-REDUCTIONS = ("mean", "sum", "none")
+REDUCTIONS = ("mean", "sum", "weighted_mean", "none")
 
 
 class CrossEntropy(NamedTuple):
@@ -34,30 +36,49 @@ class CrossEntropy(NamedTuple):
     dlogits: Floats
 
 
-class SquaredError(NamedTuple):
-    """What :func:`mean_squared_error` returns."""
+class PointwiseLoss(NamedTuple):
+    """What :func:`pointwise_loss` returns."""
 
     loss: float | Doubles
     dpredictions: Floats
 
 
 def softmax_cross_entropy(
-    logits: Floats, labels: NDArray[Any], *, reduction: str = "mean", out: Floats | None = None
+    logits: Floats,
+    labels: NDArray[Any],
+    *,
+    weights: Floats | None = None,
+    class_weights: Floats | None = None,
+    label_smoothing: float = 0.0,
+    smooth: str = "all",
+    reduction: str = "mean",
+    out: Floats | None = None,
 ) -> CrossEntropy:
     """Cross-entropy of a softmax, and its gradient, in one pass.
 
-    A row's loss is ``logsumexp(logits) - logits[label]``, or ``sum(labels * (logsumexp(logits) - logits))`` for a
-    distribution; its gradient is ``softmax(logits) * sum(labels) - labels``, with one-hot labels for a class.
+    A row's loss is ``w * sum(q * (logsumexp(logits) - logits))``, its gradient ``w * (softmax(logits) * sum(q) - q)``,
+    with q the one-hot row of its label, or the distribution that is given, smoothed on request.
 
     Parameters
     ----------
     logits : array of float32 or float64, shape (N, C)
-        Copied once if its layout asks for it, as is ``labels``.
+        Copied once if its layout asks for it, as are the other arrays.
     labels : array of integers in [0, C), shape (N,), or array like logits, shape (N, C)
         Class of each row, or a distribution over the classes (one-hot or soft; not normalised, not negative).
-    reduction : {"mean", "sum", "none"}
-        How the rows' losses are joined, in float64; "none" returns each of them. The gradient is that of the mean, or
-        that of the sum otherwise.
+    weights : array like logits, shape (N,), optional
+        Weight of each row; not negative.
+    class_weights : array like logits, shape (C,), optional
+        Weight of each class; not negative. A row has that of its label as a factor of its weight; of a distribution,
+        each class's share is multiplied by it.
+    label_smoothing : float
+        eps in [0, 1): how much of the target is spread over classes.
+    smooth : {"all", "others"}
+        Over all C classes, as in Keras and PyTorch: ``q = (1 - eps) * q + eps / C``; or over the others, so that the
+        target's share is 1 - eps: ``q = (1 - eps) * q + eps / (C - 1) * (1 - q)``.
+    reduction : {"mean", "sum", "weighted_mean", "none"}
+        How the rows' losses are joined, in float64: divided by N (Keras' "sum_over_batch_size"), added up, divided by
+        the sum of the rows' weights (PyTorch's mean of labels, and scikit-learn's), or each of them. The gradient is
+        that of the result, for "none" that of the sum.
     out : array like logits, optional
         Receives ``dlogits``; may be ``logits``. It is never copied.
 
@@ -77,55 +98,100 @@ def softmax_cross_entropy(
     logits = floats("logits", logits)
     dtype = logits.dtype
     need_ndim("logits", logits, 2)
-    scale = gradient_scale(reduction, len(logits))
+    rows, classes = logits.shape
+    need_reduction(reduction)
+    eps = smoothing(label_smoothing, smooth, classes)
+    weights = row_weights("weights", weights, dtype, rows)
+    class_weights = row_weights("class_weights", class_weights, dtype, classes)
     labels = plain("labels", labels)
-    losses = np.empty(len(logits), FLOAT64)
+    losses = np.empty(rows, FLOAT64)
     if labels.dtype.kind == "f":
         if labels.ndim == 2:
             targets = floats_like("labels", labels, dtype, "logits")
             same_shape("labels", targets, logits)
         need_numbers("labels", labels)
         if labels.ndim != 2:
-            msg = f"labels must be integers of shape ({len(logits)},), or {dtype} of shape {logits.shape}, "
+            msg = f"labels must be integers of shape ({rows},), or {dtype} of shape {logits.shape}, "
             msg += f"got {labels.dtype} of shape {labels.shape}"
             raise TypeError(msg)
         if not targets.min() >= 0.0:
             msg = f"labels must not be negative, got {targets.min()}"
             raise ValueError(msg)
-        dlogits = new_or_given(out, logits.shape, dtype, in_place=True, logits=logits, labels=targets)
-        get_backend().softmax_cross_entropy_soft(losses, None, dlogits, logits, targets, scale)
+        if eps > 0.0:
+            targets = targets * dtype.type(1.0 - classes * eps) + dtype.type(eps)
+        if class_weights is not None:
+            targets = targets * class_weights
+        scale = gradient_scale(reduction, rows, weights)
+        dlogits = new_or_given(out, logits.shape, dtype, in_place=True, logits=logits, labels=targets, weights=weights)
+        get_backend().softmax_cross_entropy_soft(losses, None, dlogits, logits, targets, weights, scale)
     else:
-        classes = integers("labels", labels)
-        if classes.shape != losses.shape:
-            wrong_shape("labels", classes, str(losses.shape))
-        dlogits = new_or_given(out, logits.shape, dtype, in_place=True, logits=logits, labels=classes)
-        get_backend().softmax_cross_entropy(losses, None, dlogits, logits, classes, scale)
-    return CrossEntropy(reduce(losses, reduction), dlogits)
+        indices = integers("labels", labels)
+        if indices.shape != losses.shape:
+            wrong_shape("labels", indices, str(losses.shape))
+        if class_weights is not None:
+            need_indices("labels", "row", indices, classes)
+            weights = class_weights[indices] if weights is None else class_weights[indices] * weights
+        scale = gradient_scale(reduction, rows, weights)
+        dlogits = new_or_given(out, logits.shape, dtype, in_place=True, logits=logits, labels=indices, weights=weights)
+        get_backend().softmax_cross_entropy(losses, None, dlogits, logits, indices, weights, eps, scale)
+    return CrossEntropy(reduce(losses, reduction, scale), dlogits)
 
 
-def mean_squared_error(
-    predictions: Floats, targets: Floats, *, reduction: str = "mean", out: Floats | None = None
-) -> SquaredError:
-    """Mean squared error and its gradient, in one pass.
+def pointwise_loss(
+    predictions: Floats,
+    targets: Floats,
+    loss: str,
+    *,
+    delta: float = 1.0,
+    weights: Floats | None = None,
+    reduction: str = "mean",
+    out: Floats | None = None,
+) -> PointwiseLoss:
+    """Loss that is a mean or sum over the elements of a row, and its gradient, in one pass.
 
-    A row's loss is ``mean((predictions - targets)**2)`` over all axes but the first; its gradient is
-    ``2 * (predictions - targets) / C``, with C the number of elements in a row.
+    A row's loss is ``w * mean(f(p, t))`` over all axes but the first. The functions and their constants are those of
+    Keras 3; ``d = p - t``, and ``clip(p)`` is p between 1e-7 and 1 - 1e-7 (of ``kl_divergence``, 1), beyond which the
+    derivative is 0.
+
+    =========================== =====================================================================
+    ``loss``                    ``f(p, t)``
+    =========================== =====================================================================
+    mean_squared_error          ``d**2``
+    mean_absolute_error         ``abs(d)``; the derivative at 0 is 0
+    huber                       ``d**2 / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)``
+    log_cosh                    ``log(cosh(d))``
+    hinge                       ``max(1 - t * p, 0)`` with t -1 or 1
+    squared_hinge               ``max(1 - t * p, 0)**2``
+    poisson                     ``p - t * log(p + 1e-7)``
+    binary_cross_entropy        ``-(t * log(clip(p)) + (1 - t) * log(1 - clip(p)))``
+    binary_cross_entropy_logits the same of ``sigmoid(p)``, without a bound: no logit overflows
+    categorical_cross_entropy   ``-t * log(clip(p))``, added up: a sum over the row, not a mean
+    kl_divergence               ``clip(t) * log(clip(t) / clip(p))``, added up likewise
+    =========================== =====================================================================
 
     Parameters
     ----------
     predictions : array of float32 or float64, shape (N, ...)
-        Copied once if its layout asks for it, as is ``targets``.
+        Copied once if its layout asks for it, as are ``targets`` and ``weights``.
     targets : array like predictions
-        What should have been predicted; no broadcasting.
-    reduction : {"mean", "sum", "none"}
-        How the rows' losses are joined, in float64; "none" returns each of them. The gradient is that of the mean, or
-        that of the sum otherwise.
+        What should have been predicted; no broadcasting. A label of a binary cross-entropy that is smoothed is
+        ``(1 - eps) * t + eps / 2``.
+    loss : str
+        One of the names above.
+    delta : float
+        Where ``huber`` turns from a parabola to a line; positive. Ignored by the others.
+    weights : array like predictions, shape (N,), optional
+        Weight of each row; not negative.
+    reduction : {"mean", "sum", "weighted_mean", "none"}
+        How the rows' losses are joined, in float64: divided by N (Keras' "sum_over_batch_size"), added up, divided by
+        the sum of the weights (scikit-learn), or each of them. The gradient is that of the result, for "none" that of
+        the sum.
     out : array like predictions, optional
-        Receives ``dpredictions``; overlaps no input. It is never copied.
+        Receives ``dpredictions``; may be ``predictions``. It is never copied.
 
     Returns
     -------
-    SquaredError
+    PointwiseLoss
         Named tuple of ``loss`` (a float, or float64 of shape (N,)) and ``dpredictions``.
 
     Raises
@@ -133,38 +199,83 @@ def mean_squared_error(
     TypeError
         If an array has another dtype, or is no array.
     ValueError
-        If ``predictions`` is empty, shapes differ, a target is not a number, or ``out`` does not fit.
+        If ``predictions`` is empty, shapes differ, a target is not a number, the loss is unknown, ``out`` does not fit,
+        or an argument is outside what is said above.
     """
     predictions = at_least_1d("predictions", floats("predictions", predictions))
     dtype = predictions.dtype
     count = len(predictions)
-    scale = gradient_scale(reduction, count)
+    need_reduction(reduction)
+    need_loss(loss)
+    delta = positive("delta", delta)
     targets = floats_like("targets", targets, dtype, "predictions")
     same_shape("targets", targets, predictions)
     need_numbers("targets", targets)
+    weights = row_weights("weights", weights, dtype, count)
+    scale = gradient_scale(reduction, count, weights)
     losses = np.empty(count, FLOAT64)
-    gradient = new_or_given(out, predictions.shape, dtype, predictions=predictions, targets=targets)
+    inputs = {"predictions": predictions, "targets": targets, "weights": weights}
+    gradient = new_or_given(out, predictions.shape, dtype, in_place=True, **inputs)
     rows = (count, -1)
-    get_backend().mean_squared_error(
-        losses, gradient.reshape(rows), predictions.reshape(rows), targets.reshape(rows), scale
+    get_backend().pointwise_loss(
+        losses,
+        gradient.reshape(rows),
+        predictions.reshape(rows),
+        targets.reshape(rows),
+        weights,
+        loss,
+        delta,
+        scale,
     )
-    return SquaredError(reduce(losses, reduction), gradient)
+    return PointwiseLoss(reduce(losses, reduction, scale), gradient)
 
 
-def gradient_scale(reduction: str, rows: int) -> float:
-    """Return the factor of a row's gradient."""
-    if reduction not in REDUCTIONS:
-        msg = f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+def smoothing(label_smoothing: float, smooth: str, classes: int) -> float:
+    """Return the share of the target that label smoothing gives to each class that is not the label's."""
+    eps = fraction("label_smoothing", label_smoothing)
+    if smooth not in ("all", "others"):
+        msg = f"smooth must be 'all' or 'others', got {smooth!r}"
         raise ValueError(msg)
-    return 1.0 / rows if reduction == "mean" else 1.0
+    return eps / (classes if smooth == "all" else max(classes - 1, 1))
 
 
-def reduce(losses: Doubles, reduction: str) -> float | Doubles:
+def row_weights(name: str, weights: Floats | None, dtype: np.dtype[Any], count: int) -> Floats | None:
+    """Return weights as operations want them; None stays None."""
+    if weights is None:
+        return None
+    weights = floats_like(name, weights, dtype, "the predictions")
+    if weights.shape != (count,):
+        wrong_shape(name, weights, f"({count},)")
+    need_numbers(name, weights)
+    if not weights.min() >= 0.0:
+        msg = f"{name} must not be negative, got {weights.min()}"
+        raise ValueError(msg)
+    return weights
+
+
+def need_reduction(reduction: str) -> None:
+    """Refuse an unknown reduction."""
+    if reduction not in REDUCTIONS:
+        msg = f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}"
+        raise ValueError(msg)
+
+
+def gradient_scale(reduction: str, rows: int, weights: Floats | None) -> float:
+    """Return the factor of the sum of the losses, and so of each row's gradient."""
+    if reduction == "mean" or (reduction == "weighted_mean" and weights is None):
+        return 1.0 / rows
+    if reduction == "weighted_mean" and weights is not None:
+        total = float(weights.sum(dtype=FLOAT64))
+        if not total > 0.0:
+            msg = f"weights must have a positive sum for a weighted mean, got {total}"
+            raise ValueError(msg)
+        return 1.0 / total
+    return 1.0
+
+
+def reduce(losses: Doubles, reduction: str, scale: float) -> float | Doubles:
     """Join the losses of the rows."""
-    if reduction == "none":
-        return losses
-    total = float(losses.sum())
-    return total / len(losses) if reduction == "mean" else total
+    return losses if reduction == "none" else float(losses.sum()) * scale
 
 
 def need_numbers(name: str, array: NDArray[Any]) -> None:

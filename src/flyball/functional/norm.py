@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from flyball.backend import get_backend
+from flyball.functional._channels import Layout, columns
 from flyball.functional._checks import (
     bools,
     doubles,
     floats,
     floats_like,
     fraction,
-    new_or_given,
     optional_like,
     positive,
     share,
+    whole,
     written,
+    wrong_shape,
 )
-from flyball.reference._arrays import FLOAT64, need_ndim, need_rectifier
+from flyball.reference._arrays import FLOAT64, need_rectifier
 
 if TYPE_CHECKING:
     from flyball.backend.types import Bools, Doubles, Floats
@@ -46,6 +49,7 @@ def batch_norm_forward(
     gamma: Floats | None = None,
     beta: Floats | None = None,
     *,
+    axis: int = -1,
     running_mean: Floats | None = None,
     running_var: Floats | None = None,
     momentum: float = 0.9,
@@ -54,56 +58,74 @@ def batch_norm_forward(
     activation: str = "linear",
     mask: Bools | None = None,
     rate: float = 0.0,
+    virtual_batch_size: int | None = None,
     out: Floats | None = None,
 ) -> BatchNorm:
     """Batch normalisation in training: ``y = activation(gamma * (x - mean) * rstd + beta) * mask / keep``.
 
-    ``mean`` and ``var`` are those of the columns of ``x``, ``rstd = 1 / sqrt(var + epsilon)``; without ``mask`` the
-    last factor is absent.
+    ``mean`` and ``var`` are those of each channel over all other axes, ``rstd = 1 / sqrt(var + epsilon)``; without
+    ``mask`` the last factor is absent. Values are taken relative to one of the channel before they are summed, so that
+    an offset costs no digits beyond those that ``x`` itself has lost to it.
 
     Parameters
     ----------
-    x : array of float32 or float64, shape (N, C), N at least 2
-        Input. Copied once if its layout asks for it, as are ``gamma``, ``beta`` and ``mask``.
+    x : array of float32 or float64, shape (N, C) or any other with at least 2 dimensions, batch first
+        Input: (N, C), (N, L, C), (N, H, W, C), or (N, C, L), (N, C, H, W), (N, C, D, H, W) with ``axis=1``. A channel
+        has at least 2 values. Copied once if its layout asks for it, as are ``gamma``, ``beta`` and ``mask``.
     gamma, beta : arrays like x, shape (C,), optional
         Scale and offset; 1 and 0 where absent.
+    axis : int
+        The channels' axis: -1 (the last) as in Keras, 1 as in PyTorch and ONNX. With any other, ``x`` and ``mask`` are
+        copied once and the result is copied back.
     running_mean, running_var : arrays like x, shape (C,), optional
         Running statistics, updated in place: ``running = momentum * running + (1 - momentum) * batch``. They are
         never copied.
     momentum : float in [0, 1]
-        Share of the *old* running value that is kept, as in Keras and ONNX. PyTorch's ``momentum`` is one minus this.
+        Share of the *old* running value that is kept, as in Keras and ONNX. PyTorch's ``momentum=m`` is ``1 - m`` here.
     epsilon : float above 0
         Added to the variance.
     unbiased : bool
-        Whether the running variance takes ``N / (N - 1)`` of the batch's, as in PyTorch; Keras does not.
+        Whether the running variance takes ``n / (n - 1)`` of the batch's, n values of a channel, as in PyTorch; Keras
+        and ONNX do not.
     activation : {"linear", "relu"}
         Applied after the normalisation.
-    mask : array of bool, shape (N, C), optional
+    mask : array of bool, shape of x, optional
         Dropout's mask: True where an element is kept. See :func:`dropout_mask`.
     rate : float in [0, 1)
         Dropout's rate, from which ``keep`` comes; above 0 only with a mask.
+    virtual_batch_size : int, optional
+        Ghost batch normalisation: so many samples after each other have statistics of their own, the last of these
+        groups those that remain too. ``running_mean`` and ``running_var`` are updated by one group after the other.
     out : array like x, optional
         Receives ``y``; may be ``x``. It is never copied.
 
     Returns
     -------
     BatchNorm
-        Named tuple of ``y`` (N, C), and ``mean`` and ``rstd`` (C,), which are float64.
+        Named tuple of ``y``, like ``x``, and ``mean`` and ``rstd``, float64 of shape (C,), or (groups, C) with
+        ``virtual_batch_size``.
 
     Raises
     ------
     TypeError
         If an array has another dtype, or is no array.
     ValueError
-        If ``x`` is empty or has one row, or another argument is outside what is said above.
+        If ``x`` is empty or has one value a channel, or another argument is outside what is said above.
+
+    Notes
+    -----
+    A channel that holds inf or nan becomes nan as a whole, its ``mean`` and ``rstd`` too; others are not touched by
+    it. Denormal numbers are computed with like any others. Squares of deviations are of the dtype of ``x``: one above
+    1.8e19 in float32 (1.3e154 in float64) makes the variance inf and ``rstd`` 0.
 
     References
     ----------
-    Ioffe and Szegedy, "Batch normalization", 2015.
+    Ioffe and Szegedy, "Batch normalization", 2015. Hoffer, Hubara and Soudry, "Train longer, generalize better", 2017
+    (ghost batch normalisation).
     """
     x = floats("x", x)
     dtype = x.dtype
-    need_ndim("x", x, 2)
+    layout = Layout(x, axis)
     gamma = optional_like("gamma", gamma, dtype, "x")
     beta = optional_like("beta", beta, dtype, "x")
     mask = bools("mask", mask)
@@ -111,32 +133,36 @@ def batch_norm_forward(
     momentum = share("momentum", momentum)
     epsilon = positive("epsilon", epsilon)
     rate = dropout_rate(rate, mask)
-    rows, channels = x.shape
-    if rows < 2:
-        msg = f"x must have at least 2 rows for batch statistics, got {rows}"
-        raise ValueError(msg)
+    channels = layout.channels
+    groups = ghost_groups(layout, virtual_batch_size)
     written("running_mean", running_mean, dtype, (channels,))
     written("running_var", running_var, dtype, (channels,))
-    y = new_or_given(out, x.shape, dtype, in_place=True, x=x, gamma=gamma, beta=beta, mask=mask)
-    mean = np.empty(channels, FLOAT64)
-    rstd = np.empty(channels, FLOAT64)
-    get_backend().batch_norm_forward(
-        y,
-        mean,
-        rstd,
-        running_mean,
-        running_var,
-        x,
-        gamma,
-        beta,
-        mask,
-        momentum,
-        epsilon,
-        bool(unbiased),
-        activation,
-        rate,
-    )
-    return BatchNorm(y, mean, rstd)
+    packed_mask = None if mask is None else columns(layout.checked("mask", mask), layout)
+    y, target = layout.result(out, dtype, x=x, gamma=gamma, beta=beta, mask=mask)
+    mean = np.empty((len(groups), channels), FLOAT64)
+    rstd = np.empty_like(mean)
+    packed = columns(layout.packed(x), layout)
+    result = columns(target, layout)
+    forward = get_backend().batch_norm_forward
+    for g, rows in enumerate(groups):
+        forward(
+            result[rows],
+            mean[g],
+            rstd[g],
+            running_mean,
+            running_var,
+            packed[rows],
+            gamma,
+            beta,
+            part(packed_mask, rows),
+            momentum,
+            epsilon,
+            bool(unbiased),
+            activation,
+            rate,
+        )
+    layout.restore(y, target)
+    return BatchNorm(y, mean, rstd) if virtual_batch_size is not None else BatchNorm(y, mean[0], rstd[0])
 
 
 def batch_norm_backward(
@@ -147,31 +173,33 @@ def batch_norm_backward(
     gamma: Floats | None = None,
     beta: Floats | None = None,
     *,
+    axis: int = -1,
     y: Floats | None = None,
     activation: str = "linear",
     mask: Bools | None = None,
     rate: float = 0.0,
+    virtual_batch_size: int | None = None,
     need_dx: bool = True,
     out: Floats | None = None,
 ) -> BatchNormGradients:
     """Gradients of :func:`batch_norm_forward`, given what it was given and what it returned.
 
     With ``xhat = (x - mean) * rstd`` and ``dz = dy * mask / keep * activation'(z)``: ``dgamma = sum(dz * xhat)``,
-    ``dbeta = sum(dz)``, ``dx = gamma * rstd * (dz - dbeta / N - xhat * dgamma / N)``.
+    ``dbeta = sum(dz)``, ``dx = gamma * rstd * (dz - dbeta / n - xhat * dgamma / n)``, n the values of a channel.
 
     Parameters
     ----------
-    dy : array of float32 or float64, shape (N, C)
+    dy : array of float32 or float64, shape of x
         Gradient with respect to ``y``. Inputs are copied once if their layout asks for it.
     x : array like dy
         Input of the forward pass.
-    mean, rstd : arrays of float64, shape (C,)
+    mean, rstd : arrays of float64
         As the forward pass returned them.
     gamma, beta : arrays like dy, shape (C,), optional
         Scale and offset of the forward pass.
     y : array like dy, optional
         Output of the forward pass; needed if ``activation`` is relu, where it says which units were active and kept.
-    activation, mask, rate
+    axis, activation, mask, rate, virtual_batch_size
         Those of the forward pass.
     need_dx : bool
         Whether to compute ``dx``; it is None otherwise.
@@ -181,8 +209,8 @@ def batch_norm_backward(
     Returns
     -------
     BatchNormGradients
-        Named tuple of ``dx`` (N, C), ``dgamma`` and ``dbeta`` (C,); the latter two are None where ``gamma`` or ``beta``
-        is.
+        Named tuple of ``dx``, like ``x``, ``dgamma`` and ``dbeta`` (C,); the latter two are None where ``gamma`` or
+        ``beta`` is.
 
     Raises
     ------
@@ -193,7 +221,7 @@ def batch_norm_backward(
     """
     x = floats("x", x)
     dtype = x.dtype
-    need_ndim("x", x, 2)
+    layout = Layout(x, axis)
     dy = floats_like("dy", dy, dtype, "x")
     gamma = optional_like("gamma", gamma, dtype, "x")
     beta = optional_like("beta", beta, dtype, "x")
@@ -202,19 +230,45 @@ def batch_norm_backward(
     mask = bools("mask", mask)
     need_rectifier(activation)
     rate = dropout_rate(rate, mask)
-    if y is not None:
-        y = floats_like("y", y, dtype, "x")
-    elif activation == "linear":
-        y = x  # the operation wants an array of the shape, and does not read it
+    y = output_of_activation(y, x, activation)
+    channels = layout.channels
+    groups = ghost_groups(layout, virtual_batch_size, least=1)
+    if virtual_batch_size is not None:
+        for name, value in (("mean", mean), ("rstd", rstd)):
+            if value.shape != (len(groups), channels):
+                wrong_shape(name, value, str((len(groups), channels)))
     else:
-        msg = f"y must be given where activation is {activation!r}, got None"
-        raise ValueError(msg)
-    channels = x.shape[1]
-    dx = new_or_given(out, x.shape, dtype, in_place=True, dy=dy, x=x, y=y, gamma=gamma, mask=mask) if need_dx else None
-    dgamma = None if gamma is None else np.empty(channels, dtype)
-    dbeta = None if beta is None else np.empty(channels, dtype)
-    get_backend().batch_norm_backward(dx, dgamma, dbeta, dy, y, x, gamma, beta, mean, rstd, mask, activation, rate)
-    return BatchNormGradients(dx, dgamma, dbeta)
+        mean, rstd = mean[None], rstd[None]
+    packed_x, packed_dy, packed_y = (
+        columns(layout.checked(name, array), layout) for name, array in (("x", x), ("dy", dy), ("y", y))
+    )
+    packed_mask = None if mask is None else columns(layout.checked("mask", mask), layout)
+    dx, target = None, None
+    if need_dx:
+        dx, target = layout.result(out, dtype, dy=dy, x=x, y=y, gamma=gamma, mask=mask)
+        target = columns(target, layout)
+    dgammas = None if gamma is None else np.empty((len(groups), channels), dtype)
+    dbetas = None if beta is None else np.empty((len(groups), channels), dtype)
+    backward = get_backend().batch_norm_backward
+    for g, rows in enumerate(groups):
+        backward(
+            part(target, rows),
+            part(dgammas, g),
+            part(dbetas, g),
+            packed_dy[rows],
+            packed_y[rows],
+            packed_x[rows],
+            gamma,
+            beta,
+            mean[g],
+            rstd[g],
+            part(packed_mask, rows),
+            activation,
+            rate,
+        )
+    if dx is not None and target is not None:
+        layout.restore(dx, target)
+    return BatchNormGradients(dx, sum_of_groups(dgammas), sum_of_groups(dbetas))
 
 
 def batch_norm_inference(
@@ -224,6 +278,7 @@ def batch_norm_inference(
     gamma: Floats | None = None,
     beta: Floats | None = None,
     *,
+    axis: int = -1,
     epsilon: float = 1e-5,
     activation: str = "linear",
     out: Floats | None = None,
@@ -234,12 +289,14 @@ def batch_norm_inference(
 
     Parameters
     ----------
-    x : array of float32 or float64, shape (N, C)
+    x : array of float32 or float64, shape (N, C) or any other with at least 2 dimensions, batch first
         Input. Inputs are copied once if their layout asks for it.
     running_mean, running_var : arrays like x, shape (C,)
         Running statistics; a variance is not negative.
     gamma, beta : arrays like x, shape (C,), optional
         Scale and offset; 1 and 0 where absent.
+    axis : int
+        The channels' axis, as in :func:`batch_norm_forward`.
     epsilon : float above 0
         Added to the variance.
     activation : {"linear", "relu"}
@@ -261,7 +318,7 @@ def batch_norm_inference(
     """
     x = floats("x", x)
     dtype = x.dtype
-    need_ndim("x", x, 2)
+    layout = Layout(x, axis)
     running_mean = floats_like("running_mean", running_mean, dtype, "x")
     running_var = floats_like("running_var", running_var, dtype, "x")
     gamma = optional_like("gamma", gamma, dtype, "x")
@@ -269,9 +326,22 @@ def batch_norm_inference(
     need_rectifier(activation)
     epsilon = positive("epsilon", epsilon)
     inputs = {"x": x, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var}
-    y = new_or_given(out, x.shape, dtype, in_place=True, **inputs)
-    get_backend().batch_norm_inference(y, x, gamma, beta, running_mean, running_var, epsilon, activation)
+    y, target = layout.result(out, dtype, **inputs)
+    get_backend().batch_norm_inference(
+        columns(target, layout),
+        columns(layout.packed(x), layout),
+        gamma,
+        beta,
+        running_mean,
+        running_var,
+        epsilon,
+        activation,
+    )
+    layout.restore(y, target)
     return y
+
+
+# --- arguments --------------------------------------------------------------------------------------------------
 
 
 def dropout_rate(rate: float, mask: Bools | None) -> float:
@@ -281,3 +351,44 @@ def dropout_rate(rate: float, mask: Bools | None) -> float:
         msg = f"mask must be given where rate is above 0, got None and rate {rate}"
         raise ValueError(msg)
     return result
+
+
+def output_of_activation(y: Floats | None, x: Floats, activation: str) -> Floats:
+    """Return the forward pass's output where the activation's derivative is found from it."""
+    if y is not None:
+        return floats_like("y", y, x.dtype, "x")
+    if activation == "linear":
+        return x  # the operation wants an array of the shape, and does not read it
+    msg = f"y must be given where activation is {activation!r}, got None"
+    raise ValueError(msg)
+
+
+def ghost_groups(layout: Layout, virtual_batch_size: int | None, least: int = 2) -> list[slice]:
+    """Return the rows of packed arrays, as :func:`columns` returns them, that share statistics."""
+    samples = layout.shape[0]
+    extent = layout.moved_shape[1]
+    size = samples if virtual_batch_size is None else whole("virtual_batch_size", virtual_batch_size, 1, 63)
+    size = min(size, samples)
+    if size * extent < least:
+        if virtual_batch_size is not None and samples * extent >= least:
+            msg = f"virtual_batch_size must be at least 2 for batch statistics, got {virtual_batch_size}"
+        elif len(layout.shape) == 2:
+            msg = f"x must have at least 2 rows for batch statistics, got {samples}"
+        else:
+            msg = f"x must have at least 2 values a channel for batch statistics, got shape {layout.shape}"
+        raise ValueError(msg)
+    rows = extent if layout.channels_last else 1
+    bounds = [*range(0, samples // size * size, size), samples]
+    return [slice(begin * rows, end * rows) for begin, end in pairwise(bounds)]
+
+
+def part(array: Any, rows: Any) -> Any:
+    """Return ``array[rows]``, None for None."""
+    return None if array is None else array[rows]
+
+
+def sum_of_groups(values: Any) -> Any:
+    """Return the sum of the groups' gradients, found in float64."""
+    if values is None or len(values) == 1:
+        return None if values is None else values[0]
+    return values.sum(axis=0, dtype=np.float64).astype(values.dtype)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flyball._registry import Registry, serialize
 from flyball.layers.base import Layer
-from flyball.layers.core import Activation, Dense, Input, InputLayer, ReLU
+from flyball.layers.core import ELU, Activation, Dense, Input, InputLayer, LeakyReLU, ReLU, Softmax
 from flyball.layers.normalization import BatchNormalization
 from flyball.layers.regularization import Dropout
 
 __all__ = [
+    "ELU",
     "Activation",
     "BatchNormalization",
     "Dense",
@@ -16,7 +17,9 @@ __all__ = [
     "Input",
     "InputLayer",
     "Layer",
+    "LeakyReLU",
     "ReLU",
+    "Softmax",
     "deserialize",
     "from_config",
     "serialize",
@@ -27,6 +30,9 @@ _names: dict[str, type[Layer]] = {
     "dense": Dense,
     "activation": Activation,
     "re_lu": ReLU,
+    "leaky_re_lu": LeakyReLU,
+    "elu": ELU,
+    "softmax": Softmax,
     "batch_normalization": BatchNormalization,
     "dropout": Dropout,
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from flyball.constraints import Constraint
     from flyball.program.nodes import Node
     from flyball.regularizers import Regularizer
 
@@ -107,6 +108,7 @@ class Layer(Configurable):
         shape: tuple[int, ...],
         initializer: object,
         regularizer: Regularizer | None = None,
+        constraint: Constraint | None = None,
         *,
         trainable: bool = True,
         decays: bool = True,
@@ -124,6 +126,7 @@ class Layer(Configurable):
             l1=regularizer.l1 if regularizer else 0.0,
             l2=2.0 * regularizer.l2 if regularizer else 0.0,
             decays=decays,
+            projection=constraint.projection(shape) if constraint else None,
         )
         self.weights.append(weight)
         if not trainable:

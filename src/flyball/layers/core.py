@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from flyball import _checks, backend, initializers, regularizers
+from flyball import _checks, backend, constraints, initializers, regularizers
 from flyball.layers.base import Layer, LayerOptions
 from flyball.program.nodes import ActivationNode, DenseNode
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from flyball.program.nodes import Node, Weight
 
-ACTIVATIONS = (*backend.ACTIVATIONS, "softmax")
+ACTIVATIONS = (*backend.ACTIVATIONS, "softmax", "log_softmax")
 
 
 class InputLayer(Layer):
@@ -53,13 +53,16 @@ class Dense(Layer):
     units : int
         Number of outputs.
     activation : str, optional
-        A name of :data:`flyball.backend.ACTIVATIONS`, ``"linear"`` being the same as None, or ``"softmax"``.
+        A name of :data:`flyball.backend.ACTIVATIONS`, ``"linear"`` being the same as None, ``"softmax"`` or
+        ``"log_softmax"``.
     use_bias : bool
         Whether there is a bias. In front of batch normalisation it changes nothing.
     kernel_initializer, bias_initializer : str or Initializer
         First values.
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
         Penalties added to the loss.
+    kernel_constraint, bias_constraint : str or Constraint, optional
+        What the weights must be after each step.
     **options
         ``name``, ``trainable``, ``input_shape``, ``input_dim``.
 
@@ -78,6 +81,8 @@ class Dense(Layer):
         bias_initializer: object = "zeros",
         kernel_regularizer: object = None,
         bias_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
@@ -88,6 +93,8 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
         self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
+        self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
+        self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
         self.kernel: Weight | None = None
         self.bias: Weight | None = None
 
@@ -100,10 +107,12 @@ class Dense(Layer):
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Declare the kernel and the bias."""
         shape = (input_shape[0], self.units)
-        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer, self.kernel_regularizer)
+        self.kernel = self.add_weight(
+            "kernel", shape, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
+        )
         if self.use_bias:
             self.bias = self.add_weight(
-                "bias", (self.units,), self.bias_initializer, self.bias_regularizer, decays=False
+                "bias", (self.units,), self.bias_initializer, self.bias_regularizer, self.bias_constraint, decays=False
             )
 
     def lower(self) -> list[Node]:
@@ -115,7 +124,10 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """An activation on its own: a name of :data:`flyball.backend.ACTIVATIONS`, or ``"softmax"`` (over the columns)."""
+    """An activation on its own.
+
+    A name of :data:`flyball.backend.ACTIVATIONS`, or ``"softmax"`` or ``"log_softmax"``, over the columns.
+    """
 
     def __init__(self, activation: str | None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
@@ -127,19 +139,94 @@ class Activation(Layer):
 
 
 class ReLU(Layer):
-    """``max(x, 0)``."""
+    """``max(x, 0)``, or ``negative_slope * x`` below 0, or at most ``max_value``.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        6 or None.
+    negative_slope : float
+        Not negative; 0 where there is a ``max_value``.
+    **options
+        ``name``, ``trainable``, ``input_shape``, ``input_dim``.
+    """
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, **options: Unpack[LayerOptions]
+    ) -> None:
+        super().__init__(**options)
+        if max_value is not None and max_value != 6:
+            _checks.refuse("max_value", "6 or None", max_value)
+        self.max_value = None if max_value is None else 6.0
+        self.negative_slope = _checks.number("negative_slope", negative_slope, "[0, inf)")
+        if self.max_value is not None and self.negative_slope > 0.0:
+            _checks.refuse("negative_slope", "0 where max_value is given", negative_slope)
+
+    def lower(self) -> list[Node]:
+        """Return an activation node."""
+        if self.max_value is not None:
+            return _activation_nodes(self.name, "relu6")
+        if self.negative_slope > 0.0:
+            return _activation_nodes(self.name, "leaky_relu", self.negative_slope)
+        return _activation_nodes(self.name, "relu")
+
+
+class LeakyReLU(Layer):
+    """``x`` where it is positive, else ``negative_slope * x``.
+
+    Parameters
+    ----------
+    negative_slope : float
+        Not negative.
+    **options
+        ``name``, ``trainable``, ``input_shape``, ``input_dim``.
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.negative_slope = _checks.number("negative_slope", negative_slope, "[0, inf)")
+
+    def lower(self) -> list[Node]:
+        """Return an activation node."""
+        return _activation_nodes(self.name, "leaky_relu", self.negative_slope)
+
+
+class ELU(Layer):
+    """``x`` where it is positive, else ``alpha * (exp(x) - 1)``. Clevert et al. 2016.
+
+    Parameters
+    ----------
+    alpha : float
+        Not negative.
+    **options
+        ``name``, ``trainable``, ``input_shape``, ``input_dim``.
+    """
+
+    def __init__(self, alpha: float = 1.0, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.alpha = _checks.number("alpha", alpha, "[0, inf)")
+
+    def lower(self) -> list[Node]:
+        """Return an activation node."""
+        return _activation_nodes(self.name, "elu", self.alpha)
+
+
+class Softmax(Layer):
+    """``exp(x) / sum(exp(x))`` over the columns."""
 
     def __init__(self, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
 
     def lower(self) -> list[Node]:
         """Return an activation node."""
-        return _activation_nodes(self.name, "relu")
+        return _activation_nodes(self.name, "softmax")
 
 
 def _activation(value: str | None) -> str:
     return "linear" if value is None else _checks.choice("activation", value, ACTIVATIONS)
 
 
-def _activation_nodes(layer: str, activation: str) -> list[Node]:
-    return [] if activation == "linear" else [ActivationNode(layer, activation, backend.ALPHAS.get(activation, 0.0))]
+def _activation_nodes(layer: str, activation: str, alpha: float | None = None) -> list[Node]:
+    if alpha is None:
+        alpha = backend.ALPHAS.get(activation, 0.0)
+    return [] if activation == "linear" else [ActivationNode(layer, activation, alpha)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from flyball import _checks, initializers, regularizers
+from flyball import _checks, constraints, initializers, regularizers
 from flyball.layers.base import Layer, LayerOptions
 from flyball.program.nodes import BatchNormNode
 
@@ -31,6 +31,8 @@ class BatchNormalization(Layer):
         First values.
     beta_regularizer, gamma_regularizer : str or Regularizer, optional
         Penalties added to the loss.
+    beta_constraint, gamma_constraint : str or Constraint, optional
+        What the weights must be after each step.
     **options
         ``name``, ``trainable``, ``input_shape``, ``input_dim``.
     """
@@ -48,6 +50,8 @@ class BatchNormalization(Layer):
         moving_variance_initializer: object = "ones",
         beta_regularizer: object = None,
         gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
@@ -61,6 +65,8 @@ class BatchNormalization(Layer):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer, "moving_variance_initializer")
         self.beta_regularizer = regularizers.get(beta_regularizer, "beta_regularizer")
         self.gamma_regularizer = regularizers.get(gamma_regularizer, "gamma_regularizer")
+        self.beta_constraint = constraints.get(beta_constraint, "beta_constraint")
+        self.gamma_constraint = constraints.get(gamma_constraint, "gamma_constraint")
         self.gamma: Weight | None = None
         self.beta: Weight | None = None
         self.moving_mean: Weight | None = None
@@ -76,10 +82,17 @@ class BatchNormalization(Layer):
         """Declare gamma, beta and the moving statistics."""
         if self.scale:
             self.gamma = self.add_weight(
-                "gamma", input_shape, self.gamma_initializer, self.gamma_regularizer, decays=False
+                "gamma",
+                input_shape,
+                self.gamma_initializer,
+                self.gamma_regularizer,
+                self.gamma_constraint,
+                decays=False,
             )
         if self.center:
-            self.beta = self.add_weight("beta", input_shape, self.beta_initializer, self.beta_regularizer, decays=False)
+            self.beta = self.add_weight(
+                "beta", input_shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint, decays=False
+            )
         self.moving_mean = self.add_weight(
             "moving_mean", input_shape, self.moving_mean_initializer, trainable=False, decays=False
         )

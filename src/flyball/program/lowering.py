@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flyball.backend import ACTIVATIONS, keep_probability
+from flyball.backend import ACTIVATIONS, OPERATIONS, keep_probability
 from flyball.program.fusion import fuse
 from flyball.program.instructions import Buffer, Dynamic, Kind, Program
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
@@ -18,18 +19,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flyball.program.memory import Memory
+    from flyball.program.memory import Group, Memory
     from flyball.program.nodes import Node, Weight
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a step's end computes: ``op`` is an operation of the losses, ``fused`` the activation it includes."""
+    """What a step's end computes.
+
+    ``op`` is an operation of the losses, ``fused`` the activation it includes; ``scalars`` are the operation's before
+    ``scale``, by name and in its order.
+    """
 
     op: str
     target_name: str
     fused: str = "linear"
     counts_hits: bool = False
+    scalars: tuple[tuple[str, float | str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,15 +45,25 @@ class Update:
     op: str
     slots: tuple[str, ...]
     scalars: dict[str, Any]
+    initial: float = 0.0
+    """First value of the state."""
+    max_norm: float | None = None
+    """Largest norm of the gradient, of each parameter array or of all together."""
+    max_norm_is_global: bool = False
+    average_decay: float | None = None
+    """Decay of the moving average of the parameters, in the slot ``average``."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """The arrays a Program reads: samples (n, features), targets, and the order (n,) in which rows are taken."""
+    """The arrays a Program reads: samples (n, features), targets, and the order (n,) in which rows are taken.
+
+    Without an order rows are taken as they come.
+    """
 
     x: NDArray[Any]
     y: NDArray[Any] | None
-    order: NDArray[np.int64]
+    order: NDArray[np.int64] | None = None
 
 
 class Lowering:
@@ -62,24 +78,25 @@ class Lowering:
         self.rows = batch_size
         self.seed = seed
         self._backward: list[Callable[[Buffer], Buffer | None]] = []
-        self._nodes = fuse(list(nodes), training=training)
+        kept = [node for node in nodes if training or not node.training_only]
+        self._nodes = fuse(kept, training=training)
         self._streams = 0
         self._learns = False  # whether a node so far has something to learn
         self._data = data
         self._weights: dict[int, Buffer] = {}
-        order = self.program.buffer("order", data.order, Kind.WINDOW)
-        x = self.program.buffer("x", data.x, Kind.WHOLE)
-        self.value = self._batch("input", data.x.shape[1])
-        self.program.add("gather", "input", {"out": self.value, "x": x, "rows": order})
-        self._order = order
+        self._order: Buffer | None = None
+        self.value = self._rows_of("x", data.x, "input")
 
     # --- forward -------------------------------------------------------------------------------------------------
 
     def forward(self, *, stop_before: str = "linear") -> Buffer:
         """Write the forward pass; a final activation ``stop_before`` is left to the objective."""
         nodes = list(self._nodes)
-        if stop_before != "linear" and nodes and isinstance(nodes[-1], ActivationNode):
-            nodes.pop()
+        match nodes[-1:]:
+            case [ActivationNode(activation=name)] if name == stop_before != "linear":
+                nodes.pop()
+            case [DenseNode(activation=name) as last] if name == stop_before != "linear":
+                nodes[-1] = replace(last, activation="linear")
         for node, follower in zip_longest(nodes, nodes[1:]):
             match node:
                 case DenseNode():
@@ -166,15 +183,15 @@ class Lowering:
         x = self.value
         y = self._batch(node.layer, x.array.shape[1])
         self.value = y
-        if node.activation == "softmax":
-            self.program.add("softmax_forward", node.layer, {"y": y, "x": x})
+        if node.activation not in ACTIVATIONS:
+            self.program.add(f"{node.activation}_forward", node.layer, {"y": y, "x": x})
         else:
             arrays: dict[str, Buffer | None] = {"y": y, "x": x}
             self.program.add("activation_forward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
 
         def backward(dy: Buffer) -> Buffer | None:
-            if node.activation == "softmax":
-                self.program.add("softmax_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
+            if node.activation not in ACTIVATIONS:
+                self.program.add(f"{node.activation}_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
             else:
                 self._activation_backward(node, dy, x, y)
             return dy
@@ -188,8 +205,6 @@ class Lowering:
         self.program.add("activation_backward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
 
     def _dropout(self, node: DropoutNode) -> None:
-        if not self.training:
-            return
         x = self.value
         y = self._batch(node.layer, x.array.shape[1])
         random, scale = self._random(node.seed), 1.0 / keep_probability(node.rate)
@@ -213,7 +228,7 @@ class Lowering:
         if y is None:
             msg = "y must be given to compute a loss, got None"
             raise ValueError(msg)
-        target = self._targets(y)
+        target = self._rows_of("y", y, "targets")
         losses = self.program.batch("losses", (self.rows,), np.float64)
         gradient = self._gradient_like(outputs) if self.training else None
         hits = self.program.batch("hits", (self.rows,), np.float64) if objective.counts_hits else None
@@ -221,8 +236,8 @@ class Lowering:
         arrays: dict[str, Buffer | None] = {"losses": losses}
         if objective.fused == "softmax":
             arrays["hits"] = hits
-        arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: target}
-        self.program.add(objective.op, "loss", arrays, scale=Dynamic.INVERSE_ROWS)
+        arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: target, "weights": None}
+        self.program.add(objective.op, "loss", arrays, **dict(objective.scalars), scale=Dynamic.INVERSE_ROWS)
         for name, values in (("loss", losses), ("hits", hits)):
             if values is not None:
                 total = self.program.buffer(f"total_{name}", np.zeros(1), Kind.WHOLE)
@@ -232,27 +247,72 @@ class Lowering:
 
     def update(self, update: Update) -> None:
         """Write the optimiser's step: one instruction for each group of parameters with the same settings."""
-        for i, group in enumerate(self.memory.groups):
-
-            def part(
-                name: str, flat: NDArray[Any], i: int = i, begin: int = group.begin, end: int = group.end
-            ) -> Buffer:
-                return self.program.buffer(f"{name}[{i}]", flat[begin:end], Kind.WHOLE)
-
+        memory, program = self.memory, self.program
+        each = update.max_norm is not None and not update.max_norm_is_global
+        groups = memory.single_groups() if each else memory.groups
+        parts = [partial(self._part, i, group) for i, group in enumerate(groups)]
+        scales = self._gradient_scales(update, groups)
+        names = OPERATIONS[update.op]
+        arrays_end = names.index("gradient_scale") + 1
+        for i, (group, part) in enumerate(zip(groups, parts, strict=True)):
             penalised = group.l1 > 0.0 or group.l2 > 0.0
-            arrays: dict[str, Buffer | None] = {"w": part("parameters", self.memory.parameters)}
-            for slot in _slot_parameters[update.op]:
-                arrays[slot] = part(slot, self.memory.slot(slot)) if slot in update.slots else None
-            arrays["penalty"] = self.program.buffer(f"penalty[{i}]", np.zeros(1), Kind.WHOLE) if penalised else None
-            arrays["g"] = part("gradients", self.memory.gradients)
-            scalars = dict(update.scalars)
+            arrays: dict[str, Buffer | None] = {
+                "w": part("parameters", memory.parameters),
+                "penalty": program.buffer(f"penalty[{i}]", np.zeros(1), Kind.WHOLE) if penalised else None,
+                "g": part("gradients", memory.gradients),
+                "gradient_scale": scales[i],
+            }
+            for slot in update.slots:
+                arrays[slot] = part(slot, memory.slot(slot, update.initial))
+            # As in Keras, clipping takes in the penalties' gradient.
+            scalars = {"proximal": False, "clip_value": np.inf, "clip_penalty": True, **update.scalars}
             if not group.decays:
                 scalars["weight_decay"] = 0.0
-            scalars |= {"learning_rate": Dynamic.LEARNING_RATE, "l1": group.l1, "l2": group.l2}
-            if update.op == "adam_update":
-                scalars["step"] = Dynamic.COUNT
-            ordered = {name: scalars[name] for name in _scalar_parameters[update.op]}
-            self.program.add(update.op, "optimizer", arrays, **ordered)
+            scalars |= {"learning_rate": Dynamic.LEARNING_RATE, "l1": group.l1, "l2": group.l2, "step": Dynamic.COUNT}
+            program.add(
+                update.op,
+                "optimizer",
+                {name: arrays.get(name) for name in names[:arrays_end]},
+                **{name: scalars[name] for name in names[arrays_end:]},
+            )
+        if update.average_decay is not None:
+            average = program.buffer("average", memory.slot("average"), Kind.WHOLE)
+            arrays = {"average": average, "w": program.buffer("parameters", memory.parameters, Kind.WHOLE)}
+            program.add("average_update", "optimizer", arrays, decay=update.average_decay, step=Dynamic.COUNT)
+        for weight in memory.weights:
+            if weight.trainable and weight.projection is not None:
+                matrix = weight.value.reshape(weight.projection.rows, -1)
+                w = program.buffer(f"constrained.{weight.name}", matrix, Kind.WHOLE)
+                scalars = weight.projection.scalars
+                arrays = {name: w for name in OPERATIONS[weight.projection.op] if name not in scalars}
+                program.add(weight.projection.op, "optimizer", arrays, **scalars)
+
+    def _part(self, i: int, group: Group, name: str, flat: NDArray[Any]) -> Buffer:
+        """Return the buffer of group ``i`` of a flat array, made where it is asked for first."""
+        full = f"{name}[{i}]"
+        if full not in self.program.buffers:
+            self.program.buffer(full, flat[group.begin : group.end], Kind.WHOLE)
+        return self.program.buffers[full]
+
+    def _gradient_scales(self, update: Update, groups: Sequence[Group]) -> list[Buffer | None]:
+        """Write what clips the gradient's norm; return the array of its scale for each group."""
+        if update.max_norm is None:
+            return [None] * len(groups)
+        pairs: list[tuple[Buffer, Buffer]] = []
+        for i, group in enumerate(groups):
+            if not pairs or not update.max_norm_is_global:
+                total = self.program.buffer(f"squared_norm[{i}]", np.zeros(1), Kind.WHOLE)
+                pairs.append((self.program.buffer(f"gradient_scale[{i}]", np.ones(1), Kind.WHOLE), total))
+            arrays: dict[str, Buffer | None] = {
+                "total": pairs[-1][1],
+                "g": self._part(i, group, "gradients", self.memory.gradients),
+                "w": self._part(i, group, "parameters", self.memory.parameters),
+            }
+            self.program.add("squared_norm", "optimizer", arrays, l1=group.l1, l2=group.l2)
+        for scale, total in pairs:
+            self.program.add("clip_scale", "optimizer", {"scale": scale, "total": total}, max_norm=update.max_norm)
+        scales = [scale for scale, _ in pairs]
+        return [*scales] if len(scales) == len(groups) else [scales[0]] * len(groups)
 
     def predictions(self, rows: int) -> None:
         """Write the forward pass into a buffer ``predictions``, one row for each of the ``rows`` of the order."""
@@ -272,18 +332,26 @@ class Lowering:
             unique, i = f"{name}.{i}", i + 1
         return self.program.batch(unique, (self.rows, features), self.memory.dtype)
 
+    def _rows_of(self, name: str, array: NDArray[Any], gathered: str) -> Buffer:
+        """Return the step's rows of ``array``: in place where they are in order and as the step needs them."""
+        labels = array.ndim == 1
+        in_order = self._data.order is None and array.flags.c_contiguous
+        if in_order and self._nodes and (labels or array.dtype == self.memory.dtype):
+            return self.program.buffer(name, array, Kind.WINDOW)
+        if self._order is None:
+            order = np.arange(len(array)) if self._data.order is None else self._data.order
+            self._order = self.program.buffer("order", order, Kind.WINDOW)
+        whole = self.program.buffer(name, array, Kind.WHOLE)
+        if labels:
+            rows = self.program.batch(gathered, (self.rows,), np.int64)
+            self.program.add("gather_labels", "input", {"out": rows, "labels": whole, "rows": self._order})
+        else:
+            rows = self._batch(gathered, array.shape[1])
+            self.program.add("gather", "input", {"out": rows, "x": whole, "rows": self._order})
+        return rows
+
     def _gradient_like(self, value: Buffer) -> Buffer:
         return self._batch(f"d.{value.name}", value.array.shape[1])
-
-    def _targets(self, y: NDArray[Any]) -> Buffer:
-        whole = self.program.buffer("y", y, Kind.WHOLE)
-        if y.ndim == 1:  # labels: gathered as they are
-            labels = self.program.batch("labels", (self.rows,), np.int64)
-            self.program.add("gather_labels", "input", {"out": labels, "labels": whole, "rows": self._order})
-            return labels
-        targets = self._batch("targets", y.shape[1])
-        self.program.add("gather", "input", {"out": targets, "x": whole, "rows": self._order})
-        return targets
 
     def _is_first(self, *weights: Weight | None) -> bool:
         """Whether no node before this one learns, so that nobody asks for the gradient of its input."""
@@ -306,10 +374,3 @@ class Lowering:
         if weight is None or not weight.trainable:
             return None
         return self.program.buffer(f"d.{weight.name}", self.memory.gradient(weight), Kind.WHOLE)
-
-
-_slot_parameters = {"sgd_update": ("velocity",), "adam_update": ("m", "v")}
-_scalar_parameters = {
-    "sgd_update": ("learning_rate", "momentum", "nesterov", "l1", "l2", "weight_decay"),
-    "adam_update": ("learning_rate", "beta_1", "beta_2", "epsilon", "step", "l1", "l2", "weight_decay"),
-}

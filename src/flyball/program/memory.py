@@ -82,11 +82,25 @@ class Memory:
                 total += 0.5 * group.l2 * float(np.square(w, dtype=np.float64).sum())
         return total
 
-    def slot(self, name: str) -> NDArray[Any]:
-        """Return the flat optimiser state ``name``, zeros at first."""
+    def arrays(self) -> list[NDArray[Any]]:
+        """Return all that training changes and a resumed run needs: parameters, statistics, optimiser state."""
+        return [self.parameters, self.statistics, *(self.slots[name] for name in sorted(self.slots))]
+
+    def slot(self, name: str, initial: float = 0.0) -> NDArray[Any]:
+        """Return the flat optimiser state ``name``, all ``initial`` at first."""
         if name not in self.slots:
             self.slots[name] = self._flat(self.parameters.size)
+            self.slots[name].fill(initial)
         return self.slots[name]
+
+    def single_groups(self) -> list[Group]:
+        """Return a group for each parameter array: what clips its gradient's norm by itself."""
+        trainable = sorted((w for w in self.weights if w.trainable), key=_settings)
+        begins = [self._begin[id(weight)] for weight in trainable]
+        return [
+            Group(begin, begin + self._padded(weight), weight.l1, weight.l2, weight.decays)
+            for begin, weight in zip(begins, trainable, strict=True)
+        ]
 
     def _flat(self, size: int) -> NDArray[Any]:
         flat = aligned_empty((size,), self.dtype)

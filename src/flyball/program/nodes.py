@@ -7,7 +7,7 @@ turns nodes into the instructions of a Program.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,13 +17,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@dataclass(frozen=True)
+class Projection:
+    """What happens to a weight after each step, seen as a matrix of ``rows`` rows: an operation, in place."""
+
+    op: str
+    scalars: dict[str, float | str]
+    rows: int
+
+
 @dataclass(eq=False)
 class Weight:
     """One array of a layer: a parameter, or a running statistic.
 
     ``initializer(shape, dtype, rng)`` makes its first value. ``value`` is a view into one of the model's flat arrays
     once the model is built. ``l1`` and ``l2`` are the penalty ``l1 * sum(|w|) + l2 / 2 * sum(w**2)``, whose gradient
-    is ``l1 * sign(w) + l2 * w``; ``decays`` says whether an optimiser's weight decay applies.
+    is ``l1 * sign(w) + l2 * w``; ``decays`` says whether an optimiser's weight decay applies; ``projection`` is its
+    constraint.
     """
 
     name: str
@@ -33,6 +43,7 @@ class Weight:
     l1: float = 0.0
     l2: float = 0.0
     decays: bool = True
+    projection: Projection | None = None
     value: NDArray[Any] = field(default_factory=lambda: np.empty(0), repr=False)
 
     @property
@@ -46,6 +57,8 @@ class Node:
     """One step of a network; ``layer`` names the layer it came from."""
 
     layer: str
+    training_only: ClassVar[bool] = False
+    """Whether evaluation and prediction leave it out."""
 
 
 @dataclass(eq=False)
@@ -75,7 +88,7 @@ class BatchNormNode(Node):
 
 @dataclass(eq=False)
 class ActivationNode(Node):
-    """An activation on its own: one of :data:`flyball.backend.ACTIVATIONS`, or ``softmax``."""
+    """An activation on its own: one of :data:`flyball.backend.ACTIVATIONS`, ``softmax`` or ``log_softmax``."""
 
     activation: str
     alpha: float = 0.0
@@ -84,6 +97,8 @@ class ActivationNode(Node):
 @dataclass(eq=False)
 class DropoutNode(Node):
     """Inverted dropout; ``seed`` None takes the model's."""
+
+    training_only = True
 
     rate: float
     seed: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from flyball.backend import get_backend
 from flyball.program.instructions import Buffer, Dynamic, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -42,11 +43,26 @@ class Runner(Protocol):
         """Put another array in the place of a buffer's."""
         ...
 
-    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
-        """Run all steps; ``progress(done)`` is called about every ``interval`` seconds and may raise to stop.
+    def run(
+        self,
+        steps: Steps,
+        progress: Callable[[int], None] | None = None,
+        interval: float = 0.1,
+        between: Callable[[], None] | None = None,
+    ) -> None:
+        """Run all steps; ``progress(done)`` is called about every ``interval`` seconds.
 
-        An exception (Ctrl-C included) leaves everything as the last finished step left it.
+        ``between`` is called between steps, ten times a second at least. Both may raise to stop: everything is then as
+        the last finished step left it.
         """
+        ...
+
+    def profile(self, steps: Steps) -> NDArray[np.float64]:
+        """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""
+        ...
+
+    def threads(self, rows: int) -> int:
+        """Return the threads that run steps of ``rows`` rows."""
         ...
 
 
@@ -66,24 +82,53 @@ class BackendRunner:
         """See :class:`Runner`."""
         buffer.array = array
 
-    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+    def run(
+        self,
+        steps: Steps,
+        progress: Callable[[int], None] | None = None,
+        interval: float = 0.1,
+        between: Callable[[], None] | None = None,
+    ) -> None:
         """See :class:`Runner`."""
         reported = time.perf_counter()
         for s in range(len(steps)):
-            start, end = int(steps.bounds[s]), int(steps.bounds[s + 1])
-            count = steps.first + s
-            values = {
-                Dynamic.LEARNING_RATE: float(steps.learning_rates[s]),
-                Dynamic.STEP: count,
-                Dynamic.COUNT: count + 1,
-                Dynamic.INVERSE_ROWS: 1.0 / (end - start),
-            }
-            for operation, arguments in self.calls:
-                operation(**{name: _resolve(value, start, end, values) for name, value in arguments.items()})
+            for call in self._resolved(steps, s):
+                call()
             steps.done = s + 1
+            if between is not None:
+                between()
             if progress is not None and time.perf_counter() - reported >= interval:
                 progress(s + 1)
                 reported = time.perf_counter()
+
+    def profile(self, steps: Steps) -> NDArray[np.float64]:
+        """See :class:`Runner`."""
+        seconds = np.zeros((len(steps), len(self.calls)))
+        for s in range(len(steps)):
+            for i, call in enumerate(self._resolved(steps, s)):
+                began = time.perf_counter()
+                call()
+                seconds[s, i] = time.perf_counter() - began
+            steps.done = s + 1
+        return seconds
+
+    def _resolved(self, steps: Steps, s: int) -> Iterator[Callable[[], None]]:
+        start, end = int(steps.bounds[s]), int(steps.bounds[s + 1])
+        count = steps.first + s
+        values = {
+            Dynamic.LEARNING_RATE: float(steps.learning_rates[s]),
+            Dynamic.STEP: count,
+            Dynamic.COUNT: count + 1,
+            Dynamic.INVERSE_ROWS: 1.0 / (end - start),
+        }
+        for operation, arguments in self.calls:
+            resolved = {name: _resolve(value, start, end, values) for name, value in arguments.items()}
+            yield partial(operation, **resolved)
+
+    def threads(self, rows: int) -> int:
+        """Return 1: the loop over instructions is Python's; an operation may use more."""
+        del rows
+        return 1
 
 
 def _resolve(value: Buffer | Scalar | None, start: int, end: int, dynamic: dict[Dynamic, float]) -> Any:
@@ -120,8 +165,24 @@ class NativeRunner:
         buffer.array = array
         self._program.bind(self._index[id(buffer)], array)
 
-    def run(self, steps: Steps, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
+    def run(
+        self,
+        steps: Steps,
+        progress: Callable[[int], None] | None = None,
+        interval: float = 0.1,
+        between: Callable[[], None] | None = None,
+    ) -> None:
         """See :class:`Runner`."""
         from flyball import _loop
 
-        _loop.run(self._program, steps, progress, interval)
+        _loop.run(self._program, steps, progress, interval, between)
+
+    def profile(self, steps: Steps) -> NDArray[np.float64]:
+        """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""
+        seconds: NDArray[np.float64] = self._program.profile(steps.bounds, steps.learning_rates, steps.first)
+        steps.done = len(steps)
+        return seconds
+
+    def threads(self, rows: int) -> int:
+        """Return the threads that steps of ``rows`` rows are worth, of those allowed."""
+        return int(self._program.threads(rows))

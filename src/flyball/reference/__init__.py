@@ -7,7 +7,26 @@ statistics in float64.
 
 from __future__ import annotations
 
-from flyball.reference.activation import activation_backward, activation_forward, softmax_backward, softmax_forward
+from flyball.reference.activation import (
+    activation_backward,
+    activation_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
+from flyball.reference.augment import (
+    add_noise,
+    adjust_pixels,
+    affine_matrices,
+    affine_transform,
+    cut_boxes,
+    mix_rows,
+    mix_weights,
+    partner_rows,
+    paste_boxes,
+    swap_features,
+)
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_forward, matmul
 from flyball.reference.dropout import (
@@ -18,22 +37,78 @@ from flyball.reference.dropout import (
     dropout_inference,
     dropout_mask,
 )
-from flyball.reference.loss import mean_squared_error, softmax_cross_entropy, softmax_cross_entropy_soft
-from flyball.reference.norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
-from flyball.reference.update import adam_update, sgd_update
+from flyball.reference.layer_norm import (
+    group_norm_backward,
+    group_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    rms_norm_backward,
+    rms_norm_forward,
+)
+from flyball.reference.loss import pointwise_loss, softmax_cross_entropy, softmax_cross_entropy_soft
+from flyball.reference.norm import (
+    batch_norm_apply,
+    batch_norm_backward,
+    batch_norm_backward_apply,
+    batch_norm_backward_sums,
+    batch_norm_forward,
+    batch_norm_inference,
+    batch_norm_moments,
+    batch_norm_statistics,
+    combine_moments,
+)
+from flyball.reference.random import (
+    gaussian_dropout_backward,
+    gaussian_dropout_forward,
+    gaussian_noise_forward,
+    random_integers,
+    random_normal,
+    random_permutation,
+    random_truncated_normal,
+    random_uniform,
+)
+from flyball.reference.update import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    adamax_update,
+    lion_update,
+    rmsprop_update,
+    sgd_update,
+)
+from flyball.reference.weights import accumulate, average_update, clip_scale, constrain_norm, squared_norm
 
 name: str = "reference"
 
+
 __all__ = [
+    "accumulate",
     "activation_backward",
     "activation_forward",
+    "adadelta_update",
+    "adagrad_update",
     "adam_update",
+    "adamax_update",
+    "add_noise",
     "add_total",
+    "adjust_pixels",
+    "affine_matrices",
+    "affine_transform",
     "alpha_dropout_backward",
     "alpha_dropout_forward",
+    "average_update",
+    "batch_norm_apply",
     "batch_norm_backward",
+    "batch_norm_backward_apply",
+    "batch_norm_backward_sums",
     "batch_norm_forward",
     "batch_norm_inference",
+    "batch_norm_moments",
+    "batch_norm_statistics",
+    "clip_scale",
+    "combine_moments",
+    "constrain_norm",
+    "cut_boxes",
     "dense_backward",
     "dense_forward",
     "dropout_backward",
@@ -42,12 +117,36 @@ __all__ = [
     "dropout_mask",
     "gather",
     "gather_labels",
+    "gaussian_dropout_backward",
+    "gaussian_dropout_forward",
+    "gaussian_noise_forward",
+    "group_norm_backward",
+    "group_norm_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
+    "lion_update",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "matmul",
-    "mean_squared_error",
+    "mix_rows",
+    "mix_weights",
     "name",
+    "partner_rows",
+    "paste_boxes",
+    "pointwise_loss",
+    "random_integers",
+    "random_normal",
+    "random_permutation",
+    "random_truncated_normal",
+    "random_uniform",
+    "rms_norm_backward",
+    "rms_norm_forward",
+    "rmsprop_update",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_soft",
     "softmax_forward",
+    "squared_norm",
+    "swap_features",
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from flyball.backend import ACTIVATIONS
+from flyball.backend import ACTIVATIONS, LOSSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,10 +29,11 @@ def float_dtype(name: str, array: Array) -> np.dtype[Any]:
     raise TypeError(msg)
 
 
-def need_ndim(name: str, array: Array, ndim: int) -> None:
-    """Refuse ``array`` unless it has ``ndim`` dimensions."""
-    if array.ndim != ndim:
-        msg = f"{name} must have {ndim} dimensions, got shape {array.shape}"
+def need_ndim(name: str, array: Array, low: int, high: int | None = None) -> None:
+    """Refuse ``array`` unless it has ``low`` dimensions, or ``low`` to ``high``."""
+    if not low <= array.ndim <= (low if high is None else high):
+        wanted = low if high is None else f"{low} to {high}"
+        msg = f"{name} must have {wanted} dimensions, got shape {array.shape}"
         raise ValueError(msg)
 
 
@@ -125,6 +126,13 @@ def need_activation(activation: str) -> None:
     """Refuse what is no activation."""
     if activation not in ACTIVATIONS:
         msg = f"activation must be one of {', '.join(ACTIVATIONS)}, got '{activation}'"
+        raise ValueError(msg)
+
+
+def need_loss(loss: str) -> None:
+    """Refuse what is no loss of ``pointwise_loss``."""
+    if loss not in LOSSES:
+        msg = f"loss must be one of {', '.join(LOSSES)}, got '{loss}'"
         raise ValueError(msg)
 
 

@@ -194,3 +194,25 @@ def softmax_backward(dx: Floats, dy: Floats, y: Floats) -> None:
 
     np.subtract(dy, (dy * y).sum(axis=1, keepdims=True), out=dx)
     dx *= y
+
+
+def log_softmax_forward(y: Floats, x: Floats) -> None:
+    need_ndim("x", x, 2)
+    dtype = float_dtype("x", x)
+    need("x", x, dtype, x.shape)
+    need_out("y", y, dtype, x.shape)
+    refuse_overlap({"y": y}, {"x": x}, in_place=True)
+
+    np.subtract(x, x.max(axis=1, keepdims=True, initial=-np.inf), out=y)
+    y -= np.log(np.exp(y).sum(axis=1, keepdims=True, dtype=np.float64)).astype(dtype)
+
+
+def log_softmax_backward(dx: Floats, dy: Floats, y: Floats) -> None:
+    need_ndim("dy", dy, 2)
+    dtype = float_dtype("dy", dy)
+    need("dy", dy, dtype, dy.shape)
+    need("y", y, dtype, dy.shape)
+    need_out("dx", dx, dtype, dy.shape)
+    refuse_overlap({"dx": dx}, {"dy": dy, "y": y}, in_place=True)
+
+    np.subtract(dy, np.exp(y) * dy.sum(axis=1, keepdims=True), out=dx)

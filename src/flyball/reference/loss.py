@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,12 @@ from flyball.reference._arrays import (
     float_dtype,
     need,
     need_indices,
+    need_loss,
     need_ndim,
     need_out,
     refuse_overlap,
 )
+from flyball.reference.activation import sigmoid
 
 if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats, Integers
@@ -27,6 +30,8 @@ def softmax_cross_entropy(
     dlogits: Floats | None,
     logits: Floats,
     labels: Integers,
+    weights: Floats | None,
+    smoothing: float,
     scale: float,
 ) -> None:
     need_ndim("logits", logits, 2)
@@ -34,11 +39,12 @@ def softmax_cross_entropy(
     dtype = float_dtype("logits", logits)
     need("logits", logits, dtype, logits.shape)
     need("labels", labels, INT64, (rows,))
+    need("weights", weights, dtype, (rows,))
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("hits", hits, FLOAT64, (rows,))
     need_out("dlogits", dlogits, dtype, logits.shape)
     outputs = {"dlogits": dlogits, "losses": losses, "hits": hits}
-    refuse_overlap(outputs, {"logits": logits, "labels": labels}, in_place=True)
+    refuse_overlap(outputs, {"logits": logits, "labels": labels, "weights": weights}, in_place=True)
     need_indices("labels", "row", labels, classes)
 
     row = np.arange(rows)
@@ -47,10 +53,18 @@ def softmax_cross_entropy(
     shifted = logits - logits.max(axis=1, keepdims=True)
     exp = np.exp(shifted)
     total = exp.sum(axis=1, dtype=np.float64)
-    np.subtract(np.log(total), shifted[row, labels], out=losses)
+    on = 1.0 - (classes - 1) * smoothing
+    np.subtract(np.log(total), (on - smoothing) * shifted[row, labels].astype(np.float64), out=losses)
+    if smoothing > 0.0:
+        losses -= smoothing * shifted.sum(axis=1, dtype=np.float64)
+    row_scale = scale if weights is None else scale * weights.astype(np.float64)
     if dlogits is not None:
-        np.multiply(exp, (scale / total).astype(dtype, copy=False)[:, np.newaxis], out=dlogits)
-        dlogits[row, labels] -= scale
+        np.multiply(exp, (row_scale / total).astype(dtype, copy=False)[:, np.newaxis], out=dlogits)
+        targets = np.full(dlogits.shape, smoothing, dtype)
+        targets[row, labels] = on
+        dlogits -= targets * np.asarray(row_scale, dtype).reshape(-1, 1)
+    if weights is not None:
+        losses *= weights
 
 
 def softmax_cross_entropy_soft(
@@ -59,6 +73,7 @@ def softmax_cross_entropy_soft(
     dlogits: Floats | None,
     logits: Floats,
     targets: Floats,
+    weights: Floats | None,
     scale: float,
 ) -> None:
     need_ndim("logits", logits, 2)
@@ -66,11 +81,12 @@ def softmax_cross_entropy_soft(
     dtype = float_dtype("logits", logits)
     need("logits", logits, dtype, logits.shape)
     need("targets", targets, dtype, logits.shape)
+    need("weights", weights, dtype, (rows,))
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("hits", hits, FLOAT64, (rows,))
     need_out("dlogits", dlogits, dtype, logits.shape)
     outputs = {"dlogits": dlogits, "losses": losses, "hits": hits}
-    refuse_overlap(outputs, {"logits": logits, "targets": targets}, in_place=True)
+    refuse_overlap(outputs, {"logits": logits, "targets": targets, "weights": weights}, in_place=True)
 
     if hits is not None:
         hits[...] = logits.argmax(axis=1) == targets.argmax(axis=1)
@@ -82,26 +98,79 @@ def softmax_cross_entropy_soft(
         weight = targets.sum(axis=1, dtype=np.float64)
         np.multiply(exp, (weight / total).astype(dtype, copy=False)[:, np.newaxis], out=dlogits)
         dlogits -= targets
-        dlogits *= scale
+        dlogits *= scale if weights is None else scale * weights[:, np.newaxis]
+    if weights is not None:
+        losses *= weights
 
 
-def mean_squared_error(
+def pointwise_loss(
     losses: Doubles,
     dpredictions: Floats | None,
     predictions: Floats,
     targets: Floats,
+    weights: Floats | None,
+    loss: str,
+    delta: float,
     scale: float,
 ) -> None:
     need_ndim("predictions", predictions, 2)
+    need_loss(loss)
     rows, columns = predictions.shape
     dtype = float_dtype("predictions", predictions)
     need("predictions", predictions, dtype, predictions.shape)
     need("targets", targets, dtype, predictions.shape)
+    need("weights", weights, dtype, (rows,))
     need_out("losses", losses, FLOAT64, (rows,))
     need_out("dpredictions", dpredictions, dtype, predictions.shape)
-    refuse_overlap({"losses": losses, "dpredictions": dpredictions}, {"predictions": predictions, "targets": targets})
+    inputs = {"predictions": predictions, "targets": targets, "weights": weights}
+    refuse_overlap({"dpredictions": dpredictions, "losses": losses}, inputs, in_place=True)
 
-    difference = predictions - targets
-    np.mean(np.square(difference), axis=1, dtype=np.float64, out=losses)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        values, derivatives = _pointwise(predictions, targets, loss, delta)
+    share = np.full(rows, 1.0 if loss in SUMS else 1.0 / columns)
+    if weights is not None:
+        share *= weights
+    np.sum(values, axis=1, dtype=np.float64, out=losses)
+    losses *= share
     if dpredictions is not None:
-        np.multiply(difference, 2.0 * scale / columns, out=dpredictions)
+        np.multiply(derivatives, (share * scale).astype(dtype)[:, np.newaxis], out=dpredictions)
+
+
+SUMS = ("categorical_cross_entropy", "kl_divergence")
+"""Losses of distributions, which add up to 1 over a row."""
+
+LEAST = 1e-7
+"""Keras' bound of probabilities away from 0 and 1."""
+
+
+def _pointwise(p: Floats, t: Floats, loss: str, delta: float) -> tuple[Floats, Floats]:
+    """Return ``f(p, t)`` and its derivative by ``p``."""
+    d = p - t
+    match loss:
+        case "mean_squared_error":
+            return np.square(d), 2.0 * d
+        case "mean_absolute_error":
+            return np.abs(d), np.sign(d)
+        case "huber":
+            a = np.abs(d)
+            return np.where(a > delta, delta * (a - 0.5 * delta), 0.5 * d * d), np.clip(d, -delta, delta)
+        case "log_cosh":
+            a = np.abs(d)
+            return a + (np.log1p(np.exp(-2.0 * a)) - math.log(2.0)), np.tanh(d)
+        case "hinge" | "squared_hinge":
+            margin = np.maximum(1.0 - t * p, 0.0)
+            if loss == "hinge":
+                return margin, np.where(margin > 0.0, -t, 0.0)
+            return np.square(margin), -2.0 * margin * t
+        case "poisson":
+            return p - t * np.log(p + LEAST), 1.0 - t / (p + LEAST)
+        case "binary_cross_entropy":
+            q = np.clip(p, LEAST, 1.0 - LEAST)
+            return -(t * np.log(q) + (1.0 - t) * np.log(1.0 - q)), np.where(q == p, (q - t) / (q * (1.0 - q)), 0.0)
+        case "binary_cross_entropy_logits":
+            return np.maximum(p, 0.0) - p * t + np.log1p(np.exp(-np.abs(p))), sigmoid(p) - t
+        case "categorical_cross_entropy":
+            q = np.clip(p, LEAST, 1.0 - LEAST)
+            return -(t * np.log(q)), np.where(q == p, -t / q, 0.0)
+    target, q = np.clip(t, LEAST, 1.0), np.clip(p, LEAST, 1.0)
+    return target * np.log(target / q), np.where(q == p, -target / q, 0.0)

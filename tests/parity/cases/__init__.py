@@ -1,6 +1,6 @@
 """One module per family of operations; importing them fills the table."""
 
-from parity.cases import activation, data, dense, dropout, loss, norm, update
+from parity.cases import activation, augment, data, dense, dropout, layer_norm, loss, norm, random, update, weights
 from parity.cases.table import OPERATIONS, SHAPES, Make, to_double
 
 __all__ = [
@@ -8,11 +8,15 @@ __all__ = [
     "SHAPES",
     "Make",
     "activation",
+    "augment",
     "data",
     "dense",
     "dropout",
+    "layer_norm",
     "loss",
     "norm",
+    "random",
     "to_double",
     "update",
+    "weights",
 ]

@@ -66,3 +66,18 @@ def softmax_forward(x, **_):
 @operation(softmax_backward_arguments, tolerance=LONG, in_place=("dx", "dy"), empty=[(0, 5)])
 def softmax_backward(dy, y, **_):
     return {"dx": y * dy - y * np.einsum("nc,nc->n", dy, y)[:, None]}
+
+
+@operation(forward_arguments, [{}, {"scale": 30.0}], tolerance=LONG, in_place=("y", "x"), empty=[(0, 5)])
+def log_softmax_forward(x, **_):
+    return {"y": log_softmax(x)}
+
+
+def log_softmax_backward_arguments(make, rows, columns):
+    y = log_softmax(make.normal(rows, columns).astype(np.float64)).astype(make.dtype)
+    return {"dx": make.empty(rows, columns), "dy": make.normal(rows, columns), "y": y}
+
+
+@operation(log_softmax_backward_arguments, tolerance=LONG, in_place=("dx", "dy"), empty=[(0, 5)])
+def log_softmax_backward(dy, y, **_):
+    return {"dx": dy - np.exp(y) * dy.sum(axis=1, keepdims=True)}

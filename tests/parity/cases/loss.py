@@ -2,71 +2,152 @@
 
 import numpy as np
 
+from flyball.backend import LOSSES
 from parity.cases.activation import log_softmax
 from parity.cases.table import operation
 from parity.tolerances import EXPONENTIAL, LONG
 
 
-def cross_entropy_arguments(make, rows, columns, hits=True, gradient=True, scale=2.0):
+def row_weights(make, rows, weighted):
+    return make.positive(rows) if weighted else None
+
+
+def cross_entropy_arguments(make, rows, columns, hits=True, gradient=True, scale=2.0, weighted=False, smoothing=0.0):
     return {
         "losses": make.doubles(rows),
         "hits": make.doubles(rows) if hits else None,
         "dlogits": make.empty(rows, columns) if gradient else None,
         "logits": make.normal(rows, columns, scale=scale),
         "labels": make.rng.integers(0, columns, rows),
+        "weights": row_weights(make, rows, weighted),
+        "smoothing": smoothing / columns,
         "scale": 1.0 / max(rows, 1),
     }
 
 
 @operation(
     cross_entropy_arguments,
-    [{}, {"hits": False}, {"gradient": False}, {"scale": 30.0}],
+    [
+        {},
+        {"hits": False},
+        {"gradient": False},
+        {"scale": 30.0},
+        {"smoothing": 0.3},
+        {"weighted": True, "smoothing": 0.1},
+    ],
     tolerance=EXPONENTIAL,
     in_place=("dlogits", "logits"),
 )
-def softmax_cross_entropy(logits, labels, scale, **_):
+def softmax_cross_entropy(logits, labels, weights, smoothing, scale, **_):
     log_p = log_softmax(logits)
-    one_hot = np.eye(logits.shape[1])[labels]
+    columns = logits.shape[1]
+    target = np.eye(columns)[labels] * (1.0 - columns * smoothing) + smoothing
+    w = np.ones(len(logits)) if weights is None else weights
     return {
-        "losses": -np.take_along_axis(log_p, labels[:, None], axis=1)[:, 0],
+        "losses": w * -np.einsum("nc,nc->n", target, log_p),
         "hits": (logits.argmax(axis=1) == labels).astype(float),
-        "dlogits": (np.exp(log_p) - one_hot) * scale,
+        "dlogits": (np.exp(log_p) - target) * w[:, None] * scale,
     }
 
 
-def soft_arguments(make, rows, columns, hits=True, gradient=True):
-    arguments = cross_entropy_arguments(make, rows, columns, hits, gradient)
-    del arguments["labels"], arguments["scale"]
+def soft_arguments(make, rows, columns, hits=True, gradient=True, weighted=False):
+    arguments = cross_entropy_arguments(make, rows, columns, hits, gradient, weighted=weighted)
+    del arguments["labels"], arguments["smoothing"], arguments["scale"]
     targets = make.rng.random((rows, columns))
     targets /= targets.sum(axis=1, keepdims=True)
     return {**arguments, "targets": targets.astype(make.dtype), "scale": 0.5}
 
 
-@operation(soft_arguments, [{}, {"hits": False}, {"gradient": False}], tolerance=LONG, in_place=("dlogits", "logits"))
-def softmax_cross_entropy_soft(logits, targets, scale, **_):
+@operation(
+    soft_arguments,
+    [{}, {"hits": False}, {"gradient": False}, {"weighted": True}],
+    tolerance=LONG,
+    in_place=("dlogits", "logits"),
+)
+def softmax_cross_entropy_soft(logits, targets, weights, scale, **_):
     log_p = log_softmax(logits)
+    w = np.ones(len(logits)) if weights is None else weights
     return {
-        "losses": -np.einsum("nc,nc->n", targets, log_p),
+        "losses": w * -np.einsum("nc,nc->n", targets, log_p),
         "hits": (logits.argmax(axis=1) == targets.argmax(axis=1)).astype(float),
-        "dlogits": (np.exp(log_p) * targets.sum(axis=1, keepdims=True) - targets) * scale,
+        "dlogits": (np.exp(log_p) * targets.sum(axis=1, keepdims=True) - targets) * w[:, None] * scale,
     }
 
 
-def squared_error_arguments(make, rows, columns, gradient=True):
+PROBABILITIES = {"binary_cross_entropy", "categorical_cross_entropy", "kl_divergence"}
+SUMS = {"categorical_cross_entropy", "kl_divergence"}
+
+
+def pointwise_arguments(make, rows, columns, loss="huber", delta=1.0, gradient=True, weighted=False):
+    predictions = make.normal(rows, columns, scale=2.0)
+    targets = make.normal(rows, columns)
+    if loss in PROBABILITIES or loss == "poisson":
+        predictions = make.rng.uniform(0.02, 0.98, (rows, columns)).astype(make.dtype)
+    if loss in PROBABILITIES or loss == "binary_cross_entropy_logits":
+        targets = make.rng.uniform(0.02, 0.98, (rows, columns)).astype(make.dtype)
+    if loss == "poisson":
+        targets = make.rng.poisson(3.0, (rows, columns)).astype(make.dtype)
+    if loss in ("hinge", "squared_hinge"):
+        targets = np.sign(targets)
     return {
         "losses": make.doubles(rows),
         "dpredictions": make.empty(rows, columns) if gradient else None,
-        "predictions": make.normal(rows, columns),
-        "targets": make.normal(rows, columns),
+        "predictions": predictions,
+        "targets": targets,
+        "weights": row_weights(make, rows, weighted),
+        "loss": loss,
+        "delta": delta,
         "scale": 1.0 / max(rows, 1),
     }
 
 
-@operation(squared_error_arguments, [{}, {"gradient": False}], tolerance=LONG, empty=[(0, 5)])
-def mean_squared_error(predictions, targets, scale, **_):
-    difference = predictions - targets
-    columns = predictions.shape[1]
+def pointwise(p, t, loss, delta):
+    """Return the losses of elements, and their derivatives."""
+    d = p - t
+    match loss:
+        case "mean_squared_error":
+            return d**2, 2 * d
+        case "mean_absolute_error":
+            return np.abs(d), np.sign(d)
+        case "huber":
+            near = np.abs(d) <= delta
+            return np.where(near, 0.5 * d**2, delta * np.abs(d) - 0.5 * delta**2), np.where(near, d, delta * np.sign(d))
+        case "log_cosh":
+            return np.logaddexp(d, -d) - np.log(2.0), np.tanh(d)
+        case "hinge":
+            return np.maximum(0.0, 1 - t * p), -t * (t * p < 1)
+        case "squared_hinge":
+            return np.maximum(0.0, 1 - t * p) ** 2, -2 * t * np.maximum(0.0, 1 - t * p)
+        case "poisson":
+            return p - t * np.log(p + 1e-7), 1 - t / (p + 1e-7)
+        case "binary_cross_entropy":
+            return -t * np.log(p) - (1 - t) * np.log1p(-p), (1 - t) / (1 - p) - t / p
+        case "binary_cross_entropy_logits":
+            return t * np.logaddexp(0, -p) + (1 - t) * np.logaddexp(0, p), 0.5 * (1 + np.tanh(0.5 * p)) - t
+        case "categorical_cross_entropy":
+            return -t * np.log(p), -t / p
+        case "kl_divergence":
+            return t * np.log(t) - t * np.log(p), -t / p
+    raise ValueError(loss)
+
+
+@operation(
+    pointwise_arguments,
+    [
+        *({"loss": loss} for loss in LOSSES),
+        {"loss": "huber", "delta": 0.3},
+        {"loss": "mean_squared_error", "gradient": False},
+        {"loss": "binary_cross_entropy_logits", "weighted": True},
+    ],
+    tolerance=LONG,
+    in_place=("dpredictions", "predictions"),
+    empty=[(0, 5)],
+)
+def pointwise_loss(predictions, targets, weights, loss, delta, scale, **_):
+    values, derivatives = pointwise(predictions, targets, loss, delta)
+    share = np.full(len(predictions), 1.0 if loss in SUMS else 1.0 / predictions.shape[1])
+    share = share if weights is None else share * weights
     return {
-        "losses": np.einsum("nc,nc->n", difference, difference) / columns,
-        "dpredictions": 2 * difference / columns * scale,
+        "losses": np.einsum("nc,n->n", values, share),
+        "dpredictions": derivatives * share[:, None] * scale,
     }

@@ -21,6 +21,10 @@ template <class T>
 void softmax_forward(Team& team, T* y, const T* x, Index n, Index c);
 template <class T>
 void softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, Index c);
+template <class T>
+void log_softmax_forward(Team& team, T* y, const T* x, Index n, Index c);
+template <class T>
+void log_softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, Index c);
 
 // Nanoseconds on one thread of a pass of exponentials over n rows: softmax and the cross-entropies.
 double softmax_cost(Index n, Index c);

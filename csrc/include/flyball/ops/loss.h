@@ -7,18 +7,19 @@
 
 namespace flyball {
 
-// losses (n), hits (n) optional, dlogits (n, c) optional; logits (n, c), labels (n) in [0, c), targets (n, c).
+// losses (n), hits (n) optional, dlogits (n, c) optional; logits (n, c), labels (n) in [0, c), targets (n, c),
+// weights (n) optional.
 template <class T>
 void softmax_cross_entropy(Team& team, double* losses, double* hits, T* dlogits, const T* logits, const Index* labels,
-                           Index n, Index c, double scale);
+                           const T* weights, Index n, Index c, double smoothing, double scale);
 template <class T>
 void softmax_cross_entropy_soft(Team& team, double* losses, double* hits, T* dlogits, const T* logits, const T* targets,
-                                Index n, Index c, double scale);
+                                const T* weights, Index n, Index c, double scale);
 
-// losses (n), dpredictions (n, c) optional; predictions (n, c), targets (n, c).
+// losses (n), dpredictions (n, c) optional; predictions (n, c), targets (n, c), weights (n) optional.
 template <class T>
-void mean_squared_error(Team& team, double* losses, T* dpredictions, const T* predictions, const T* targets, Index n,
-                        Index c, double scale);
-double mean_squared_error_cost(Index n, Index c);
+void pointwise_loss(Team& team, double* losses, T* dpredictions, const T* predictions, const T* targets,
+                    const T* weights, Index n, Index c, LossParams params, double scale);
+double pointwise_loss_cost(Loss loss, Index n, Index c);
 
 }  // namespace flyball

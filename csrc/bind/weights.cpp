@@ -1,0 +1,76 @@
+#include <pybind11/stl.h>
+
+#include "bind/arrays.h"
+#include "bind/register.h"
+#include "flyball/ops.h"
+
+namespace flyball::bind {
+namespace {
+
+void bind_squared_norm(const Array& total, const Array& g, const OptionalArray& w, double l1, double l2) {
+  require_ndim("g", g, 1);
+  visit_float("g", g, [&]<class T>() {
+    const Index count = size(g, 0);
+    double* total_data = out<double>("total", total, {1});
+    const T* g_data = in<T>("g", g, {count});
+    const T* w_data = in<T>("w", w, {count});
+    refuse_overlap({{"total", total}}, {{"g", g}, {"w", w}}, InPlace::no);
+    run(squared_norm_cost(count), squared_norm_workspace(count),
+        [=](Team& team) { squared_norm(team, total_data, g_data, w_data, count, l1, l2); });
+  });
+}
+
+void bind_clip_scale(const Array& scale, const Array& total, double max_norm) {
+  double* scale_data = out<double>("scale", scale, {1});
+  double* total_data = out<double>("total", total, {1});
+  refuse_overlap({{"scale", scale}, {"total", total}}, {}, InPlace::no);
+  run(1.0, 0, [=](Team& team) { clip_scale(team, scale_data, total_data, max_norm); });
+}
+
+void bind_constrain_norm(const Array& w, double min_value, double max_value, double rate) {
+  require_ndim("w", w, 2);
+  visit_float("w", w, [&]<class T>() {
+    const Index n = size(w, 0);
+    const Index c = size(w, 1);
+    T* w_data = out<T>("w", w, {n, c});
+    const NormBounds bounds{min_value, max_value, rate};
+    run(constrain_norm_cost(n * c), 0, [=](Team& team) { constrain_norm(team, w_data, n, c, bounds); });
+  });
+}
+
+void bind_accumulate(const Array& y, const Array& x, double keep, double scale) {
+  require_ndim("y", y, 1);
+  visit_float("y", y, [&]<class T>() {
+    const Index count = size(y, 0);
+    T* y_data = out<T>("y", y, {count});
+    const T* x_data = in<T>("x", x, {count});
+    refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::no);
+    run(accumulate_cost(count), 0, [=](Team& team) { accumulate(team, y_data, x_data, count, keep, scale); });
+  });
+}
+
+void bind_average_update(const Array& average, const Array& w, double decay, std::int64_t step) {
+  require_ndim("average", average, 1);
+  visit_float("average", average, [&]<class T>() {
+    const Index count = size(average, 0);
+    T* average_data = out<T>("average", average, {count});
+    const T* w_data = in<T>("w", w, {count});
+    refuse_overlap({{"average", average}}, {{"w", w}}, InPlace::no);
+    run(accumulate_cost(count), 0, [=](Team& team) { average_update(team, average_data, w_data, count, decay, step); });
+  });
+}
+
+}  // namespace
+
+void register_weights(py::module_& module) {
+  module.def("squared_norm", bind_squared_norm, py::arg("total"), py::arg("g"), py::arg("w").none(true), py::arg("l1"),
+             py::arg("l2"));
+  module.def("clip_scale", bind_clip_scale, py::arg("scale"), py::arg("total"), py::arg("max_norm"));
+  module.def("constrain_norm", bind_constrain_norm, py::arg("w"), py::arg("min_value"), py::arg("max_value"),
+             py::arg("rate"));
+  module.def("accumulate", bind_accumulate, py::arg("y"), py::arg("x"), py::arg("keep"), py::arg("scale"));
+  module.def("average_update", bind_average_update, py::arg("average"), py::arg("w"), py::arg("decay"),
+             py::arg("step"));
+}
+
+}  // namespace flyball::bind

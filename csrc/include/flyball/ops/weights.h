@@ -1,0 +1,33 @@
+// What happens to weights and gradients around a step: the conventions are those of flyball/ops.h, shapes and formulas
+// those of flyball/backend/weights.py.
+#pragma once
+
+#include "flyball/params.h"
+#include "runtime/team.h"
+
+namespace flyball {
+
+// total: 1; g, w: count; w is optional. Uses squared_norm_workspace(count) bytes of the team's workspace, until the
+// caller's next barrier.
+template <class T>
+void squared_norm(Team& team, double* total, const T* g, const T* w, Index count, double l1, double l2);
+std::size_t squared_norm_workspace(Index count);
+double squared_norm_cost(Index count);
+
+// scale, total: 1
+void clip_scale(Team& team, double* scale, double* total, double max_norm);
+
+// w: (n, c)
+template <class T>
+void constrain_norm(Team& team, T* w, Index n, Index c, const NormBounds& bounds);
+double constrain_norm_cost(Index count);
+
+// y, x: count. y = keep * y + scale * x, without reading y where keep is 0.
+template <class T>
+void accumulate(Team& team, T* y, const T* x, Index count, double keep, double scale);
+// average, w: count
+template <class T>
+void average_update(Team& team, T* average, const T* w, Index count, double decay, std::int64_t step);
+double accumulate_cost(Index count);
+
+}  // namespace flyball

@@ -1,0 +1,4 @@
+#include "kernels/augment.kernel.h"
+#include "kernels/variant.h"
+
+FLYBALL_EXPORT(augment)

@@ -1,0 +1,117 @@
+// What updates have in common: scaling and clipping of the gradient, penalties, decay.
+#include "flyball/params.h"
+#include "kernels/simd.h"
+
+namespace flyball {
+namespace {
+
+template <bool b>
+struct Flag {
+  static constexpr bool value = b;
+};
+
+// Calls body with the run-time flags as types, so that what a flag switches off is not compiled into the loop.
+template <class Body>
+FLYBALL_INLINE double with_flags(Body body) {
+  return body();
+}
+template <class Body, class... Rest>
+FLYBALL_INLINE double with_flags(Body body, bool flag, Rest... rest) {
+  if (flag) return with_flags([&](auto... flags) { return body(Flag<true>{}, flags...); }, rest...);
+  return with_flags([&](auto... flags) { return body(Flag<false>{}, flags...); }, rest...);
+}
+
+// 1, -1, or x where it is 0 or nan.
+template <class T>
+FLYBALL_INLINE Vec<T> sign(Vec<T> x) {
+  return select<T>(x > zero<T>(), broadcast(T(1)), select<T>(x < zero<T>(), broadcast(T(-1)), x));
+}
+
+// size * sign(x) for x that is no nan, in three instructions.
+template <class T>
+FLYBALL_INLINE Vec<T> with_sign_of(T size, Vec<T> x) {
+  const IntVec<T> sign_bit = (IntVec<T>)x & (IntVec<T>)broadcast(T(-0.0));
+  return (Vec<T>)((sign_bit ^ (IntVec<T>)broadcast(size)) & (x != zero<T>()));
+}
+
+template <class T>
+FLYBALL_INLINE Vec<T> absolute(Vec<T> x) {
+  return (Vec<T>)((IntVec<T>)x & ~(IntVec<T>)broadcast(T(-0.0)));
+}
+
+// x moved into [-bound, bound]; nan stays.
+template <class T>
+FLYBALL_INLINE Vec<T> clip(Vec<T> x, T bound) {
+  const Vec<T> high = broadcast(bound);
+  x = select<T>(x > high, high, x);
+  return select<T>(x < -high, -high, x);
+}
+
+// Numbers of Penalty in T. With clip_penalty the penalties' gradient is scaled and clipped together with g.
+template <class T, bool with_l1_or_clip, bool with_sum>
+struct Penalised {
+  T scale, l1, l2;  // of the gradient
+  T clip_before, clip_after;
+  T threshold;  // of the soft-thresholding
+  T shrink;     // what decoupled decay leaves of a weight
+  T value_l1, half_l2;
+  DoubleSum<T> sum;
+
+  FLYBALL_INLINE Penalised(const Penalty& penalty, double gradient_scale, double learning_rate) {
+    const double share = penalty.clip_penalty ? gradient_scale : 1.0;
+    const T bound = static_cast<T>(penalty.clip_value);
+    const T none = static_cast<T>(__builtin_inf());
+    scale = static_cast<T>(gradient_scale);
+    l1 = penalty.proximal ? T(0) : static_cast<T>(penalty.l1 * share);
+    l2 = static_cast<T>(penalty.l2 * share);
+    clip_before = penalty.clip_penalty ? none : bound;
+    clip_after = penalty.clip_penalty ? bound : none;
+    threshold = penalty.proximal ? static_cast<T>(learning_rate * penalty.l1) : T(0);
+    shrink = static_cast<T>(1.0 - learning_rate * penalty.weight_decay);
+    value_l1 = static_cast<T>(penalty.l1);
+    half_l2 = static_cast<T>(penalty.l2 / 2);
+  }
+
+  FLYBALL_INLINE Vec<T> gradient(Vec<T> g, Vec<T> w) {
+    if constexpr (with_sum) {
+      if constexpr (with_l1_or_clip) {
+        const Vec<T> size = absolute<T>(w);
+        sum.add((half_l2 * size + value_l1) * size);
+      } else {
+        sum.add(half_l2 * w * w);
+      }
+    }
+    if constexpr (!with_l1_or_clip) return scale * g + l2 * w;
+    g = clip<T>(scale * g, clip_before);
+    return clip<T>(g + with_sign_of<T>(l1, w) + l2 * w, clip_after);
+  }
+
+  FLYBALL_INLINE Vec<T> moved(Vec<T> w, Vec<T> step) const {
+    w = w * shrink + step;
+    if constexpr (with_l1_or_clip) w -= clip<T>(w, threshold);  // exactly 0 up to the threshold
+    return w;
+  }
+
+  FLYBALL_INLINE double total() const { return with_sum ? sum.total() : 0.0; }
+};
+
+// w = w * shrink + step(part, i, gradient), soft-thresholded, for each vector; returns the penalty if with_sum.
+template <class T, class Step>
+FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalty& params, double gradient_scale,
+                                     double learning_rate, bool with_sum, Step step) {
+  return with_flags(
+      [&](auto l1_or_clip, auto sum) {
+        Penalised<T, l1_or_clip.value, sum.value> penalty(params, gradient_scale, learning_rate);
+        for_each_vector<T>(count, [&](auto part, Index i) FLYBALL_INLINE_LAMBDA {
+          prefetch_to_write(w + i + 16 * lanes<T>);
+          const Vec<T> weight = part.load(w + i);
+          const Vec<T> gradient = penalty.gradient(part.load(g + i), weight);
+          part.store(w + i, penalty.moved(weight, step(part, i, gradient)));
+        });
+        return penalty.total();
+      },
+      params.l1 != 0.0 || params.clip_value != __builtin_inf(), with_sum);
+}
+
+}  // namespace
+}  // namespace flyball

@@ -1,0 +1,147 @@
+// Planes. Compiled once per instruction set: see variant.h.
+//
+// All elements of a plane share their channel's coefficients, which stay in registers; sums run in several
+// accumulators, so that an addition need not wait for the one before.
+#pragma once
+
+#include "kernels/gate.kernel.h"
+#include "kernels/norm.h"
+#include "kernels/stream.kernel.h"
+
+namespace flyball {
+namespace {
+
+constexpr int chains = 4;
+
+// Adds term(part, at) for the elements `at` of [begin, begin + count); it yields 0 for lanes that are missing.
+template <class T, int outputs, class Term>
+FLYBALL_INLINE void add_terms(Vec<T> (&sums)[outputs][chains], Index begin, Index count, Term term) {
+  constexpr Index step = chains * lanes<T>;
+  Vec<T> terms[outputs];
+  Index i = 0;
+  for (; i + step <= count; i += step) {
+#pragma GCC unroll 4
+    for (int u = 0; u < chains; ++u) {
+      term(Whole{}, begin + i + u * lanes<T>, terms);
+#pragma GCC unroll 2
+      for (int k = 0; k < outputs; ++k) sums[k][u] += terms[k];
+    }
+  }
+  for_each_vector<T>(count - i, [&](auto part, Index rest) {
+    term(part, begin + i + rest, terms);
+#pragma GCC unroll 2
+    for (int k = 0; k < outputs; ++k) sums[k][0] += terms[k];
+  });
+}
+
+template <class T>
+FLYBALL_INLINE double total_of(const Vec<T> (&sums)[chains]) {
+  DoubleSum<T> total;
+#pragma GCC unroll 4
+  for (int u = 0; u < chains; ++u) total.add(sums[u]);
+  return total.total();
+}
+
+// Two passes while the values are in the first-level cache: the mean, relative to the first value so that a large one
+// costs no digits; then squares about `middle`, the mean rounded to T, corrected for the rounding.
+template <class T>
+FLYBALL_INLINE void block_moments(double* mean, double* m2, const T* x, Index ld, Index rows, Index width) {
+  const T origin = *x;
+  const double count = static_cast<double>(rows * width);
+  Vec<T> sums[1][chains] = {};
+  for (Index i = 0; i < rows; ++i) {
+    add_terms<T>(sums, i * ld, width,
+                 [&](auto part, Index at, Vec<T>* d) { d[0] = part.load(x + at, origin) - origin; });
+  }
+  const double average = static_cast<double>(origin) + total_of<T>(sums[0]) / count;
+  const T middle = static_cast<T>(average);
+  Vec<T> squares[1][chains] = {};
+  for (Index i = 0; i < rows; ++i) {
+    add_terms<T>(squares, i * ld, width, [&](auto part, Index at, Vec<T>* e) {
+      const Vec<T> d = part.load(x + at, middle) - middle;
+      e[0] = d * d;
+    });
+  }
+  const double rounding = average - static_cast<double>(middle);
+  const double m = total_of<T>(squares[0]) - count * rounding * rounding;
+  *mean = average;
+  *m2 = m < 0.0 ? 0.0 : m;
+}
+
+// Calls body(j, at) for the planes of each channel j; `at` is a plane's first element.
+template <class Body>
+FLYBALL_INLINE void for_each_plane(PlaneSteps steps, Index rows, Index columns, Body body) {
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < columns; ++j) body(j, i * steps.ld + j * steps.stride);
+  }
+}
+
+template <class T>
+void plane_moments(double* mean, double* m2, const T* x, PlaneSteps steps, Index rows, Index columns, Index width) {
+  for (Index j = 0; j < columns; ++j) {
+    block_moments(mean + j, m2 + j, x + j * steps.stride, steps.ld, rows, width);
+  }
+}
+
+template <class T>
+void plane_normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation, Stores stores,
+                     PlaneSteps steps, Index rows, Index columns, Index width) {
+  const Vec<T> floor = floor_of<T>(activation);
+  with_stores(stores, y, steps.stride, [&](auto store) {
+    with_gate<T>(nullptr, mask, [&](auto gate) {
+      for_each_plane(steps, rows, columns, [&](Index j, Index begin) {
+        const Vec<T> center = broadcast(map.center[j]);
+        const Vec<T> scale = broadcast(map.scale[j]);
+        const Vec<T> shift = broadcast(map.shift[j]);
+        for_each_vector<T>(width, [&](auto part, Index i) {
+          const Index at = begin + i;
+          const Vec<T> z = (part.load(x + at) - center) * scale + shift;
+          store(part, y + at, gate(part, at, z < floor ? floor : z));
+        });
+      });
+    });
+  });
+}
+
+template <class T>
+void plane_gradient_sums(double* sum, double* product, const T* dy, const T* y, const T* x, const std::uint8_t* mask,
+                         const double* mean, PlaneSteps steps, Index rows, Index columns, Index width) {
+  with_gate<T>(y, mask, [&](auto gate) {
+    for (Index j = 0; j < columns; ++j) {
+      const T center = static_cast<T>(mean[j]);
+      Vec<T> sums[2][chains] = {};
+      for (Index i = 0; i < rows; ++i) {
+        add_terms<T>(sums, i * steps.ld + j * steps.stride, width, [&](auto part, Index at, Vec<T>* terms) {
+          const Vec<T> g = gate(part, at, part.load(dy + at));
+          terms[0] = g;
+          terms[1] = g * (part.load(x + at, center) - center);
+        });
+      }
+      sum[j] += total_of<T>(sums[0]);
+      product[j] += total_of<T>(sums[1]);
+    }
+  });
+}
+
+template <class T>
+void plane_input_gradient(T* dx, const T* dy, const T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+                          Stores stores, PlaneSteps steps, Index rows, Index columns, Index width) {
+  with_stores(stores, dx, steps.stride, [&](auto store) {
+    with_gate<T>(y, mask, [&](auto gate) {
+      for_each_plane(steps, rows, columns, [&](Index j, Index begin) {
+        const Vec<T> center = broadcast(map.center[j]);
+        const Vec<T> scale = broadcast(map.scale[j]);
+        const Vec<T> shift = broadcast(map.shift[j]);
+        const Vec<T> slope = broadcast(map.slope[j]);
+        for_each_vector<T>(width, [&](auto part, Index i) {
+          const Index at = begin + i;
+          const Vec<T> g = gate(part, at, part.load(dy + at));
+          store(part, dx + at, g * slope + ((part.load(x + at) - center) * scale + shift));
+        });
+      });
+    });
+  });
+}
+
+}  // namespace
+}  // namespace flyball

@@ -1,0 +1,64 @@
+// Stores that go past the caches. Included by *.kernel.h only: see variant.h.
+//
+// A cache line that is written is read first, unless it is written past the caches: of results that the caches cannot
+// hold, that is a third of the memory traffic of reading one array and writing another.
+#pragma once
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "kernels/norm.h"
+#include "kernels/simd.h"
+
+namespace flyball {
+namespace {
+
+struct Cached {
+  template <class Part, class T>
+  FLYBALL_INLINE void operator()(Part part, T* p, Vec<T> v) const {
+    part.store(p, v);
+  }
+  template <class T>
+  FLYBALL_INLINE void prefetch(const T* p) const {
+    prefetch_to_write(p);
+  }
+};
+
+#if defined(__SSE2__)
+// In pieces of 16 bytes, which is how NumPy aligns.
+struct Streamed {
+  template <class T>
+  FLYBALL_INLINE void operator()(Partial part, T* p, Vec<T> v) const {
+    part.store(p, v);
+  }
+  template <class T>
+  FLYBALL_INLINE void operator()(Whole, T* p, Vec<T> v) const {
+    constexpr int pieces = FLYBALL_VECTOR_BYTES / 16;
+    __m128i piece[pieces];
+    __builtin_memcpy(piece, &v, sizeof v);
+#pragma GCC unroll 4
+    for (int i = 0; i < pieces; ++i) _mm_stream_si128(reinterpret_cast<__m128i*>(p) + i, piece[i]);
+  }
+  template <class T>
+  FLYBALL_INLINE void prefetch(const T*) const {}
+};
+#endif
+
+// Calls body with the way to store to rows that begin at p and are `ld` elements apart. What was streamed is visible to
+// other threads when this returns.
+template <class T, class Body>
+FLYBALL_INLINE void with_stores(Stores stores, const T* p, Index ld, Body body) {
+#if defined(__SSE2__)
+  const auto aligned = (reinterpret_cast<std::uintptr_t>(p) | (static_cast<std::uintptr_t>(ld) * sizeof(T))) % 16 == 0;
+  if (stores == Stores::streamed && aligned) {
+    body(Streamed{});
+    _mm_sfence();
+    return;
+  }
+#endif
+  body(Cached{});
+}
+
+}  // namespace
+}  // namespace flyball

@@ -1,0 +1,105 @@
+"""What a model shows of itself: the Program it is compiled to, where its time goes, and where a run stands."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from flyball import _checks
+from flyball.program.listing import listing
+
+if TYPE_CHECKING:
+    from flyball.optimizers import Optimizer
+    from flyball.program.listing import Listing
+    from flyball.program.memory import Memory
+    from flyball.program.nodes import Node, Weight
+    from flyball.program.profile import Profile
+    from flyball.training import Trainer
+
+
+class Inspection(ABC):
+    """Methods of a model that look inside."""
+
+    optimizer: Optimizer | None
+    _epochs: int
+
+    def program(self, x: Any = None, y: Any = None, batch_size: int | None = None) -> Listing:
+        """Return what a step of training is compiled to: the layers' nodes, and the instructions they became.
+
+        Parameters
+        ----------
+        x, y : array, optional
+            As for :meth:`fit`; without them the dtypes that :meth:`fit` would not have to convert.
+        batch_size : int, optional
+            32 by default.
+
+        Returns
+        -------
+        Listing
+            Print it. It says for each instruction what it reads and writes, its floating-point operations and the
+            bytes it has to move, and for each buffer its size.
+        """
+        return listing(self._nodes(), self._trainer(x, y, batch_size).program, self._rows(batch_size))
+
+    def profile(self, x: Any = None, y: Any = None, batch_size: int | None = None, *, steps: int = 50) -> Profile:
+        """Return where the time of a training step goes, instruction by instruction, and what bounds each.
+
+        The model is as before afterwards.
+
+        Parameters
+        ----------
+        x, y : array, optional
+            As for :meth:`fit`; without them random numbers.
+        batch_size : int, optional
+            32 by default.
+        steps : int
+            Batches to run; the profile has the median of each instruction.
+
+        Returns
+        -------
+        Profile
+            Print it, or read its ``lines``. An instruction is bound by ``compute`` (the machine's multiply-adds, which
+            are measured on the way), by ``cache`` or ``memory`` (its bandwidth, measured too), or by ``overhead`` where
+            it takes over three times what either allows.
+        """
+        steps = _checks.integer("steps", steps, 1)
+        return self._trainer(x, y, batch_size).profile(steps)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all that training has changed, as a hexadecimal text.
+
+        Parameters, running statistics, optimiser state, step and epoch counts: two runs with the same fingerprint are
+        at the same point, bit for bit, whatever their layers are called. The same seed, data and settings give the
+        same fingerprint for any number of threads, for repeated runs, for a run that was resumed and for memory-mapped
+        data, on the same build and instruction-set level (``flyball.build_info()``).
+        """
+        import hashlib  # brings OpenSSL along, which few imports of flyball need
+
+        memory = self._require_built()
+        digest = hashlib.sha256()
+        for weight in self.weights:
+            digest.update(f"{weight.shape}{weight.value.dtype}".encode())
+            digest.update(weight.value.tobytes())
+        iterations = 0 if self.optimizer is None else self.optimizer.iterations
+        for name in sorted(memory.slots):
+            digest.update(name.encode())
+            digest.update(memory.slots[name].tobytes())
+        digest.update(f"{iterations},{self._epochs}".encode())
+        return digest.hexdigest()
+
+    @property
+    @abstractmethod
+    def weights(self) -> list[Weight]:
+        """All arrays of all layers, in the layers' order."""
+
+    @abstractmethod
+    def _nodes(self) -> list[Node]: ...
+
+    @abstractmethod
+    def _require_built(self) -> Memory: ...
+
+    @abstractmethod
+    def _rows(self, batch_size: int | None) -> int: ...
+
+    @abstractmethod
+    def _trainer(self, x: Any, y: Any, batch_size: int | None) -> Trainer: ...
