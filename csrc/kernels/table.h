@@ -36,12 +36,20 @@ struct Kernels {
 };
 
 // The families, in the order of the table: X(level, family).
+// clang-format off (it finds another layout of these lines each time)
 #define FLYBALL_FOR_EACH_FAMILY(X, level) \
   X(level, gemm)                          \
   X(level, slim)                          \
   X(level, norm)                          \
   X(level, dropout)                       \
   X(level, augment)                       \
-  X(level, activation) X(level, loss) X(level, update) X(level, weights) X(level, data) X(level, probe) X(level, random)
+  X(level, activation)                    \
+  X(level, loss)                          \
+  X(level, update)                        \
+  X(level, weights)                       \
+  X(level, data)                          \
+  X(level, probe)                         \
+  X(level, random)
+// clang-format on
 
 }  // namespace flyball

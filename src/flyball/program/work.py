@@ -19,8 +19,15 @@ _PER_ELEMENT = {
     "batch_norm_inference": 2,
     "softmax_cross_entropy": 6,
     "softmax_cross_entropy_soft": 8,
+    "pointwise_loss": 4,
     "sgd_update": 6,
     "adam_update": 14,
+    "rmsprop_update": 12,
+    "adagrad_update": 10,
+    "adamax_update": 10,
+    "adadelta_update": 14,
+    "lion_update": 10,
+    "average_update": 3,
 }
 
 

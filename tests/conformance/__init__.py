@@ -1,0 +1,1 @@
+"""flyball's operations against the test cases of standards."""
