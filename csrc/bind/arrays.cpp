@@ -10,6 +10,8 @@ std::string dtype_text(const Array& array) { return py::str(array.dtype()).cast<
 
 bool contiguous(const Array& array) { return (array.flags() & py::array::c_style) != 0; }
 
+bool aligned(const Array& array) { return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0; }
+
 // In the order of the enumerations.
 constexpr const char* activations[] = {"linear",   "relu",      "leaky_relu",  "relu6",        "elu",  "selu",
                                        "gelu",     "gelu_tanh", "sigmoid",     "hard_sigmoid", "tanh", "silu",
@@ -58,6 +60,18 @@ void refuse(const char* name, const char* dtype, const Shape& shape, const Array
   if (!contiguous(array)) text += "non-contiguous ";
   text += dtype_text(array) + " of shape " + text_of(Shape(array));
   throw py::value_error(text);
+}
+
+void refuse_matrix(const char* name, const char* dtype, const Shape& shape, const Array& array) {
+  throw py::value_error(std::string(name) + " must be an aligned " + dtype + " array of shape " + text_of(shape) +
+                        ", got " + (aligned(array) ? "" : "unaligned ") + dtype_text(array) + " of shape " +
+                        text_of(Shape(array)));
+}
+
+bool matches_matrix(const Array& array, int type_number, const Shape& shape) {
+  const auto* descr = py::detail::array_descriptor_proxy(array.dtype().ptr());
+  return array.dtype().num() == type_number && descr->byteorder != '>' && aligned(array) &&
+         Shape(array).extents() == shape.extents();
 }
 
 void refuse_read_only(const char* name) {

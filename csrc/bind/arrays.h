@@ -48,6 +48,10 @@ std::string text_of(const Shape& shape);
 
 bool matches(const Array& array, int type_number, std::size_t item_size, const Shape& shape);
 
+// The same for matrices that may have any strides: aligned, of the machine's byte order.
+[[noreturn]] void refuse_matrix(const char* name, const char* dtype, const Shape& shape, const Array& array);
+bool matches_matrix(const Array& array, int type_number, const Shape& shape);
+
 // NumPy's name of T.
 template <class T>
 constexpr const char* dtype_name();
@@ -102,6 +106,20 @@ T* out(const char* name, const Array& array, const Shape& shape) {
 template <class T>
 T* out(const char* name, const OptionalArray& array, const Shape& shape) {
   return array ? out<T>(name, *array, shape) : nullptr;
+}
+
+// An input matrix with any strides.
+template <class T>
+Matrix<T> in_matrix(const char* name, const Array& array, Index rows, Index columns) {
+  const Shape shape{rows, columns};
+  if (!matches_matrix(array, py::detail::npy_format_descriptor<T>::value, shape)) {
+    refuse_matrix(name, dtype_name<T>(), shape, array);
+  }
+  // Of an axis of one element the stride says nothing.
+  const auto stride = [&](int axis) {
+    return array.shape(axis) > 1 ? array.strides(axis) / static_cast<Index>(sizeof(T)) : 1;
+  };
+  return {static_cast<const T*>(array.data()), stride(0), stride(1)};
 }
 
 // Booleans as operations take them: bytes, 0 or 1.

@@ -16,14 +16,14 @@ void bind_matmul(const Array& c, const Array& a, const Array& b, const OptionalA
   const Index k = size(a, transpose_a ? 0 : 1);
   const Index n = size(b, transpose_b ? 0 : 1);
   visit_float("a", a, [&]<class T>() {
-    const T* a_data = in<T>("a", a, Shape(a));
-    const T* b_data = in<T>("b", b, transpose_b ? Shape{n, k} : Shape{k, n});
+    Matrix<T> left = in_matrix<T>("a", a, size(a, 0), size(a, 1));
+    Matrix<T> right = in_matrix<T>("b", b, transpose_b ? n : k, transpose_b ? k : n);
+    if (transpose_a) left = left.transposed();
+    if (transpose_b) right = right.transposed();
     const T* bias_data = in<T>("bias", bias, {n});
     T* c_data = out<T>("c", c, {m, n});
     refuse_overlap({{"c", c}}, {{"a", a}, {"b", b}, {"bias", bias}}, InPlace::no);
-    run(matmul_cost(m, n, k), 0, [=](Team& team) {
-      matmul(team, c_data, a_data, b_data, bias_data, transpose_a, transpose_b, m, n, k, params);
-    });
+    run(matmul_cost(m, n, k), 0, [=](Team& team) { matmul(team, c_data, left, right, bias_data, m, n, k, params); });
   });
 }
 
@@ -36,8 +36,8 @@ void bind_dense_forward(const Array& y, const Array& x, const Array& w, const Op
   const Index k = size(x, 1);
   const Index c = size(w, 1);
   visit_float("x", x, [&]<class T>() {
-    const T* x_data = in<T>("x", x, {n, k});
-    const T* w_data = in<T>("w", w, {k, c});
+    const Matrix<T> x_data = in_matrix<T>("x", x, n, k);
+    const Matrix<T> w_data = in_matrix<T>("w", w, k, c);
     const T* b_data = in<T>("b", b, {c});
     T* y_data = out<T>("y", y, {n, c});
     refuse_overlap({{"y", y}}, {{"x", x}, {"w", w}, {"b", b}}, InPlace::no);
@@ -54,9 +54,9 @@ void bind_dense_backward(const OptionalArray& dx, const OptionalArray& dw, const
   const Index k = size(x, 1);
   const Index c = size(w, 1);
   visit_float("x", x, [&]<class T>() {
-    const T* x_data = in<T>("x", x, {n, k});
-    const T* w_data = in<T>("w", w, {k, c});
-    const T* dy_data = in<T>("dy", dy, {n, c});
+    const Matrix<T> x_data = in_matrix<T>("x", x, n, k);
+    const Matrix<T> w_data = in_matrix<T>("w", w, k, c);
+    const Matrix<T> dy_data = in_matrix<T>("dy", dy, n, c);
     T* dx_data = out<T>("dx", dx, {n, k});
     T* dw_data = out<T>("dw", dw, {k, c});
     T* db_data = out<T>("db", db, {c});

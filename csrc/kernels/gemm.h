@@ -5,13 +5,8 @@
 
 namespace flyball {
 
-// A matrix operand of any layout: element (i, j) is data[i * row_stride + j * column_stride].
-template <class T>
-struct Matrix {
-  const T* data;
-  Index row_stride;
-  Index column_stride;
-};
+// The most that a level asks for in GemmKernels::pack_bytes.
+inline constexpr std::size_t most_pack_bytes = 640 * 1024;
 
 template <class T>
 struct GemmKernels {

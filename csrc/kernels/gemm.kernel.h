@@ -38,6 +38,7 @@ template <class T>
 constexpr Index panel_elements = block_depth * tile_columns<T>;
 template <class T>
 constexpr std::size_t pack_bytes = (panel_elements<T> + block_rows * copied_stride<T>)*sizeof(T);
+static_assert(pack_bytes<float> <= most_pack_bytes && pack_bytes<double> <= most_pack_bytes);
 
 // Below this many rows a panel is not read often enough to pay for packing it.
 constexpr Index pack_rows = 2 * tile_rows;
@@ -122,6 +123,8 @@ void tile(const TileTask<T>& task) {
 }
 
 // The tile for a number of rows known at run time.
+// From here to gemm each function is called in one place, so the compiler makes one function of all: with a second
+// caller it did not, and the product of 128, 256, 10 took 10 % longer.
 template <int ROWS, int VECTORS, class T>
 void tile_of(Index rows, const TileTask<T>& task) {
   if constexpr (ROWS > 1) {

@@ -13,6 +13,7 @@
 #include "kernels/norm.h"
 #include "kernels/probe.h"
 #include "kernels/random.h"
+#include "kernels/slim.h"
 #include "kernels/update.h"
 #include "kernels/weights.h"
 
@@ -21,6 +22,7 @@ namespace flyball {
 template <class T>
 struct Kernels {
   const GemmKernels<T>& gemm;
+  const SlimKernels<T>& slim;
   const NormKernels<T>& norm;
   const DropoutKernels<T>& dropout;
   const AugmentKernels<T>& augment;
@@ -37,6 +39,7 @@ struct Kernels {
 // clang-format off (it finds another layout of these lines each time)
 #define FLYBALL_FOR_EACH_FAMILY(X, level) \
   X(level, gemm)                          \
+  X(level, slim)                          \
   X(level, norm)                          \
   X(level, dropout)                       \
   X(level, augment)                       \

@@ -15,6 +15,16 @@ struct Range {
   Index size() const { return end - begin; }
 };
 
+// A matrix operand of any layout: element (i, j) is data[i * row_stride + j * column_stride].
+template <class T>
+struct Matrix {
+  const T* data;
+  Index row_stride;
+  Index column_stride;
+
+  Matrix transposed() const { return {data, column_stride, row_stride}; }
+};
+
 // Activations, by the names of backend.ACTIVATIONS and in its order.
 enum class Activation : int {
   linear,

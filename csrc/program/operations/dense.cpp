@@ -3,9 +3,15 @@
 namespace flyball {
 namespace {
 
+// A buffer as an operand: its rows are consecutive.
+template <class T>
+Matrix<T> matrix(const Step& s, I i, int k) {
+  return {at<const T>(s, i, k), columns(i, k), 1};
+}
+
 template <class T>
 void dense_forward(Team& team, const Step& s, I i) {
-  flyball::dense_forward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2), at<const T>(s, i, 3),
+  flyball::dense_forward(team, at<T>(s, i, 0), matrix<T>(s, i, 1), matrix<T>(s, i, 2), at<const T>(s, i, 3),
                          rows(s, i, 0), columns(i, 1), columns(i, 2), {i.activations[0], number(s, i, 0)});
 }
 
@@ -13,8 +19,8 @@ double dense_forward_cost(I i) { return matmul_cost(i.buffers[0]->rows, columns(
 
 template <class T>
 void dense_backward(Team& team, const Step& s, I i) {
-  flyball::dense_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3),
-                          at<const T>(s, i, 4), at<const T>(s, i, 5), rows(s, i, 3), columns(i, 4), columns(i, 5));
+  flyball::dense_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), matrix<T>(s, i, 3), matrix<T>(s, i, 4),
+                          matrix<T>(s, i, 5), rows(s, i, 3), columns(i, 4), columns(i, 5));
 }
 
 double backward_cost(I i) { return dense_backward_cost(i.buffers[3]->rows, columns(i, 4), columns(i, 5)); }

@@ -1,4 +1,8 @@
-"""Products of matrices. The conventions are those of :mod:`flyball.backend`."""
+"""Products of matrices. The conventions are those of :mod:`flyball.backend`, but for strides.
+
+Matrices that are read (``a``, ``b``, ``x``, ``w``, ``dy``) may have any strides, negative and zero ones included, as
+long as their elements are aligned. Outputs and biases are C-contiguous.
+"""
 
 from __future__ import annotations
 

@@ -9,15 +9,17 @@ import numpy as np
 from flyball.backend import get_backend
 from flyball.functional._checks import (
     at_least_1d,
-    floats,
-    floats_like,
+    native_float,
     new_or_given,
+    not_empty,
     optional_like,
+    plain,
+    tidy,
     written,
     wrong_shape,
 )
 from flyball.functional.activation import alpha_of
-from flyball.reference._arrays import need_ndim
+from flyball.reference._arrays import FLOAT32, FLOAT64, need_ndim
 
 if TYPE_CHECKING:
     from flyball.backend.types import Floats
@@ -47,8 +49,8 @@ def matmul(
     Parameters
     ----------
     a, b : arrays of float32 or float64
-        ``op(a)`` is (M, K) and ``op(b)`` is (K, N). The transpose of a contiguous array is used as it is; other layouts
-        are copied once.
+        ``op(a)`` is (M, K) and ``op(b)`` is (K, N). Any strides are used as they are; arrays that are not aligned, or
+        of the other byte order, are copied once.
     bias : array, shape (N,), optional
         Added to each row.
     transpose_a, transpose_b : bool
@@ -72,10 +74,12 @@ def matmul(
     ValueError
         If an array is empty, a shape does not fit, ``out`` overlaps an input, or the activation is unknown.
     """
-    a, transpose_a = matrix("a", a, transpose_a)
+    a = matrix("a", a)
     dtype = a.dtype
-    b, transpose_b = matrix("b", b, transpose_b)
-    b = floats_like("b", b, dtype, "a")
+    b = matrix_like("b", b, dtype, "a")
+    for name, operand in (("a", a), ("b", b)):
+        if operand.ndim != 2:
+            need_ndim(name, operand, 2)
     bias = optional_like("bias", bias, dtype, "a")
     slope = alpha_of(activation, alpha)
     inner = a.shape[0 if transpose_a else 1]
@@ -83,18 +87,34 @@ def matmul(
         wrong_shape("b", b, f"(N, {inner})" if transpose_b else f"({inner}, N)")
     shape = (a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1])
     c = new_or_given(out, shape, dtype, a=a, b=b, bias=bias)
-    get_backend().matmul(c, a, b, bias, transpose_a, transpose_b, activation, slope)
+    get_backend().matmul(c, a, b, bias, bool(transpose_a), bool(transpose_b), activation, slope)
     return c
 
 
-def matrix(name: str, value: Any, transpose: bool) -> tuple[Floats, bool]:
-    """Return a matrix and whether to transpose it, without a copy if it is the transpose of a contiguous one."""
-    if type(value) is np.ndarray and value.ndim == 2 and not value.flags.c_contiguous and value.flags.f_contiguous:
-        value, transpose = value.T, not transpose
-    array = floats(name, value)
-    if array.ndim != 2:
-        need_ndim(name, array, 2)
-    return array, transpose is True or bool(transpose)
+def matrix(name: str, value: Any) -> Floats:
+    """Return a float array that is not empty, as it is unless its elements cannot be read where they are."""
+    if type(value) is np.ndarray:
+        dtype = value.dtype
+        if (dtype is FLOAT32 or dtype is FLOAT64) and value.flags.aligned and value.size:
+            return value
+    array = not_empty(name, plain(name, value))
+    return readable(array, native_float(name, array))
+
+
+def matrix_like(name: str, value: Any, dtype: np.dtype[Any], like: str) -> Floats:
+    """Return a float array of the dtype that the argument ``like`` has, copied as :func:`matrix` does."""
+    if type(value) is np.ndarray and value.dtype is dtype and value.flags.aligned:
+        return value
+    array = plain(name, value)
+    if array.dtype.newbyteorder("=") != dtype:
+        msg = f"{name} must be {dtype} like {like}, got {array.dtype}"
+        raise TypeError(msg)
+    return readable(array, dtype)
+
+
+def readable(array: Floats, dtype: np.dtype[Any]) -> Floats:
+    """Return ``array``, copied if it is not aligned or of the other byte order."""
+    return array if array.dtype == dtype and array.flags.aligned else tidy(array, dtype)
 
 
 def dense_forward(
@@ -111,7 +131,8 @@ def dense_forward(
     Parameters
     ----------
     x : array of float32 or float64, shape (..., K)
-        Input. Copied once if its layout asks for it, as are ``w`` and ``b``.
+        Input. ``x`` and ``w`` may have any strides; one that is not aligned or of the other byte order is copied once,
+        and so is an ``x`` of more than two axes whose rows are not evenly apart, and a ``b`` that is not contiguous.
     w : array like x, shape (K, C)
         Weights, stored (in, out) as in Keras; PyTorch stores the transpose.
     b : array like x, shape (C,), optional
@@ -135,9 +156,9 @@ def dense_forward(
     ValueError
         If an array is empty, a shape does not fit, ``out`` overlaps an input, or the activation is unknown.
     """
-    x = at_least_1d("x", floats("x", x))
+    x = at_least_1d("x", matrix("x", x))
     dtype = x.dtype
-    w = floats_like("w", w, dtype, "x")
+    w = matrix_like("w", w, dtype, "x")
     b = optional_like("b", b, dtype, "x")
     slope = alpha_of(activation, alpha)
     units = weight_units(w, x)
@@ -166,7 +187,8 @@ def dense_backward(
     Parameters
     ----------
     dy : array of float32 or float64, shape (..., C)
-        Gradient with respect to ``x @ w + b``. Copied once if its layout asks for it, as are ``x`` and ``w``.
+        Gradient with respect to ``x @ w + b``. ``dy``, ``x`` and ``w`` may have any strides; one that is not aligned or
+        of the other byte order is copied once, and so is one of more than two axes whose rows are not evenly apart.
     x : array like dy, shape (..., K)
         Input of the forward pass.
     w : array like dy, shape (K, C)
@@ -188,10 +210,10 @@ def dense_backward(
     ValueError
         If an array is empty, a shape does not fit, or an output overlaps another array.
     """
-    dy = at_least_1d("dy", floats("dy", dy))
+    dy = at_least_1d("dy", matrix("dy", dy))
     dtype = dy.dtype
-    x = at_least_1d("x", floats_like("x", x, dtype, "dy"))
-    w = floats_like("w", w, dtype, "dy")
+    x = at_least_1d("x", matrix_like("x", x, dtype, "dy"))
+    w = matrix_like("w", w, dtype, "dy")
     units = weight_units(w, x)
     if dy.shape[:-1] != x.shape[:-1] or dy.shape[-1] != units:
         wrong_shape("dy", dy, str((*x.shape[:-1], units)))

@@ -50,6 +50,17 @@ def need(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[int,
     raise ValueError(msg)
 
 
+def need_matrix(name: str, array: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Refuse an input unless it is an aligned array of ``dtype`` and ``shape``, with any strides."""
+    aligned = array.flags.aligned
+    if array.dtype == dtype and array.shape == shape and aligned:
+        return
+    layout = "" if aligned else "unaligned "
+    got = f"{layout}{array.dtype} of shape {array.shape}"
+    msg = f"{name} must be an aligned {dtype} array of shape {shape}, got {got}"
+    raise ValueError(msg)
+
+
 def need_out(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
     """Like :func:`need`, for an array that is written to."""
     need(name, array, dtype, shape)

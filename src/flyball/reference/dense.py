@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flyball.reference._arrays import float_dtype, need, need_activation, need_ndim, need_out, refuse_overlap
+from flyball.reference._arrays import (
+    float_dtype,
+    need,
+    need_activation,
+    need_matrix,
+    need_ndim,
+    need_out,
+    refuse_overlap,
+)
 from flyball.reference.activation import activate
 
 if TYPE_CHECKING:
@@ -29,8 +37,8 @@ def matmul(
     m, k = a.shape[::-1] if transpose_a else a.shape
     n = b.shape[0 if transpose_b else 1]
     dtype = float_dtype("a", a)
-    need("a", a, dtype, a.shape)
-    need("b", b, dtype, (n, k) if transpose_b else (k, n))
+    need_matrix("a", a, dtype, a.shape)
+    need_matrix("b", b, dtype, (n, k) if transpose_b else (k, n))
     need("bias", bias, dtype, (n,))
     need_out("c", c, dtype, (m, n))
     refuse_overlap({"c": c}, {"a": a, "b": b, "bias": bias})
@@ -48,8 +56,8 @@ def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation:
     rows, inputs = x.shape
     units = w.shape[1]
     dtype = float_dtype("x", x)
-    need("x", x, dtype, x.shape)
-    need("w", w, dtype, (inputs, units))
+    need_matrix("x", x, dtype, x.shape)
+    need_matrix("w", w, dtype, (inputs, units))
     need("b", b, dtype, (units,))
     need_out("y", y, dtype, (rows, units))
     refuse_overlap({"y": y}, {"x": x, "w": w, "b": b})
@@ -66,9 +74,9 @@ def dense_backward(dx: Floats | None, dw: Floats | None, db: Floats | None, dy: 
     rows, inputs = x.shape
     units = w.shape[1]
     dtype = float_dtype("x", x)
-    need("x", x, dtype, x.shape)
-    need("w", w, dtype, (inputs, units))
-    need("dy", dy, dtype, (rows, units))
+    need_matrix("x", x, dtype, x.shape)
+    need_matrix("w", w, dtype, (inputs, units))
+    need_matrix("dy", dy, dtype, (rows, units))
     need_out("dx", dx, dtype, (rows, inputs))
     need_out("dw", dw, dtype, (inputs, units))
     need_out("db", db, dtype, (units,))

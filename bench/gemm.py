@@ -1,0 +1,177 @@
+"""Roofline table of the matrix product: share of the multiply-add peak per shape, beside NumPy's BLAS and torch's.
+
+    python bench/gemm.py [--threads 1 2] [--dtypes float32 float64] [--levels v4 v3] [--seconds 0.02] [--rounds 3]
+
+Every product is verified before it is timed. In each round every contestant runs once, and the peak is measured beside
+each shape, because clock rates drift; reported are the fastest run of all rounds and the largest peak. Contestants
+share a process, so there is a pause before each, long enough for another library's threads to stop spinning. Without
+torch, or without a compiler for the peak, their columns are missing. The peak is that of the widest vectors the
+machine has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+# Rows, columns and inner dimension of C = op(A) @ op(B), and which of A and B is transposed.
+SHAPES = [
+    ("forward", 128, 256, 256, False, False),
+    ("forward", 128, 512, 784, False, False),
+    ("weight gradient", 784, 512, 128, True, False),
+    ("input gradient", 128, 512, 512, False, True),
+    ("square", 32, 32, 32, False, False),
+    ("square", 1024, 1024, 1024, False, False),
+    ("wide forward", 256, 1024, 1024, False, False),
+    ("narrow forward", 128, 10, 256, False, False),
+    ("narrow weight gradient", 256, 10, 128, True, False),
+    ("narrow input gradient", 128, 256, 10, False, True),
+    ("odd forward", 96, 300, 100, False, False),
+    ("odd forward", 33, 77, 300, False, False),
+    ("odd weight gradient", 300, 77, 96, True, False),
+    ("odd input gradient", 33, 300, 77, False, True),
+    ("inference", 1024, 256, 64, False, False),
+    ("inference", 1024, 10, 256, False, False),
+    ("one row", 1, 256, 256, False, False),
+]
+# Seconds. OpenBLAS spins for some hundredths: with 10 ms flyball lost whole time slices to it.
+PAUSE = 0.1
+
+
+def contestants(levels: list[str], threads: int) -> dict[str, Callable[..., Callable[[], Any]]]:
+    """Return what makes a product of (out, a, b, transpose_a, transpose_b), by the contestant's name."""
+    from flyball import _core
+
+    _core.set_num_threads(threads)
+
+    def flyball(level: str) -> Callable[..., Callable[[], Any]]:
+        def make(out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Callable[[], Any]:
+            _core.set_level(level)
+            return lambda: _core.matmul(out, a, b, None, transpose_a, transpose_b, "linear", 0.0)
+
+        return make
+
+    def numpy(out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Callable[[], Any]:
+        left, right = a.T if transpose_a else a, b.T if transpose_b else b
+        return lambda: np.matmul(left, right, out=out)
+
+    made = {**{f"flyball {level}": flyball(level) for level in levels}, "NumPy": numpy}
+    try:
+        import torch
+    except ImportError:
+        return made
+    torch.set_num_threads(threads)
+
+    def torch_(out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Callable[[], Any]:
+        result, left, right = (torch.from_numpy(array) for array in (out, a, b))
+        left, right = left.T if transpose_a else left, right.T if transpose_b else right
+        return lambda: torch.mm(left, right, out=result)
+
+    return {**made, "torch": torch_}
+
+
+def build_peak(directory: str) -> Path | None:
+    """Compile the program that measures the peak."""
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        return None
+    program = Path(directory) / "peak"
+    flags = ["-O3", "-std=c++17", "-march=native", "-ffp-contract=fast", "-pthread"]
+    subprocess.run([compiler, *flags, "-o", program, Path(__file__).parent / "peers" / "peak.cpp"], check=True)
+    return program
+
+
+def verify(name: str, out: NDArray[Any], want: NDArray[Any]) -> None:
+    """Refuse a wrong product."""
+    relative = 1e-4 if out.dtype == np.float32 else 1e-11
+    if not np.allclose(out, want, rtol=relative, atol=relative * float(np.abs(want).max())):
+        msg = f"{name}: wrong product of shape {out.shape}"
+        raise AssertionError(msg)
+
+
+def fastest(product: Callable[[], Any], seconds: float) -> float:
+    """Seconds of the fastest run; short products are timed several at once."""
+    begin = time.perf_counter()
+    product()
+    count = max(1, int(1e-4 / max(time.perf_counter() - begin, 1e-7)))
+    best = float("inf")
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        begin = time.perf_counter()
+        for _ in range(count):
+            product()
+        best = min(best, (time.perf_counter() - begin) / count)
+    return best
+
+
+def table(dtype: str, threads: int, options: argparse.Namespace, program: Path | None) -> None:
+    """Print the table of one dtype and number of threads."""
+    rng = np.random.default_rng(0)
+    runs = contestants(options.levels, threads)
+    print(f"\n{dtype}, {threads} thread(s): GFLOP/s and share of the peak\n")
+    print(f"| product | rows, columns, inner | peak | {' | '.join(runs)} |")
+    print("|---" * (3 + len(runs)) + "|")
+    for label, m, n, k, transpose_a, transpose_b in SHAPES:
+        a = rng.standard_normal((k, m) if transpose_a else (m, k)).astype(dtype)
+        b = rng.standard_normal((n, k) if transpose_b else (k, n)).astype(dtype)
+        op_a, op_b = (x.T if flip else x for x, flip in ((a, transpose_a), (b, transpose_b)))
+        want = op_a.astype(np.float64) @ op_b.astype(np.float64)
+        best = dict.fromkeys(runs, float("inf"))
+        peak = 0.0
+        for _ in range(options.rounds):
+            for name, make in runs.items():
+                out = np.full((m, n), np.nan, dtype)
+                product = make(out, a, b, transpose_a, transpose_b)
+                product()
+                verify(name, out, want)
+                time.sleep(PAUSE)
+                best[name] = min(best[name], fastest(product, options.seconds))
+            if program is not None:
+                measured = subprocess.run([program, str(threads)], check=True, capture_output=True, text=True)
+                peak = max(peak, float(measured.stdout) / (1 if dtype == "float32" else 2))
+        rates = {name: 2e-9 * m * n * k / seconds for name, seconds in best.items()}
+        cells = [f"{rate:.0f} ({100 * rate / peak:.0f} %)" if peak else f"{rate:.0f}" for rate in rates.values()]
+        print(f"| {label} | {m}, {n}, {k} | {peak:.0f} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
+    parser.add_argument("--levels", nargs="+", default=["v4", "v3"])
+    parser.add_argument("--seconds", type=float, default=0.02, help="of a contestant's turn")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    if len(options.threads) > 1:  # BLAS reads its number of threads when it is loaded: a process for each
+        for threads in options.threads:
+            # The last --threads counts.
+            subprocess.run([sys.executable, *sys.argv, "--threads", str(threads)], check=True)
+        return
+    threads = options.threads[0]
+    if os.environ.get("OPENBLAS_NUM_THREADS") != str(threads):
+        variables = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        environment = {**os.environ, **dict.fromkeys(variables, str(threads))}
+        subprocess.run([sys.executable, *sys.argv], check=True, env=environment)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        program = build_peak(directory)
+        for dtype in options.dtypes:
+            table(dtype, threads, options, program)
+
+
+if __name__ == "__main__":
+    main()
