@@ -62,7 +62,28 @@ class SGD(Optimizer):
         return {"momentum": self.momentum, "nesterov": self.nesterov, **super().params()}
 
 
-class Adam(Optimizer):
+class _Moments(Optimizer):
+    """What Adam and its kin share: two moments' shares, and epsilon."""
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Unpack[OptimizerOptions],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
+        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
+        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+
+    def params(self) -> dict[str, float]:
+        """Scalars of the operation."""
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, **super().params()}
+
+
+class Adam(_Moments):
     """Adam: steps scaled by running moments of the gradient.
 
     ``m += (1 - beta_1) * (g - m)``; ``v += (1 - beta_2) * (g**2 - v)``;
@@ -97,10 +118,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         **options: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(learning_rate, **options)
-        self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
-        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
-        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
         self.amsgrad = _checks.flag("amsgrad", amsgrad)
 
     def slots(self) -> tuple[str, ...]:
@@ -109,13 +127,7 @@ class Adam(Optimizer):
 
     def params(self) -> dict[str, float]:
         """Scalars of the operation."""
-        return {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "nesterov": False,
-            **super().params(),
-        }
+        return {"nesterov": False, **super().params()}
 
 
 class AdamW(Adam):
@@ -134,7 +146,7 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **options)
 
 
-class Nadam(Optimizer):
+class Nadam(_Moments):
     """Adam with Nesterov's look-ahead.
 
     With ``u(t) = beta_1 * (1 - 0.96**t / 2)`` and p(t) the product of u(1) to u(t),
@@ -158,35 +170,16 @@ class Nadam(Optimizer):
 
     update_op = "adam_update"
 
-    def __init__(
-        self,
-        learning_rate: float | LearningRateSchedule = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **options: Unpack[OptimizerOptions],
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
-        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
-        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
-
     def slots(self) -> tuple[str, ...]:
         """``("m", "v")``: the two moments."""
         return ("m", "v")
 
     def params(self) -> dict[str, float]:
         """Scalars of the operation."""
-        return {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "nesterov": True,
-            **super().params(),
-        }
+        return {"nesterov": True, **super().params()}
 
 
-class Adamax(Optimizer):
+class Adamax(_Moments):
     """Adam with the decayed largest gradient in the place of the root of the second moment.
 
     ``m += (1 - beta_1) * (g - m)``; ``u = max(beta_2 * u, |g|)``;
@@ -209,26 +202,9 @@ class Adamax(Optimizer):
 
     update_op = "adamax_update"
 
-    def __init__(
-        self,
-        learning_rate: float | LearningRateSchedule = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **options: Unpack[OptimizerOptions],
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        self.beta_1 = _checks.number("beta_1", beta_1, "[0, 1)")
-        self.beta_2 = _checks.number("beta_2", beta_2, "[0, 1)")
-        self.epsilon = _checks.number("epsilon", epsilon, "(0, inf)")
-
     def slots(self) -> tuple[str, ...]:
         """``("m", "u")``: the first moment and the largest gradient."""
         return ("m", "u")
-
-    def params(self) -> dict[str, float]:
-        """Scalars of the operation."""
-        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, **super().params()}
 
 
 class RMSprop(Optimizer):
