@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LINE = 64
 """Bytes every weight is aligned to."""
 
+UNAVERAGED = "unaveraged"
+"""Slot of the parameters that a training goes on from, where the model has got their average."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -48,6 +51,7 @@ class Memory:
     def __post_init__(self) -> None:
         trainable = sorted((w for w in self.weights if w.trainable), key=_settings)
         self._begin: dict[int, int] = {}
+        self._parameters = {id(weight) for weight in trainable}
         self.groups = []
         size = 0
         for (l1, l2, spared), group in groupby(trainable, key=_settings):
@@ -92,6 +96,14 @@ class Memory:
             self.slots[name] = self._flat(self.parameters.size)
             self.slots[name].fill(initial)
         return self.slots[name]
+
+    def parameter_weights(self) -> list[Weight]:
+        """Return the weights whose values are parameters, in the model's order."""
+        return [weight for weight in self.weights if id(weight) in self._parameters]
+
+    def state_of(self, slot: str, weight: Weight) -> NDArray[Any]:
+        """Return the view of the optimiser state ``slot`` that belongs to ``weight``."""
+        return self._view(self.slots[slot], weight)
 
     def single_groups(self) -> list[Group]:
         """Return a group for each parameter array: what clips its gradient's norm by itself."""
