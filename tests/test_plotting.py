@@ -98,7 +98,7 @@ def test_validations_of_every_second_epoch() -> None:
     assert np.isnan(display.curves[""]["val_loss"]).tolist() == [True, False, True, False, True]
     display.plot(metrics="loss")
     np.testing.assert_array_equal(display.ax_.lines[1].get_xdata(), [2, 4])
-    with pytest.raises(ValueError, match="must be what fit was given, and 'val_.*' has 2 values in 5 epochs, got 1"):
+    with pytest.raises(ValueError, match=r"must be what fit was given, and 'val_.*' has 2 values in 5 epochs, got 1"):
         plotting.LearningCurveDisplay.from_history(history)
 
 
