@@ -13,7 +13,6 @@ from flyball.data import step_bounds
 from flyball.program.interrupts import HeldInterrupts
 from flyball.program.lowering import Data, Lowering
 from flyball.program.memory import UNAVERAGED
-from flyball.program.nodes import BatchNormNode
 from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 
@@ -35,7 +34,7 @@ INFERENCE_ROWS = 1024
 
 def batch_statistics_layer(nodes: list[Node]) -> str | None:
     """Name the first layer that needs more than one row to train on, or return None."""
-    return next((node.layer for node in nodes if isinstance(node, BatchNormNode)), None)
+    return next((node.layer for node in nodes if node.needs_batch), None)
 
 
 def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -85,10 +84,27 @@ class Trainer:
         needs_statistics = batch_statistics_layer(nodes) is not None
         self.bounds = step_bounds(len(x), batch_size, batch_statistics=needs_statistics)
         self.order = np.arange(len(x), dtype=np.int64)
+        self._loss, self._data = loss, Data(x, y, self.order)
+        self._settings = self._settings_of(nodes)
+        self._lower(nodes)
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        self.seed = seed
+        settings = self._settings_of(nodes)
+        if settings != self._settings:
+            self.memory.regroup()
+            self._lower(nodes)
+            self._settings = settings
+
+    def _settings_of(self, nodes: list[Node]) -> str:
+        return repr((nodes, self.optimizer.update(), self.seed))
+
+    def _lower(self, nodes: list[Node]) -> None:
         largest = int(np.diff(self.bounds).max())
-        lowering = Lowering(nodes, memory, Data(x, y, self.order), largest, training=True, seed=seed)
-        lowering.objective(loss.objective)
-        lowering.update(optimizer.update())
+        lowering = Lowering(nodes, self.memory, self._data, largest, training=True, seed=self.seed)
+        lowering.objective(self._loss.objective)
+        lowering.update(self.optimizer.update())
         self.program = lowering.program
         self._runner = runner(self.program)
 
@@ -241,7 +257,7 @@ class Predictor:
         with self._lock:
             if rows != self._steps.bounds[-1]:
                 self._steps = _no_learning(step_bounds(rows, self.rows, batch_statistics=False))
-            bind(self._x, x)
+            bind(self._x, x.reshape(rows, *self._x.sample_shape))
             bind(self._out, out)
             if "order" in buffers:
                 bind(buffers["order"], np.arange(rows, dtype=np.int64))
