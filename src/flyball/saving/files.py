@@ -72,9 +72,7 @@ def replace(path: str | os.PathLike[str], content: bytes) -> None:
             os.close(folder)
 
 
-def read(
-    path: str | os.PathLike[str], *, with_tensors: bool = True
-) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+def read(path: str | os.PathLike[str], *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     """Return the header and the tensors of ``path``; raise ValueError where it is no file of flyball's."""
     from safetensors import SafetensorError, safe_open
 

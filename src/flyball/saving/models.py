@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from flyball import _checks, layers, losses, metrics, optimizers
 from flyball._registry import serialize
 from flyball.saving import files, state
