@@ -60,6 +60,7 @@ class Position:
     """A place inside an epoch: how many of its steps are done, and what they have added to its totals."""
 
     done: int
+    steps: int
     totals: Mapping[str, float]
 
 
@@ -133,7 +134,9 @@ class Trainer:
         _clear(self.program)
         self.done = 0
         if position is not None:
-            self._go_to(position)
+            for name in _totals(self.program):
+                self.program.buffers[name].array[0] = position.totals[name]
+            self.done = position.done
         if watcher is None or self.done == self.steps:
             if self.done < self.steps:
                 self._run(self.done, self.steps, progress, interval)
@@ -151,19 +154,20 @@ class Trainer:
     def position(self) -> Position:
         """Return where the epoch stands."""
         buffers = self.program.buffers
-        return Position(self.done, {name: float(buffers[name].array[0]) for name in _totals(self.program)})
+        return Position(self.done, self.steps, {name: float(buffers[name].array[0]) for name in _totals(self.program)})
 
-    def _go_to(self, position: Position) -> None:
-        names = set(_totals(self.program))
-        if position.done > self.steps or set(position.totals) != names:
+    def require(self, position: Position) -> None:
+        """Raise ValueError unless an epoch can go on from ``position``."""
+        # Penalties' totals depend on regularizers, which the Program may yet have to be told of.
+        own, theirs = (
+            {n for n in names if n.startswith("total_")} for names in (self.program.buffers, position.totals)
+        )
+        if position.steps != self.steps or not 0 < position.done <= self.steps or own != theirs:
             msg = (
-                f"position must be one of an epoch of {self.steps} steps with the totals {', '.join(sorted(names))}, "
+                f"position must be one in an epoch of {self.steps} steps with the totals {', '.join(sorted(own))}, "
                 f"got {position}: the data or the model have changed"
             )
             raise ValueError(msg)
-        self.done = position.done
-        for name, value in position.totals.items():
-            self.program.buffers[name].array[0] = value
 
     def _run(self, begin: int, end: int, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
         learning_rates = self.optimizer.learning_rates(end - begin)

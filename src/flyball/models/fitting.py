@@ -138,16 +138,16 @@ class Fitting(Compilation):
                         trainer.refresh(self._nodes(), self._seed)
                     started = time.perf_counter()
                     line.begin_epoch(epoch)
-                    position = run.begin_epoch(self._epochs)
+                    run.begin_epoch(self._epochs)
                     means = trainer.run_epoch(
-                        self._epochs, shuffle=shuffle, progress=line.update, watcher=batches, position=position
+                        self._epochs, shuffle=shuffle, progress=line.update, watcher=batches, position=run.position
                     )
                     self._epochs += 1
                     logs = self._report(means)
                     if evaluator is not None and (epoch + 1) % validation_freq == 0:
                         logs |= {f"val_{name}": value for name, value in self._report(evaluator.run()).items()}
-                    run.end_epoch()
                     line.end_epoch(logs, time.perf_counter() - started)
+                    run.end_epoch()
                     watchers.on_epoch_end(epoch, logs)
                 trainer.finish()
                 watchers.completed = True
