@@ -22,7 +22,7 @@ bool contiguous_rows(const Array& array) {
 }
 
 // A view; the caller keeps the array alive.
-Buffer view(const Array& array, Kind kind) {
+Buffer view(const Array& array, Kind kind, Index rows_per_sample) {
   if (array.ndim() < 1 || array.ndim() > static_cast<py::ssize_t>(max_dimensions)) {
     throw py::value_error("a Program's arrays must have 1 to " + std::to_string(max_dimensions) + " dimensions, got " +
                           std::to_string(array.ndim()));
@@ -38,6 +38,7 @@ Buffer view(const Array& array, Kind kind) {
                 static_cast<Index>(array.shape(0)),
                 1,
                 static_cast<Index>(array.strides(0)),
+                rows_per_sample,
                 {}};
   std::fill(std::begin(buffer.extents), std::end(buffer.extents), 1);
   std::copy(array.shape(), array.shape() + array.ndim(), buffer.extents);
@@ -64,14 +65,16 @@ Scalar scalar_of(const py::handle& value) {
   return scalar;
 }
 
+// An array, its Kind, and its rows a sample.
+using Part = std::tuple<Array, int, Index>;
+
 using Row = std::tuple<std::string, std::vector<int>, std::vector<py::object>>;
 
 // A Program together with the arrays its buffers point into.
 class PyProgram {
  public:
-  PyProgram(const std::vector<std::pair<Array, int>>& buffers, const std::vector<Row>& rows)
-      : program_(views(buffers)) {
-    for (const auto& [array, kind] : buffers) arrays_.push_back(array);
+  PyProgram(const std::vector<Part>& buffers, const std::vector<Row>& rows) : program_(views(buffers)) {
+    for (const auto& [array, kind, rows_per_sample] : buffers) arrays_.push_back(array);
     for (const auto& [op, indices, values] : rows) {
       std::vector<Scalar> scalars;
       std::vector<Activation> activations;
@@ -90,7 +93,7 @@ class PyProgram {
 
   void bind(std::size_t i, const Array& array) {
     const Buffer old = program_.buffer(i);
-    const Buffer buffer = view(array, old.kind);
+    const Buffer buffer = view(array, old.kind, old.rows_per_sample);
     if (buffer.ndim != old.ndim || buffer.type != old.type ||
         !std::equal(buffer.extents + 1, std::end(buffer.extents), old.extents + 1)) {
       throw py::value_error("a Program's array must be replaced by one of the same dtype and rows of the same shape");
@@ -119,9 +122,11 @@ class PyProgram {
   py::capsule runner() { return py::capsule(static_cast<StepRunner*>(&program_), "flyball.StepRunner"); }
 
  private:
-  static std::vector<Buffer> views(const std::vector<std::pair<Array, int>>& arrays) {
+  static std::vector<Buffer> views(const std::vector<Part>& parts) {
     std::vector<Buffer> buffers;
-    for (const auto& [array, kind] : arrays) buffers.push_back(view(array, static_cast<Kind>(kind)));
+    for (const auto& [array, kind, rows_per_sample] : parts) {
+      buffers.push_back(view(array, static_cast<Kind>(kind), rows_per_sample));
+    }
     return buffers;
   }
 
@@ -133,8 +138,7 @@ class PyProgram {
 
 void register_program(py::module_& module) {
   py::class_<PyProgram>(module, "Program")
-      .def(py::init<const std::vector<std::pair<Array, int>>&, const std::vector<Row>&>(), py::arg("buffers"),
-           py::arg("instructions"))
+      .def(py::init<const std::vector<Part>&, const std::vector<Row>&>(), py::arg("buffers"), py::arg("instructions"))
       .def("bind", &PyProgram::bind, py::arg("index"), py::arg("array"))
       .def("profile", &PyProgram::profile, py::arg("bounds"), py::arg("learning_rates"), py::arg("first"))
       .def("threads", &PyProgram::threads, py::arg("rows"))

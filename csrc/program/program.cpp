@@ -43,7 +43,7 @@ Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t fi
 
 Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {
   for (const Buffer& buffer : buffers_) {
-    if (buffer.kind == Kind::batch) batch_rows_ = std::max(batch_rows_, buffer.rows);
+    if (buffer.kind == Kind::batch) batch_rows_ = std::max(batch_rows_, buffer.rows / buffer.rows_per_sample);
   }
 }
 

@@ -19,7 +19,7 @@ class BuildInfo(TypedDict):
 class Program:
     def __init__(
         self,
-        buffers: Sequence[tuple[NDArray[Any], int]],
+        buffers: Sequence[tuple[NDArray[Any], int, int]],
         instructions: Sequence[tuple[str, Sequence[int], Sequence[Any]]],
     ) -> None: ...
     def bind(self, index: int, array: NDArray[Any]) -> None: ...

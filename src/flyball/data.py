@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DEFAULT_BATCH_SIZE = 32
+
 _CHECKED_ELEMENTS = 1 << 20
 """Looked at in one go, so that a check of a large array needs little memory."""
 

@@ -11,7 +11,6 @@ from flyball.backend import get_backend
 from flyball.data import step_bounds
 from flyball.program.interrupts import HeldInterrupts
 from flyball.program.lowering import Data, Lowering
-from flyball.program.nodes import BatchNormNode
 from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 
@@ -33,7 +32,7 @@ INFERENCE_ROWS = 1024
 
 def batch_statistics_layer(nodes: list[Node]) -> str | None:
     """Name the first layer that needs more than one row to train on, or return None."""
-    return next((node.layer for node in nodes if isinstance(node, BatchNormNode)), None)
+    return next((node.layer for node in nodes if node.needs_batch), None)
 
 
 def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -198,7 +197,7 @@ class Predictor:
         with self._lock:
             if rows != self._steps.bounds[-1]:
                 self._steps = _no_learning(step_bounds(rows, self.rows, batch_statistics=False))
-            bind(self._x, x)
+            bind(self._x, x.reshape(rows, *self._x.sample_shape))
             bind(self._out, out)
             if "order" in buffers:
                 bind(buffers["order"], np.arange(rows, dtype=np.int64))

@@ -27,6 +27,7 @@ struct Buffer {
   Index rows;
   Index columns;                  // elements of a row; 1 for a vector
   Index row_bytes;                // from one row to the next
+  Index rows_per_sample;          // of a batch or a window: more than 1 where a sample is a matrix
   Index extents[max_dimensions];  // of the axes; 1 beyond ndim
 };
 

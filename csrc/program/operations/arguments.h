@@ -14,12 +14,13 @@ T* at(const Step& step, I i, std::size_t k) {
   const Buffer* buffer = i.buffers[k];
   if (buffer == nullptr) return nullptr;
   char* data = static_cast<char*>(buffer->data);
-  if (buffer->kind == Kind::window) data += step.start * buffer->row_bytes;
+  if (buffer->kind == Kind::window) data += step.start * buffer->rows_per_sample * buffer->row_bytes;
   return reinterpret_cast<T*>(data);
 }
 
 inline Index rows(const Step& step, I i, std::size_t k) {
-  return i.buffers[k]->kind == Kind::whole ? i.buffers[k]->rows : step.rows;
+  const Buffer& buffer = *i.buffers[k];
+  return buffer.kind == Kind::whole ? buffer.rows : step.rows * buffer.rows_per_sample;
 }
 
 inline Index columns(I i, std::size_t k) { return i.buffers[k]->columns; }

@@ -37,6 +37,6 @@ def merge(first: Node, second: Node, training: bool) -> Node | None:
             return replace(first, activation=name, alpha=alpha)
         case BatchNormNode(activation="linear", rate=0.0), ActivationNode(activation="relu" as name):
             return replace(first, activation=name)
-        case BatchNormNode(rate=0.0), DropoutNode(rate=rate, seed=seed):
+        case BatchNormNode(rate=0.0), DropoutNode(rate=rate, seed=seed) if training:
             return replace(first, rate=rate, seed=seed)
     return None

@@ -37,16 +37,40 @@ class Dynamic(Enum):
 
 @dataclass(eq=False)
 class Buffer:
-    """A named array. ``array`` may be replaced between runs (:meth:`Program.bind`)."""
+    """A named array, which a :class:`flyball.program.runners.Runner` may put another in the place of between runs.
+
+    ``rows_per_sample`` is more than 1 where the rows are parts of samples, as the positions of images are: a step of
+    ``rows`` samples then sees ``rows * rows_per_sample`` of them. ``views`` are other shapes of the same memory.
+    """
 
     name: str
     array: NDArray[Any]
     kind: Kind
+    rows_per_sample: int = 1
+    base: Buffer | None = None
+    views: list[Buffer] = field(default_factory=list, repr=False)
+
+    @property
+    def root(self) -> Buffer:
+        """The buffer that owns the memory."""
+        return self if self.base is None else self.base
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of a row."""
+        return self.array.shape[1:]
 
     @property
     def nbytes(self) -> int:
         """Size of the array in bytes."""
         return int(self.array.nbytes)
+
+    def replace(self, array: NDArray[Any]) -> list[Buffer]:
+        """Put ``array`` in the place of this one's, and of its views'; return all that have changed."""
+        self.array = array
+        for view in self.views:
+            view.array = array.reshape(-1, *view.sample_shape)
+        return [self, *self.views]
 
 
 Scalar = bool | int | float | str | Dynamic
@@ -88,16 +112,43 @@ class Program:
         self.buffers[name] = Buffer(name, array, kind)
         return self.buffers[name]
 
-    def batch(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any] | type) -> Buffer:
-        """Add a buffer of activations or gradients; ``shape`` starts with the largest batch."""
-        return self.buffer(name, aligned_empty(shape, dtype), Kind.BATCH)
+    def batch(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any] | type, rows_per_sample: int = 1) -> Buffer:
+        """Add a buffer of activations or gradients; ``shape`` starts with the rows of the largest batch."""
+        buffer = self.buffer(name, aligned_empty(shape, dtype), Kind.BATCH)
+        buffer.rows_per_sample = rows_per_sample
+        return buffer
+
+    def view(self, buffer: Buffer, sample_shape: tuple[int, ...], rows_per_sample: int | None = None) -> Buffer:
+        """Return the memory of ``buffer`` with rows of another shape, ``rows_per_sample`` of them a sample."""
+        base = buffer.root
+        count = buffer.rows_per_sample if rows_per_sample is None else rows_per_sample
+        for known in (base, *base.views):
+            if known.sample_shape == sample_shape and known.rows_per_sample == count:
+                return known
+        array = base.array.reshape(-1, *sample_shape)
+        view = Buffer(self.unused(base.name), array, base.kind, count, base)
+        base.views.append(view)
+        self.buffers[view.name] = view
+        return view
+
+    def unused(self, name: str) -> str:
+        """Return ``name``, or ``name.1``, ``name.2``, ... where a buffer has it."""
+        unique, i = name, 1
+        while unique in self.buffers:
+            unique, i = f"{name}.{i}", i + 1
+        return unique
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all arrays in bytes."""
+        return sum(buffer.nbytes for buffer in self.buffers.values() if buffer.base is None)
 
     def add(self, op: str, layer: str, arrays: dict[str, Buffer | None], **scalars: Scalar) -> None:
         """Append an instruction."""
         self.instructions.append(Instruction(op, arrays, scalars, layer))
 
     def __str__(self) -> str:
-        lines = [f"{len(self.instructions)} instructions, {sum(b.nbytes for b in self.buffers.values()):,} bytes"]
+        lines = [f"{len(self.instructions)} instructions, {self.nbytes:,} bytes"]
         lines += [f"{i:3d}  {instruction}" for i, instruction in enumerate(self.instructions)]
         return "\n".join(lines)
 

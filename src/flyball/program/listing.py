@@ -37,8 +37,8 @@ class Listing:
             f"{instruction}"
             for i, instruction in enumerate(instructions)
         ]
-        buffers = self.program.buffers.values()
-        text += ["", f"{len(buffers)} buffers, {sum(b.nbytes for b in buffers) / 1024:,.1f} KiB"]
+        buffers = [buffer for buffer in self.program.buffers.values() if buffer.base is None]
+        text += ["", f"{len(buffers)} buffers, {self.program.nbytes / 1024:,.1f} KiB"]
         text += [
             f"{buffer.nbytes / 1024:15,.1f} KiB  {buffer.kind.name.lower():6}  {buffer.array.dtype.name:8} "
             f"{buffer.array.shape!s:16} {buffer.name}"

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flyball.backend import ACTIVATIONS, OPERATIONS, keep_probability
+from flyball.backend import OPERATIONS
 from flyball.program.fusion import fuse
 from flyball.program.instructions import Buffer, Dynamic, Kind, Program
-from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
+from flyball.program.nodes import ActivationNode, DenseNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from flyball.program.memory import Group, Memory
     from flyball.program.nodes import Node, Weight
@@ -56,38 +56,63 @@ class Update:
 
 @dataclass(frozen=True)
 class Data:
-    """The arrays a Program reads: samples (n, features), targets, and the order (n,) in which rows are taken.
+    """The arrays a Program reads: samples (n, ...), targets (n,) or (n, ...), the order (n,) in which rows are taken.
 
-    Without an order rows are taken as they come.
+    Without an order rows are taken as they come. ``weights`` (n,) are the rows' factors in the loss.
     """
 
     x: NDArray[Any]
-    y: NDArray[Any] | None
+    y: NDArray[Any] | None = None
     order: NDArray[np.int64] | None = None
+    weights: NDArray[Any] | None = None
 
 
 class Lowering:
-    """Writes one Program; ``batch_size`` is the largest number of rows a step may have."""
+    """Writes one Program; ``batch_size`` is the largest number of rows a step may have.
+
+    ``training`` is how layers behave; ``noisy`` says whether those that act in training only, dropout and noise, are
+    there: as in training, unless said otherwise.
+
+    Attributes
+    ----------
+    value : Buffer
+        The samples, or what the nodes so far have made of them.
+    target : Buffer or None
+        The targets, once something has asked for them.
+    """
 
     def __init__(
-        self, nodes: Sequence[Node], memory: Memory, data: Data, batch_size: int, *, training: bool, seed: int = 0
+        self,
+        nodes: Sequence[Node],
+        memory: Memory,
+        data: Data,
+        batch_size: int,
+        *,
+        training: bool,
+        noisy: bool | None = None,
+        seed: int = 0,
     ) -> None:
         self.program = Program()
         self.memory = memory
         self.training = training
+        self.noisy = training if noisy is None else noisy
         self.rows = batch_size
         self.seed = seed
         self._backward: list[Callable[[Buffer], Buffer | None]] = []
-        kept = [node for node in nodes if training or not node.training_only]
-        self._nodes = fuse(kept, training=training)
+        self._nodes = self.fused(nodes)
         self._streams = 0
         self._learns = False  # whether a node so far has something to learn
         self._data = data
         self._weights: dict[int, Buffer] = {}
         self._order: Buffer | None = None
+        self._target: Buffer | None = None
         self.value = self._rows_of("x", data.x, "input")
 
     # --- forward -------------------------------------------------------------------------------------------------
+
+    def fused(self, nodes: Sequence[Node]) -> list[Node]:
+        """Return the nodes that act here, neighbours merged."""
+        return fuse([node for node in nodes if self.noisy or not node.training_only], training=self.training)
 
     def forward(self, *, stop_before: str = "linear") -> Buffer:
         """Write the forward pass; a final activation ``stop_before`` is left to the objective."""
@@ -97,153 +122,42 @@ class Lowering:
                 nodes.pop()
             case [DenseNode(activation=name) as last] if name == stop_before != "linear":
                 nodes[-1] = replace(last, activation="linear")
-        for node, follower in zip_longest(nodes, nodes[1:]):
-            match node:
-                case DenseNode():
-                    self._dense(node, follower)
-                case BatchNormNode():
-                    self._batch_norm(node)
-                case ActivationNode():
-                    self._activation(node)
-                case DropoutNode():
-                    self._dropout(node)
-                case _:
-                    msg = f"node must be one the lowering knows, got {type(node).__name__} of layer {node.layer!r}"
-                    raise TypeError(msg)
+        self.write(nodes)
         return self.value
 
-    def _dense(self, node: DenseNode, follower: Node | None) -> None:
-        first = self._is_first(node.w, node.b)
-        # Batch statistics take away whatever a bias adds: its gradient is zero, and computed it would be rounding
-        # noise, which Adam scales up to whole steps.
-        idle_bias = isinstance(follower, BatchNormNode) and node.activation == "linear"
-        x, w = self.value, self._weight(node.w)
-        b = self._weight(node.b)
-        y = self._batch(node.layer, node.w.shape[1])
-        arrays = {"y": y, "x": x, "w": w, "b": b}
-        self.program.add("dense_forward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
-        self.value = y
+    def write(self, nodes: Sequence[Node]) -> None:
+        """Write the forward passes of ``nodes``, which are fused, and note their backward ones."""
+        for node, follower in zip_longest(nodes, nodes[1:]):
+            node.write(self, follower)
 
-        def backward(dy: Buffer) -> Buffer | None:
-            if node.activation != "linear":
-                self._activation_backward(node, dy, None, y)
-            dx = None if first else self._gradient_like(x)
-            dw, db = self._gradient(node.w), None if idle_bias else self._gradient(node.b)
-            arrays = {"dx": dx, "dw": dw, "db": db, "dy": dy, "x": x, "w": w}
-            self.program.add("dense_backward", node.layer, arrays)
-            return dx
-
-        self._backward.append(backward)
-
-    def _batch_norm(self, node: BatchNormNode) -> None:
-        first = self._is_first(node.gamma, node.beta)
-        x = self.value
-        features = x.array.shape[1]
-        y = self._batch(node.layer, features)
-        gamma, beta = self._weight(node.gamma), self._weight(node.beta)
-        running_mean, running_var = self._weight(node.running_mean), self._weight(node.running_var)
-        self.value = y
-        if not self.training:
-            arrays: dict[str, Buffer | None] = {"y": y, "x": x, "gamma": gamma, "beta": beta}
-            arrays |= {"running_mean": running_mean, "running_var": running_var}
-            self.program.add(
-                "batch_norm_inference", node.layer, arrays, epsilon=node.epsilon, activation=node.activation
-            )
-            return
-        mean = self.program.buffer(f"{node.layer}.mean", np.zeros(features), Kind.WHOLE)
-        rstd = self.program.buffer(f"{node.layer}.rstd", np.zeros(features), Kind.WHOLE)
-        mask = None
-        if node.rate > 0.0:
-            mask = self.program.batch(f"{node.layer}.mask", (self.rows, features), np.bool_)
-            self.program.add("dropout_mask", node.layer, {"mask": mask}, rate=node.rate, **self._random(node.seed))
-        arrays = {"y": y, "mean": mean, "rstd": rstd, "running_mean": running_mean, "running_var": running_var}
-        arrays |= {"x": x, "gamma": gamma, "beta": beta, "mask": mask}
-        self.program.add(
-            "batch_norm_forward",
-            node.layer,
-            arrays,
-            momentum=node.momentum,
-            epsilon=node.epsilon,
-            unbiased=False,
-            activation=node.activation,
-            rate=node.rate,
-        )
-
-        def backward(dy: Buffer) -> Buffer | None:
-            dx = None if first else dy
-            outputs = {"dx": dx, "dgamma": self._gradient(node.gamma), "dbeta": self._gradient(node.beta)}
-            inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
-            arrays = {**outputs, **inputs}
-            self.program.add("batch_norm_backward", node.layer, arrays, activation=node.activation, rate=node.rate)
-            return dx
-
-        self._backward.append(backward)
-
-    def _activation(self, node: ActivationNode) -> None:
-        x = self.value
-        y = self._batch(node.layer, x.array.shape[1])
-        self.value = y
-        if node.activation not in ACTIVATIONS:
-            self.program.add(f"{node.activation}_forward", node.layer, {"y": y, "x": x})
-        else:
-            arrays: dict[str, Buffer | None] = {"y": y, "x": x}
-            self.program.add("activation_forward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
-
-        def backward(dy: Buffer) -> Buffer | None:
-            if node.activation not in ACTIVATIONS:
-                self.program.add(f"{node.activation}_backward", node.layer, {"dx": dy, "dy": dy, "y": y})
-            else:
-                self._activation_backward(node, dy, x, y)
-            return dy
-
-        self._backward.append(backward)
-
-    def _activation_backward(self, node: ActivationNode | DenseNode, dy: Buffer, x: Buffer | None, y: Buffer) -> None:
-        """Write dy times the derivative into dy; what it is not computed from is left out, and need not be kept."""
-        source = ACTIVATIONS[node.activation]
-        arrays = {"dx": dy, "dy": dy, "x": x if source == "x" else None, "y": y if source == "y" else None}
-        self.program.add("activation_backward", node.layer, arrays, activation=node.activation, alpha=node.alpha)
-
-    def _dropout(self, node: DropoutNode) -> None:
-        x = self.value
-        y = self._batch(node.layer, x.array.shape[1])
-        random, scale = self._random(node.seed), 1.0 / keep_probability(node.rate)
-        arrays = {"y": y, "mask": None, "x": x}
-        self.program.add("dropout_forward", node.layer, arrays, rate=node.rate, **random, draw=True, scale=scale)
-        self.value = y
-
-        def backward(dy: Buffer) -> Buffer | None:
-            arrays = {"dx": dy, "dy": dy, "mask": None}
-            self.program.add("dropout_backward", node.layer, arrays, rate=node.rate, **random, scale=scale)
-            return dy
-
-        self._backward.append(backward)
+    def backward(self, gradient: Buffer, keep: int = 0) -> Buffer | None:
+        """Write the noted backward passes, last to first, down to the first ``keep``; return the last gradient."""
+        value: Buffer | None = gradient
+        while value is not None and len(self._backward) > keep:
+            value = self._backward.pop()(value)
+        return value
 
     # --- the end of a step ---------------------------------------------------------------------------------------
 
     def objective(self, objective: Objective) -> None:
         """Write the forward pass, the loss and, in training, the backward pass."""
-        outputs = self.forward(stop_before=objective.fused)
-        y = self._data.y
-        if y is None:
-            msg = "y must be given to compute a loss, got None"
-            raise ValueError(msg)
-        target = self._rows_of("y", y, "targets")
+        outputs = self.matrix_of_samples(self.forward(stop_before=objective.fused))
         losses = self.program.batch("losses", (self.rows,), np.float64)
-        gradient = self._gradient_like(outputs) if self.training else None
+        gradient = self.gradient_like(outputs) if self.training else None
         hits = self.program.batch("hits", (self.rows,), np.float64) if objective.counts_hits else None
         predictions = "logits" if objective.fused == "softmax" else "predictions"
         arrays: dict[str, Buffer | None] = {"losses": losses}
         if objective.fused == "softmax":
             arrays["hits"] = hits
-        arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: target, "weights": None}
-        self.program.add(objective.op, "loss", arrays, **dict(objective.scalars), scale=Dynamic.INVERSE_ROWS)
+        arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: self.target}
+        arrays["weights"] = self._row_weights()
+        self.add(objective.op, "loss", arrays, **dict(objective.scalars), scale=Dynamic.INVERSE_ROWS)
         for name, values in (("loss", losses), ("hits", hits)):
             if values is not None:
-                total = self.program.buffer(f"total_{name}", np.zeros(1), Kind.WHOLE)
-                self.program.add("add_total", "loss", {"total": total, "values": values})
-        while gradient is not None and self._backward:
-            gradient = self._backward.pop()(gradient)
+                total = self.whole(f"total_{name}", np.zeros(1))
+                self.add("add_total", "loss", {"total": total, "values": values})
+        if gradient is not None:
+            self.backward(gradient)
 
     def update(self, update: Update) -> None:
         """Write the optimiser's step: one instruction for each group of parameters with the same settings."""
@@ -317,60 +231,138 @@ class Lowering:
     def predictions(self, rows: int) -> None:
         """Write the forward pass into a buffer ``predictions``, one row for each of the ``rows`` of the order."""
         value = self.forward()
-        out = np.empty((rows, value.array.shape[1]), self.memory.dtype)
-        target = self.program.buffer("predictions", out, Kind.WINDOW)
-        last = self.program.instructions[-1]
-        for name, buffer in last.arrays.items():
-            if buffer is value:
-                last.arrays[name] = target
+        buffer, buffers = value.root, self.program.buffers
+        del buffers[buffer.name]
+        buffer.name = "predictions"
+        buffers[buffer.name] = buffer
+        for part in (buffer, *buffer.views):
+            part.kind = Kind.WINDOW
+        buffer.replace(np.empty((rows, *buffer.sample_shape), self.memory.dtype))
 
-    # --- pieces --------------------------------------------------------------------------------------------------
+    # --- what nodes write with -----------------------------------------------------------------------------------
 
-    def _batch(self, name: str, features: int) -> Buffer:
-        unique, i = name, 1
-        while unique in self.program.buffers:
-            unique, i = f"{name}.{i}", i + 1
-        return self.program.batch(unique, (self.rows, features), self.memory.dtype)
+    @property
+    def target(self) -> Buffer:
+        """The targets of the step's rows; a node that mixes rows puts others in their place."""
+        if self._target is None:
+            y = self._data.y
+            if y is None:
+                msg = "y must be given to compute a loss, got None"
+                raise ValueError(msg)
+            self._target = self.matrix_of_samples(self._rows_of("y", y, "targets"))
+        return self._target
 
-    def _rows_of(self, name: str, array: NDArray[Any], gathered: str) -> Buffer:
-        """Return the step's rows of ``array``: in place where they are in order and as the step needs them."""
-        labels = array.ndim == 1
-        in_order = self._data.order is None and array.flags.c_contiguous
-        if in_order and self._nodes and (labels or array.dtype == self.memory.dtype):
-            return self.program.buffer(name, array, Kind.WINDOW)
-        if self._order is None:
-            order = np.arange(len(array)) if self._data.order is None else self._data.order
-            self._order = self.program.buffer("order", order, Kind.WINDOW)
-        whole = self.program.buffer(name, array, Kind.WHOLE)
-        if labels:
-            rows = self.program.batch(gathered, (self.rows,), np.int64)
-            self.program.add("gather_labels", "input", {"out": rows, "labels": whole, "rows": self._order})
-        else:
-            rows = self._batch(gathered, array.shape[1])
-            self.program.add("gather", "input", {"out": rows, "x": whole, "rows": self._order})
-        return rows
+    @target.setter
+    def target(self, value: Buffer) -> None:
+        self._target = value
 
-    def _gradient_like(self, value: Buffer) -> Buffer:
-        return self._batch(f"d.{value.name}", value.array.shape[1])
+    def add(self, op: str, layer: str, arrays: dict[str, Buffer | None], **scalars: Any) -> None:
+        """Write an instruction."""
+        self.program.add(op, layer, arrays, **scalars)
 
-    def _is_first(self, *weights: Weight | None) -> bool:
+    def on_backward(self, write: Callable[[Buffer], Buffer | None]) -> None:
+        """Note what writes the backward pass of a node, from the gradient of its output to that of its input.
+
+        It may change the gradient it is given, of any shape of the same elements, in place; it returns None where
+        nobody asks for the gradient of the input.
+        """
+        self._backward.append(write)
+
+    @property
+    def pending(self) -> int:
+        """How many backward passes are noted."""
+        return len(self._backward)
+
+    def batch(self, name: str, sample_shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Buffer:
+        """Add a buffer of activations or gradients; of the model's dtype if not said otherwise."""
+        kind = np.dtype(self.memory.dtype if dtype is None else dtype)
+        return self.program.batch(self.program.unused(name), (self.rows, *sample_shape), kind)
+
+    def like(self, value: Buffer, name: str, dtype: DTypeLike | None = None) -> Buffer:
+        """Add a buffer of the shape of ``value``."""
+        kind = np.dtype(self.memory.dtype if dtype is None else dtype)
+        count = value.rows_per_sample
+        shape = (self.rows * count, *value.sample_shape)
+        return self.program.batch(self.program.unused(name), shape, kind, count)
+
+    def gradient_like(self, value: Buffer) -> Buffer:
+        """Add a buffer for the gradient of ``value``."""
+        return self.like(value, f"d.{value.name}")
+
+    def whole(self, name: str, array: NDArray[Any]) -> Buffer:
+        """Add a buffer that every step sees all of."""
+        return self.program.buffer(self.program.unused(name), array, Kind.WHOLE)
+
+    def view(self, value: Buffer, sample_shape: tuple[int, ...], rows_per_sample: int = 1) -> Buffer:
+        """Return the memory of ``value`` with rows of another shape."""
+        return self.program.view(value, sample_shape, rows_per_sample)
+
+    def shaped(self, value: Buffer, like: Buffer) -> Buffer:
+        """Return the memory of ``value`` with the rows of ``like``."""
+        return self.view(value, like.sample_shape, like.rows_per_sample)
+
+    def matrix(self, value: Buffer) -> Buffer:
+        """Return ``value`` as a matrix whose columns are its last axis."""
+        *others, last = value.sample_shape
+        return self.view(value, (last,), value.rows_per_sample * int(np.prod(others, dtype=np.int64)))
+
+    def matrix_of_samples(self, value: Buffer) -> Buffer:
+        """Return ``value`` as a matrix of one row a sample; a vector stays one."""
+        shape = value.sample_shape
+        return self.view(value, (int(np.prod(shape, dtype=np.int64)),)) if len(shape) > 1 else value
+
+    def is_first(self, *weights: Weight | None) -> bool:
         """Whether no node before this one learns, so that nobody asks for the gradient of its input."""
         first = not self._learns
         self._learns = self._learns or any(w is not None and w.trainable for w in weights)
         return first
 
-    def _random(self, seed: int | None) -> dict[str, Any]:
+    def random(self, seed: int | None) -> dict[str, Any]:
+        """Return the scalars of an operation that draws: numbers of its own at every step."""
         stream, self._streams = self._streams, self._streams + 1
         return {"seed": self.seed if seed is None else seed, "stream": stream, "step": Dynamic.STEP}
 
-    def _weight(self, weight: Weight | None) -> Buffer | None:
+    def weight(self, weight: Weight | None) -> Buffer | None:
+        """Return the buffer of a weight."""
         if weight is None:
             return None
         if id(weight) not in self._weights:
             self._weights[id(weight)] = self.program.buffer(weight.name, weight.value, Kind.WHOLE)
         return self._weights[id(weight)]
 
-    def _gradient(self, weight: Weight | None) -> Buffer | None:
+    def gradient(self, weight: Weight | None) -> Buffer | None:
+        """Return the buffer of a weight's gradient, or None where it does not learn."""
         if weight is None or not weight.trainable:
             return None
         return self.program.buffer(f"d.{weight.name}", self.memory.gradient(weight), Kind.WHOLE)
+
+    # --- rows of the data ----------------------------------------------------------------------------------------
+
+    def _rows_of(self, name: str, array: NDArray[Any], gathered: str) -> Buffer:
+        """Return the step's rows of ``array``: in place where they are in order and as the step needs them."""
+        labels = array.ndim == 1
+        in_order = self._data.order is None and array.flags.c_contiguous
+        if in_order and any(node.computes for node in self._nodes) and (labels or array.dtype == self.memory.dtype):
+            return self.program.buffer(name, array, Kind.WINDOW)
+        if labels:
+            rows = self.program.batch(gathered, (self.rows,), np.int64)
+            whole = self.whole(name, array)
+            self.add("gather_labels", "input", {"out": rows, "labels": whole, "rows": self._row_order(array)})
+            return rows
+        matrix = array.reshape(len(array), -1)
+        rows = self.batch(gathered, matrix.shape[1:])
+        self.add("gather", "input", {"out": rows, "x": self.whole(name, matrix), "rows": self._row_order(array)})
+        return self.view(rows, array.shape[1:])
+
+    def _row_order(self, array: NDArray[Any]) -> Buffer:
+        if self._order is None:
+            order = np.arange(len(array)) if self._data.order is None else self._data.order
+            self._order = self.program.buffer("order", order, Kind.WINDOW)
+        return self._order
+
+    def _row_weights(self) -> Buffer | None:
+        """Return the step's factors of the loss, (rows,), or None where all are 1."""
+        weights = self._data.weights
+        if weights is None:
+            return None
+        return self.view(self._rows_of("weights", weights.reshape(-1, 1), "row_weights"), ())

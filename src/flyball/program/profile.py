@@ -103,7 +103,8 @@ def working_set(program: Program) -> int:
     """Return the bytes that every step walks over: all buffers, without the data set."""
     gathers = [i for i in program.instructions if i.op.startswith("gather")]
     data = {id(buffer) for i in gathers for name, buffer in i.arrays.items() if name != "out"}
-    return sum(b.nbytes for b in program.buffers.values() if b.kind is not Kind.WINDOW and id(b) not in data)
+    own = [b for b in program.buffers.values() if b.base is None and b.kind is not Kind.WINDOW]
+    return sum(b.nbytes for b in own if id(b) not in data)
 
 
 def summarise(program: Program, seconds: NDArray[np.float64], rows: int, limits: Limits) -> Profile:

@@ -80,7 +80,7 @@ class BackendRunner:
 
     def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
         """See :class:`Runner`."""
-        buffer.array = array
+        buffer.replace(array)
 
     def run(
         self,
@@ -133,11 +133,12 @@ class BackendRunner:
 
 def _resolve(value: Buffer | Scalar | None, start: int, end: int, dynamic: dict[Dynamic, float]) -> Any:
     if isinstance(value, Buffer):
+        each = value.rows_per_sample
         match value.kind:
             case Kind.BATCH:
-                return value.array[: end - start]
+                return value.array[: (end - start) * each]
             case Kind.WINDOW:
-                return value.array[start:end]
+                return value.array[start * each : end * each]
         return value.array
     return dynamic[value] if isinstance(value, Dynamic) else value
 
@@ -151,7 +152,7 @@ class NativeRunner:
         buffers = list(program.buffers.values())
         self._index = {id(buffer): i for i, buffer in enumerate(buffers)}
         self._program = _core.Program(
-            [(buffer.array, int(buffer.kind)) for buffer in buffers],
+            [(buffer.array, int(buffer.kind), buffer.rows_per_sample) for buffer in buffers],
             [self._encode(instruction) for instruction in program.instructions],
         )
 
@@ -162,8 +163,8 @@ class NativeRunner:
 
     def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
         """See :class:`Runner`."""
-        buffer.array = array
-        self._program.bind(self._index[id(buffer)], array)
+        for changed in buffer.replace(array):
+            self._program.bind(self._index[id(changed)], changed.array)
 
     def run(
         self,

@@ -52,7 +52,7 @@ def moved_bytes(instruction: Instruction, rows: int) -> int:
         if buffer is None:
             continue
         if buffer.kind is Kind.WINDOW or (instruction.op.startswith("gather") and name != "out"):
-            total += rows * buffer.array[:1].nbytes
+            total += rows * buffer.rows_per_sample * buffer.array[:1].nbytes
         else:
             total += buffer.nbytes
     return total

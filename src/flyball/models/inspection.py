@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from flyball import _checks
+from flyball.data import DEFAULT_BATCH_SIZE
+from flyball.models.fitting import Fitting
 from flyball.program.listing import listing
+from flyball.training import Trainer
 
 if TYPE_CHECKING:
-    from flyball.optimizers import Optimizer
     from flyball.program.listing import Listing
-    from flyball.program.memory import Memory
-    from flyball.program.nodes import Node, Weight
     from flyball.program.profile import Profile
-    from flyball.training import Trainer
 
 
-class Inspection(ABC):
-    """Methods of a model that look inside."""
-
-    optimizer: Optimizer | None
-    _epochs: int
+class Inspection(Fitting):
+    """A model that can be looked into."""
 
     def program(self, x: Any = None, y: Any = None, batch_size: int | None = None) -> Listing:
         """Return what a step of training is compiled to: the layers' nodes, and the instructions they became.
@@ -87,19 +84,17 @@ class Inspection(ABC):
         digest.update(f"{iterations},{self._epochs}".encode())
         return digest.hexdigest()
 
-    @property
-    @abstractmethod
-    def weights(self) -> list[Weight]:
-        """All arrays of all layers, in the layers' order."""
+    def _rows(self, batch_size: int | None) -> int:
+        return DEFAULT_BATCH_SIZE if batch_size is None else _checks.integer("batch_size", batch_size, 1)
 
-    @abstractmethod
-    def _nodes(self) -> list[Node]: ...
-
-    @abstractmethod
-    def _require_built(self) -> Memory: ...
-
-    @abstractmethod
-    def _rows(self, batch_size: int | None) -> int: ...
-
-    @abstractmethod
-    def _trainer(self, x: Any, y: Any, batch_size: int | None) -> Trainer: ...
+    def _trainer(self, x: Any, y: Any, batch_size: int | None) -> Trainer:
+        """Return what :meth:`fit` would train with; without data, on random numbers that fill one batch."""
+        loss, optimizer = self._require_compiled()
+        rows = self._rows(batch_size)
+        if x is None:
+            self._require_built()
+            x = np.random.default_rng(0).standard_normal((rows, *(self._input_shape or ()))).astype(self.dtype)
+        if y is None:
+            y = loss.sample_targets(len(x), self.layers[-1].output_shape or (), self.dtype)
+        samples, targets = self._prepare("x", x, "y", y)
+        return Trainer(self._nodes(), self._require_built(), loss, optimizer, samples, targets, rows, self._seed)

@@ -1,13 +1,9 @@
-"""What layers lower to: nodes, each one forward step of a network and, in reverse, one backward step.
-
-A layer returns its nodes unfused; :mod:`flyball.program.fusion` merges neighbours; :mod:`flyball.program.lowering`
-turns nodes into the instructions of a Program.
-"""
+"""What all nodes are, and the weights they hold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from flyball.program.lowering import Lowering
 
 
 @dataclass(frozen=True)
@@ -57,48 +55,25 @@ class Node:
     """One step of a network; ``layer`` names the layer it came from."""
 
     layer: str
-    training_only: ClassVar[bool] = False
-    """Whether evaluation and prediction leave it out."""
 
+    @property
+    def training_only(self) -> bool:
+        """Whether evaluation and prediction leave it out."""
+        return False
 
-@dataclass(eq=False)
-class DenseNode(Node):
-    """``activation(x @ w + b)``."""
+    @property
+    def needs_batch(self) -> bool:
+        """Whether training takes more than one row at a time."""
+        return False
 
-    w: Weight
-    b: Weight | None = None
-    activation: str = "linear"
-    alpha: float = 0.0
+    @property
+    def computes(self) -> bool:
+        """Whether it writes an instruction."""
+        return True
 
+    def write(self, to: Lowering, follower: Node | None) -> None:
+        """Write the forward instructions, which read ``to.value`` and set it, and hand over the backward ones.
 
-@dataclass(eq=False)
-class BatchNormNode(Node):
-    """Batch normalisation, then ``activation``, then dropout at ``rate`` on ``stream``."""
-
-    gamma: Weight | None
-    beta: Weight | None
-    running_mean: Weight
-    running_var: Weight
-    momentum: float
-    epsilon: float
-    activation: str = "linear"
-    rate: float = 0.0
-    seed: int | None = None
-
-
-@dataclass(eq=False)
-class ActivationNode(Node):
-    """An activation on its own: one of :data:`flyball.backend.ACTIVATIONS`, ``softmax`` or ``log_softmax``."""
-
-    activation: str
-    alpha: float = 0.0
-
-
-@dataclass(eq=False)
-class DropoutNode(Node):
-    """Inverted dropout; ``seed`` None takes the model's."""
-
-    training_only = True
-
-    rate: float
-    seed: int | None = None
+        ``follower`` is the node after this one.
+        """
+        raise NotImplementedError

@@ -1,0 +1,143 @@
+"""What all callbacks are, and the list of them that ``fit`` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flyball.models import Sequential
+
+Logs = Mapping[str, float] | None
+"""What hooks are told: values by name."""
+
+# Hooks of Keras that no training calls here: a callback that has one would wait for it in vain.
+_UNCALLED = tuple(
+    f"on_{phase}{edge}"
+    for phase in ("batch_", "test_", "test_batch_", "predict_", "predict_batch_")
+    for edge in ("begin", "end")
+)
+
+
+class Callback:
+    """Base of all callbacks: define the hooks you need.
+
+    ``logs`` maps names (``loss``, ``accuracy``, ``val_loss``, ...) to the epoch's values. Setting
+    ``self.model.stop_training = True`` ends training after the epoch.
+
+    Attributes
+    ----------
+    model : Sequential
+        The model in training.
+    params : dict
+        ``epochs``, ``steps`` (in an epoch) and ``verbose``.
+    """
+
+    model: Sequential
+    params: Mapping[str, Any]
+
+    def set_model(self, model: Sequential) -> None:
+        """Keep the model that is about to be trained."""
+        self.model = model
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Keep what is known about the training."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Run before the first epoch."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Run after training, however it ended."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Run before an epoch; the first is 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Run after an epoch and its validation."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Run before a step; the first of an epoch is 0.
+
+        A callback that defines this or :meth:`on_train_batch_end` has training return to Python at every step.
+        """
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Run after a step; ``logs`` has the means over the epoch so far.
+
+        A new ``self.model.optimizer.learning_rate`` counts from the next step on, and with
+        ``self.model.stop_training = True`` there is none.
+        """
+
+
+class CallbackList:
+    """Calls each of the callbacks in turn; ``on_train_end`` reaches all of them even where one raises."""
+
+    def __init__(self, callbacks: Iterable[Any], model: Sequential) -> None:
+        self.callbacks: list[Callback] = []
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                msg = f"callbacks must be instances of flyball.callbacks.Callback, got {callback!r}"
+                raise TypeError(msg)
+            for hook in _UNCALLED:
+                if hasattr(callback, hook):
+                    msg = (
+                        f"callbacks must use hooks of training (on_train_..., on_epoch_..., on_train_batch_...), "
+                        f"got {type(callback).__name__} with {hook}, which is never called"
+                    )
+                    raise ValueError(msg)
+            callback.set_model(model)
+            self.callbacks.append(callback)
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.on_train_begin(logs)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Tell all, then raise the first error there was."""
+        first: BaseException | None = None
+        for callback in self.callbacks:
+            try:
+                callback.on_train_end(logs)
+            except BaseException as error:  # raised below
+                first = first or error
+        if first is not None:
+            raise first
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.on_epoch_begin(epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+
+    @property
+    def wants_batches(self) -> bool:
+        """Whether one defines a hook of steps."""
+        hooks = ("on_train_batch_begin", "on_train_batch_end")
+        return any(
+            hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
+            for callback in self.callbacks
+            for hook in hooks
+        )
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.on_train_batch_end(batch, logs)

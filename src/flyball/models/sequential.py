@@ -1,0 +1,39 @@
+"""Sequential: a stack of layers with Keras' ``compile``, ``fit``, ``evaluate`` and ``predict``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flyball import saving
+from flyball.models.inference import Inference
+from flyball.models.inspection import Inspection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Sequential(Inference, Inspection):
+    """A linear stack of layers.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, optional
+        The layers, first to last; more can follow by :meth:`add`.
+    name : str, optional
+    dtype : {"float32", "float64"}
+        Of parameters and arithmetic.
+
+    Notes
+    -----
+    Names, arguments, defaults and semantics are those of ``keras.Sequential`` (Keras 3). The same seed gives the same
+    bits for any number of threads, on the same build and instruction-set level.
+    """
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file that :func:`flyball.load_model` reads."""
+        saving.save_model(self, path)
+
+    def __reduce__(self) -> Any:
+        """Refuse copies and pickles: they would tear the weights from the flat arrays that training works on."""
+        msg = "a model must be copied by from_config(get_config()) and set_weights, or by save and load_model"
+        raise TypeError(msg)

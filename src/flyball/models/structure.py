@@ -1,0 +1,209 @@
+"""What a model is made of: layers, their weights and memory, its table and its configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from flyball import _checks
+from flyball import layers as layers_module
+from flyball.program.memory import Memory
+from flyball.utils import new_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from flyball.layers import Layer
+    from flyball.program.nodes import Node, Weight
+    from flyball.training import Predictor
+
+
+class Structure:
+    """A stack of layers that knows its shapes and holds its weights, before anybody asks what it is for."""
+
+    def __init__(self, layers: Iterable[Layer] | None = None, *, name: str = "sequential", dtype: str = "float32"):
+        self.name = _checks.text("name", name)
+        self.dtype = np.dtype(_checks.choice("dtype", dtype, ("float32", "float64")))
+        self._layers: list[Layer] = []
+        self._input_shape: tuple[int, ...] | None = None
+        self._memory: Memory | None = None
+        self._predictor: Predictor | None = None
+        self._seed = new_seed()
+        for layer in layers or ():
+            self.add(layer)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return [layer for layer in self._layers if not isinstance(layer, layers_module.InputLayer)]
+
+    @property
+    def built(self) -> bool:
+        """Whether the layers know their input and hold weights."""
+        return self._memory is not None
+
+    @property
+    def weights(self) -> list[Weight]:
+        """All arrays of all layers, in the layers' order."""
+        return [weight for layer in self.layers for weight in layer.weights]
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of a batch of inputs; the first axis is the samples'."""
+        self._require_built()
+        return (None, *(self._input_shape or ()))
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """Shape of a batch of outputs; the first axis is the samples'."""
+        self._require_built()
+        return (None, *(self.layers[-1].output_shape or ()))
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer; the model is built as soon as the shape of its input is known."""
+        _require_layer(layer)
+        if any(layer.name == other.name for other in self._layers):
+            msg = f"layer names must be unique, got {layer.name!r} twice"
+            raise ValueError(msg)
+        if layer.built and layer.weights:
+            msg = f"layer must be new, got {layer.name!r}, which has weights in a model"
+            raise ValueError(msg)
+        self._layers.append(layer)
+        shape = self._input_shape or self._layers[0].input_shape
+        if shape is not None:
+            try:
+                self.build(shape)
+            except ValueError:
+                self._layers.pop()
+                raise
+
+    def pop(self) -> Layer:
+        """Remove and return the last layer."""
+        if not self.layers:
+            msg = "model must have a layer to pop, got none"
+            raise ValueError(msg)
+        layer = self._layers.pop()
+        self._forget_programs()
+        if self.built and self._input_shape is not None and self.layers:
+            self.build(self._input_shape)
+        return layer
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the weights for inputs of ``input_shape`` (with or without Keras' leading None for the batch).
+
+        Layers that are built keep their weights' values.
+        """
+        shape = tuple(input_shape)
+        if shape and shape[0] is None:
+            shape = shape[1:]
+        shape = _checks.shape("input_shape", shape)
+        kept = {id(weight): weight.value.copy() for weight in self.weights if weight.value.size}
+        current: tuple[int, ...] | None = shape
+        for layer in self._layers:
+            if current is not None:
+                layer.build(current)
+                current = layer.output_shape
+        self._input_shape = shape
+        if not self.layers:
+            return
+        self._memory = Memory(self.weights, self.dtype)
+        rng = np.random.Generator(np.random.Philox(key=np.array([self._seed, 2**64 - 1], np.uint64)))
+        for weight in self.weights:
+            value = weight.initializer(weight.shape, self.dtype, rng)
+            weight.value[...] = kept.get(id(weight), value)
+        self._forget_programs()
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return copies of all arrays, in the order of :attr:`weights`."""
+        return [weight.value.copy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Set all arrays from a list as :meth:`get_weights` returns it."""
+        self._require_built()
+        own = self.weights
+        arrays = [np.asarray(weight) for weight in weights]
+        if len(arrays) != len(own):
+            msg = f"weights must have {len(own)} arrays, got {len(arrays)}"
+            raise ValueError(msg)
+        for weight, array in zip(own, arrays, strict=True):
+            if array.shape != weight.shape:
+                msg = f"weights must have shape {weight.shape} for {weight.name!r}, got {array.shape}"
+                raise ValueError(msg)
+        for weight, array in zip(own, arrays, strict=True):
+            weight.value[...] = array
+
+    def count_params(self) -> int:
+        """Return the number of elements of all weights."""
+        self._require_built()
+        return sum(weight.size for weight in self.weights)
+
+    def summary(self, print_fn: Callable[[str], object] | None = None) -> None:
+        """Print a table of the layers: name, kind, output shape, parameters."""
+        self._require_built()
+        rows = [("Layer (type)", "Output Shape", "Param #")]
+        rows += [
+            (
+                f"{layer.name} ({type(layer).__name__})",
+                str((None, *(layer.output_shape or ()))),
+                f"{layer.count_params():,}",
+            )
+            for layer in self.layers
+        ]
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        rule = "─" * (sum(widths) + 4)
+        lines = [f'Model: "{self.name}"', rule]
+        for row in rows:
+            lines.append(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}")
+            if len(lines) == 3:
+                lines.append(rule)
+        trainable = sum(weight.size for weight in self.weights if weight.trainable)
+        total = self.count_params()
+        size = total * self.dtype.itemsize / 1024
+        lines += [rule, f"Total params: {total:,} ({size:,.1f} KiB)"]
+        lines += [f"Trainable params: {trainable:,}", f"Non-trainable params: {total - trainable:,}"]
+        (print_fn or print)("\n".join(lines))
+
+    # --- configuration -----------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what :meth:`from_config` makes the same model from, weights aside."""
+        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._layers]
+        return {"name": self.name, "dtype": self.dtype.name, "input_shape": self._input_shape, "layers": layers}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a model from the result of :meth:`get_config`."""
+        layers = [layers_module.deserialize(item) for item in config["layers"]]
+        model = cls(layers, name=config["name"], dtype=config["dtype"])
+        if not model.built and config.get("input_shape") is not None:
+            model.build(config["input_shape"])
+        return model
+
+    # --- pieces ------------------------------------------------------------------------------------------------------
+
+    def _nodes(self) -> list[Node]:
+        return [node for layer in self.layers for node in layer.lower()]
+
+    def _forget_programs(self) -> None:
+        self._predictor = None
+
+    def _features(self) -> int | None:
+        return None if self._input_shape is None else self._input_shape[-1]
+
+    def _require_built(self) -> Memory:
+        if not self.layers:
+            msg = "model must have at least one layer, got none"
+            raise ValueError(msg)
+        if self._memory is None:
+            msg = "model must be built: give the first layer an input_shape, add layers.Input, or call fit or build"
+            raise ValueError(msg)
+        return self._memory
+
+
+def _require_layer(layer: object) -> None:
+    if not isinstance(layer, layers_module.Layer):
+        msg = f"layer must be a flyball.layers.Layer, got {layer!r}"
+        raise TypeError(msg)

@@ -1,0 +1,51 @@
+"""Products of matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flyball.program.nodes.activation import activation_backward
+from flyball.program.nodes.base import Node
+from flyball.program.nodes.norm import BatchNormNode
+
+if TYPE_CHECKING:
+    from flyball.program.instructions import Buffer
+    from flyball.program.lowering import Lowering
+    from flyball.program.nodes.base import Weight
+
+
+@dataclass(eq=False)
+class DenseNode(Node):
+    """``activation(x @ w + b)`` over the last axis."""
+
+    w: Weight
+    b: Weight | None = None
+    activation: str = "linear"
+    alpha: float = 0.0
+
+    def write(self, to: Lowering, follower: Node | None) -> None:
+        """See :meth:`Node.write`."""
+        first = to.is_first(self.w, self.b)
+        # Batch statistics take away whatever a bias adds: its gradient is zero, and computed it would be rounding
+        # noise, which Adam scales up to whole steps.
+        idle_bias = isinstance(follower, BatchNormNode) and self.activation == "linear"
+        x, w, b = to.matrix(to.value), to.weight(self.w), to.weight(self.b)
+        shape = (*to.value.sample_shape[:-1], self.w.shape[1])
+        to.value = to.batch(self.layer, shape)
+        y = to.matrix(to.value)
+        to.add("dense_forward", self.layer, {"y": y, "x": x, "w": w, "b": b}, **self._activation())
+
+        def backward(dy: Buffer) -> Buffer | None:
+            dy = to.matrix(dy)
+            if self.activation != "linear":
+                activation_backward(to, self.layer, dy, None, y, **self._activation())
+            dx = None if first else to.gradient_like(x)
+            dw, db = to.gradient(self.w), None if idle_bias else to.gradient(self.b)
+            to.add("dense_backward", self.layer, {"dx": dx, "dw": dw, "db": db, "dy": dy, "x": x, "w": w})
+            return dx
+
+        to.on_backward(backward)
+
+    def _activation(self) -> dict[str, str | float]:
+        return {"activation": self.activation, "alpha": self.alpha}
