@@ -65,7 +65,7 @@ def _function(loss: type[Loss]) -> Callable[[ArrayLike, ArrayLike], Doubles]:
         return np.asarray(loss(reduction="none", **arguments)(y_true, y_pred))
 
     function.__name__ = function.__qualname__ = loss.default_name.removesuffix("_loss")
-    function.__doc__ = f"""Return the loss of each vector along the last axis: :class:`{loss.__name__}` without reduction.
+    function.__doc__ = f"""Return the loss of each vector along the last axis; see :class:`{loss.__name__}`.
 
     Parameters
     ----------

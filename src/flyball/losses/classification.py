@@ -49,7 +49,7 @@ class _Classes(Loss):
             return targets
         classes = targets.shape[-1]
         share = self.share(classes)
-        return (1.0 - classes * share) * targets + share
+        return np.asarray((1.0 - classes * share) * targets + share)
 
     def distribution_values(self, targets: NDArray[Any], predictions: Floats) -> Doubles:
         """Return the cross-entropy of each vector of ``predictions`` with that of ``targets``."""

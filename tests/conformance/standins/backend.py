@@ -67,17 +67,37 @@ vars(backend).update(
     standardize_dtype=standardize_dtype,
 )
 
-_FLOATS = ("arange", "array", "eye", "full", "ones", "zeros")
-_SAME = (
-    "abs", "argmax", "concatenate", "cos", "expand_dims", "exp", "log", "max", "mean", "min", "multiply", "prod", "repeat", "reshape",
-    "round", "shape", "size", "sort", "sqrt", "square", "squeeze", "std", "stack", "sum", "tile", "transpose", "var", "zeros_like", "ones_like",
-)  # fmt: skip
+_AS_NUMPY = (
+    *("abs", "argmax", "concatenate", "expand_dims", "exp", "log", "max", "mean", "min", "multiply", "ones_like"),
+    *(
+        "prod",
+        "repeat",
+        "reshape",
+        "round",
+        "shape",
+        "size",
+        "sort",
+        "sqrt",
+        "square",
+        "squeeze",
+        "stack",
+        "std",
+        "sum",
+    ),
+    *("tile", "transpose", "var", "zeros_like"),
+)
+
+
+def of_tensors(make):
+    """Return what makes an array as NumPy's ``make`` does, in Keras' default dtype."""
+    return lambda *args, dtype=None, **options: tensor(make(*args, **options), dtype)
+
 
 ops = types.ModuleType("keras.src.ops")
-for _name in _FLOATS:
-    setattr(ops, _name, lambda *a, _f=getattr(np, _name), dtype=None, **k: tensor(_f(*a, **k), dtype))
-for _name in _SAME:
+for _name in _AS_NUMPY:
     setattr(ops, _name, getattr(np, _name))
+for _name in ("arange", "array", "eye", "full", "ones", "zeros"):
+    setattr(ops, _name, of_tensors(getattr(np, _name)))
 vars(ops).update(
     cast=lambda x, dtype: np.asarray(x).astype(dtype),
     convert_to_numpy=np.asarray,
@@ -86,3 +106,6 @@ vars(ops).update(
 
 utils = types.ModuleType("keras.src.utils")
 utils.set_random_seed = flyball.utils.set_random_seed
+
+dtype_policy = types.ModuleType("keras.src.dtype_policies.dtype_policy")
+vars(dtype_policy).update(dtype_policy=lambda: "float32", set_dtype_policy=lambda policy: None)

@@ -1,15 +1,21 @@
 """``keras.src.optimizers``: flyball's optimizers, which step variables as a model's Program does."""
 
 import types
-from pathlib import PurePath
 
 import numpy as np
+from optimizer_step import Stepper
 
 from flyball import optimizers
 from flyball.program.nodes import Weight
-from optimizer_step import Stepper
 
 CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+
+
+class Average(np.ndarray):
+    """An array that also answers as Keras' variables do."""
+
+    def numpy(self):
+        return np.array(self)
 
 
 class Adapter:
@@ -23,6 +29,9 @@ class Adapter:
         self.excluded = []
         self.stepped = []
 
+    def __reduce__(self):
+        return adapted, (self.own,)
+
     @classmethod
     def from_config(cls, config):
         return cls(**config)
@@ -31,6 +40,8 @@ class Adapter:
         return self.own.get_config()
 
     def __getattr__(self, name):
+        if name.startswith("__") or name == "own":
+            raise AttributeError(name)
         return getattr(self.own, name)
 
     learning_rate = property(
@@ -82,10 +93,15 @@ class Adapter:
         stepper.step(*gradients)
         return [-weight.value for weight in weights]
 
+    def trained(self, memory, weights):
+        """Take over what a model has trained with this optimizer."""
+        self.stepper = types.SimpleNamespace(memory=memory, weights=weights)
+
     @property
     def _model_variables_moving_average(self):
         memory = self.stepper.memory
-        return [memory._view(memory.slot("average"), weight).copy() for weight in self.stepper.weights]
+        averages = [memory._view(memory.slot("average"), weight) for weight in self.stepper.weights]
+        return [average.copy().view(Average) for average in averages]
 
     def finalize_variable_values(self, variables):
         for variable, average in zip(variables, self._model_variables_moving_average, strict=True):
@@ -96,7 +112,13 @@ ADAPTERS = {name: type(name, (Adapter,), {"flyballs": cls}) for name, cls in opt
 
 
 def get(identifier):
-    own = optimizers.get(identifier)
+    if isinstance(identifier, dict):  # Keras also takes a name in the place of a class
+        names = {name.lower(): name for name in ADAPTERS}
+        identifier = {**identifier, "class_name": names.get(identifier["class_name"], identifier["class_name"])}
+    return adapted(optimizers.get(identifier))
+
+
+def adapted(own):
     adapter = ADAPTERS[type(own).__name__]()
     adapter.own = own
     return adapter

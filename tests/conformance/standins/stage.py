@@ -11,8 +11,9 @@ import pytest
 
 from conformance.standins import optimizers as optimizers_standin
 from conformance.standins import testing
-from conformance.standins.backend import backend, ops, utils
-from flyball import constraints, initializers, losses, regularizers
+from conformance.standins.backend import backend, dtype_policy, ops, utils
+from conformance.standins.models import layers, models
+from flyball import callbacks, constraints, initializers, losses, regularizers
 
 
 class Missing:
@@ -63,20 +64,24 @@ class _Mark:
 
 def _modules():
     sources = {
-        "keras": [],
+        "keras": [models],
+        "keras.layers": [layers],
+        "keras.ops": [ops],
         "keras.src": [],
         "keras.src.backend": [backend],
         "keras.src.backend.common.keras_tensor": [],
+        "keras.src.callbacks": [callbacks],
         "keras.src.constraints": [constraints],
         "keras.src.dtype_policies": [],
+        "keras.src.dtype_policies.dtype_policy": [dtype_policy],
         "keras.src.initializers": [initializers],
         "keras.src.initializers.random_initializers": [initializers],
-        "keras.src.layers": [],
+        "keras.src.layers": [layers],
         "keras.src.layers.attention.multi_head_attention": [],
         "keras.src.losses": [losses],
         "keras.src.losses.loss": [losses],
         "keras.src.losses.losses": [losses],
-        "keras.src.models": [],
+        "keras.src.models": [models],
         "keras.src.ops": [ops],
         "keras.src.random": [],
         "keras.src.regularizers": [regularizers],
@@ -86,11 +91,12 @@ def _modules():
         "keras.src.utils": [utils],
     } | {name: [module] for name, module in optimizers_standin.modules.items()}
     modules = {name: Standin(name, *found) for name, found in sources.items()}
-    for name in list(modules):
-        while "." in name:
+    parents = {name.rsplit(".", i)[0] for name in modules for i in range(name.count(".") + 1)}
+    modules |= {name: Standin(name) for name in parents if name not in modules}
+    for name, module in modules.items():
+        if "." in name:
             parent, _, child = name.rpartition(".")
-            setattr(modules.setdefault(parent, Standin(parent)), child, modules[name])
-            name = parent
+            setattr(modules[parent], child, module)
     modules["keras.src.backend"].random = backend.random
     modules["conftest"] = Standin("conftest", skip_if_backend=lambda *args: lambda test: test)
     modules["pytest"] = Standin("pytest", mark=_Mark(), raises=pytest.raises)

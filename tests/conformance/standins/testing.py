@@ -3,8 +3,10 @@
 import json
 
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
+import flyball
 from flyball import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from flyball.optimizers import schedules
 
@@ -30,17 +32,51 @@ class TestCase(parameterized.TestCase):
     def assertAllEqual(self, actual, desired, msg=None):
         np.testing.assert_array_equal(np.asarray(actual), np.asarray(desired), err_msg=msg or "")
 
-    def assertRaisesRegex(self, expected_exception, expected_regex, *args, **kwargs):
+    def assertRaisesRegex(self, expected_exception, expected_regex):
         # Which error is Keras', what it says is flyball's.
-        return self.assertRaises(expected_exception, *args, **kwargs)
+        return pytest.raises(expected_exception)
 
     def run_class_serialization_test(self, instance, custom_objects=None):
         """The configuration survives JSON, and makes an object with the same one: by its class and by its name."""
         config = instance.get_config()
         twin = type(instance).from_config(json.loads(json.dumps(config)))
-        self.assertEqual(json.dumps(twin.get_config()), json.dumps(config))
+        assert json.dumps(twin.get_config()) == json.dumps(config)
         for registry in REGISTRIES:
             if isinstance(instance, registry.base):
                 named = {"class_name": type(instance).__name__, "config": config}
-                self.assertEqual(registry.deserialize(json.loads(json.dumps(named))).get_config(), twin.get_config())
+                assert registry.deserialize(json.loads(json.dumps(named))).get_config() == twin.get_config()
         return twin
+
+    def run_layer_test(
+        self,
+        layer_cls,
+        init_kwargs,
+        input_shape=None,
+        input_data=None,
+        call_kwargs=None,
+        expected_output_shape=None,
+        expected_output=None,
+        expected_num_trainable_weights=None,
+        expected_num_non_trainable_weights=None,
+        run_training_check=True,
+        **_,  # masks, seed generators, losses as tensors, dtype policies, and tolerances of other machines
+    ):
+        """The layer's weights, configuration and output, and an epoch of a model with it."""
+        self.run_class_serialization_test(layer_cls(**init_kwargs))
+        layer = layer_cls(**init_kwargs)
+        x = np.random.default_rng(0).random(input_shape, np.float32) if input_data is None else input_data
+        y = layer(x, **(call_kwargs or {}))
+        if expected_output_shape is not None:
+            assert y.shape == expected_output_shape
+        if expected_output is not None:
+            self.assertAllClose(y, expected_output)
+        for expected, weights in (
+            (expected_num_trainable_weights, layer.trainable_weights),
+            (expected_num_non_trainable_weights, layer.non_trainable_weights),
+        ):
+            if expected is not None:
+                self.assertLen(weights, expected)
+        if run_training_check:
+            model = flyball.Sequential([layer_cls(**init_kwargs)])
+            model.compile("sgd", "mse")
+            model.fit(x, np.zeros(y.shape), verbose=0)
