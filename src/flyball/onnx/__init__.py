@@ -28,9 +28,7 @@ LARGEST = 2**31 - 1
 """Bytes that a file in protobuf's format can have."""
 
 
-def export(
-    model: Sequential, filepath: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None
-) -> None:
+def export(model: Sequential, filepath: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None) -> None:
     """Write ``model`` to the file ``filepath`` in the ONNX format, as :func:`convert` makes it.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
-# Operators that take a float64 in onnxruntime too, or that cannot be made from such.
+# Operators that onnxruntime has in float64 too.
 OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
-    "gelu": ("Gelu", {"approximate": "none"}),
-    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
     "sigmoid": ("Sigmoid", {}),
     "tanh": ("Tanh", {}),
     "exponential": ("Exp", {}),
@@ -27,10 +26,12 @@ OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "log_softmax": ("LogSoftmax", {"axis": -1}),
 }
 
-# Operators that take a float32 only.
+# Operators that it has in float32 only, or whose constants are float32.
 OPERATORS_OF_FLOAT32: dict[str, tuple[str, dict[str, Any]]] = {
     "leaky_relu": ("LeakyRelu", {}),
     "elu": ("Elu", {}),
+    "gelu": ("Gelu", {"approximate": "none"}),
+    "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
     "selu": ("Selu", {"alpha": SELU_ALPHA, "gamma": SELU_SCALE}),
     "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
     "softplus": ("Softplus", {}),
@@ -66,15 +67,28 @@ def _selu(graph: Graph, x: str, alpha: float) -> str:
     return _times(graph, SELU_SCALE, _elu(graph, x, SELU_ALPHA))
 
 
+def _gelu(graph: Graph, x: str, alpha: float) -> str:
+    del alpha
+    share = graph.add("Add", graph.add("Erf", _times(graph, math.sqrt(0.5), x)), graph.constant(1.0))
+    return graph.add("Mul", _times(graph, 0.5, x), share)
+
+
+def _gelu_tanh(graph: Graph, x: str, alpha: float) -> str:
+    del alpha
+    cubic = _times(graph, 0.044715, graph.add("Mul", graph.add("Mul", x, x), x))
+    inner = _times(graph, math.sqrt(2.0 / math.pi), graph.add("Add", x, cubic))
+    share = graph.add("Add", graph.add("Tanh", inner), graph.constant(1.0))
+    return graph.add("Mul", _times(graph, 0.5, x), share)
+
+
 def _relu6(graph: Graph, x: str, alpha: float) -> str:
     del alpha
-    return graph.add("Clip", x, graph.constant(0.0), graph.constant(6.0))
+    return _between_zero_and(graph, 6.0, x)
 
 
 def _hard_sigmoid(graph: Graph, x: str, alpha: float) -> str:
     del alpha
-    line = graph.add("Add", _times(graph, 1 / 6, x), graph.constant(0.5))
-    return graph.add("Clip", line, graph.constant(0.0), graph.constant(1.0))
+    return _between_zero_and(graph, 1.0, graph.add("Add", _times(graph, 1 / 6, x), graph.constant(0.5)))
 
 
 def _silu(graph: Graph, x: str, alpha: float) -> str:
@@ -97,6 +111,11 @@ def _mish(graph: Graph, x: str, alpha: float) -> str:
     return graph.add("Mul", x, graph.add("Tanh", _softplus(graph, x, alpha)))
 
 
+def _between_zero_and(graph: Graph, high: float, x: str) -> str:
+    # No Clip: onnxruntime 1.31 fuses it with a Relu before it, and fails where they are float64.
+    return graph.add("Min", graph.add("Relu", x), graph.constant(high))
+
+
 def _below_zero(graph: Graph, x: str) -> str:
     return graph.add("Min", x, graph.constant(0.0))
 
@@ -108,6 +127,8 @@ def _times(graph: Graph, factor: float, x: str) -> str:
 _FORMULAS: dict[str, Callable[[Graph, str, float], str]] = {
     "leaky_relu": _leaky_relu,
     "elu": _elu,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
     "selu": _selu,
     "relu6": _relu6,
     "hard_sigmoid": _hard_sigmoid,

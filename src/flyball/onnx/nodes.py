@@ -52,7 +52,7 @@ def _batch_norm(graph: Graph, node: BatchNormNode) -> None:
         graph.constant(np.ones(channels)) if node.gamma is None else graph.weight(node.gamma),
         graph.constant(np.zeros(channels)) if node.beta is None else graph.weight(node.beta),
         graph.weight(node.running_mean),
-        graph.weight(node.running_var),
+        _variance(graph, node),
     ]
     # ONNX normalises over the second axis.
     samples = graph.shape
@@ -63,6 +63,15 @@ def _batch_norm(graph: Graph, node: BatchNormNode) -> None:
     if channels_last:
         graph.value = graph.reshape(samples)
     graph.value = write_activation(graph, node.activation, 0.0)
+
+
+def _variance(graph: Graph, node: BatchNormNode) -> str:
+    """Return the variance to which the operator adds an epsilon; an attribute has the digits of a float32."""
+    variance = graph.weight(node.running_var)
+    rounded_off = node.epsilon - float(np.float32(node.epsilon))
+    if graph.dtype == np.float32 or rounded_off == 0.0:
+        return variance
+    return graph.add("Add", variance, graph.constant(rounded_off))
 
 
 def _activation(graph: Graph, node: ActivationNode) -> None:
