@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,11 +12,12 @@ from flyball.backend import get_backend
 from flyball.data import step_bounds
 from flyball.program.interrupts import HeldInterrupts
 from flyball.program.lowering import Data, Lowering
+from flyball.program.memory import UNAVERAGED
 from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -54,6 +56,14 @@ class BatchWatcher(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Position:
+    """A place inside an epoch: how many of its steps are done, and what they have added to its totals."""
+
+    done: int
+    totals: Mapping[str, float]
+
+
 class Trainer:
     """Trains on one data set, an epoch at a time."""
 
@@ -71,13 +81,31 @@ class Trainer:
         self.memory = memory
         self.optimizer = optimizer
         self.seed = seed
+        self.done = 0
         needs_statistics = batch_statistics_layer(nodes) is not None
         self.bounds = step_bounds(len(x), batch_size, batch_statistics=needs_statistics)
         self.order = np.arange(len(x), dtype=np.int64)
+        self._loss, self._data = loss, Data(x, y, self.order)
+        self._settings = self._settings_of(nodes)
+        self._lower(nodes)
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        self.seed = seed
+        settings = self._settings_of(nodes)
+        if settings != self._settings:
+            self.memory.regroup()
+            self._lower(nodes)
+            self._settings = settings
+
+    def _settings_of(self, nodes: list[Node]) -> str:
+        return repr((nodes, self.optimizer.update(), self.seed))
+
+    def _lower(self, nodes: list[Node]) -> None:
         largest = int(np.diff(self.bounds).max())
-        lowering = Lowering(nodes, memory, Data(x, y, self.order), largest, training=True, seed=seed)
-        lowering.objective(loss.objective)
-        lowering.update(optimizer.update())
+        lowering = Lowering(nodes, self.memory, self._data, largest, training=True, seed=self.seed)
+        lowering.objective(self._loss.objective)
+        lowering.update(self.optimizer.update())
         self.program = lowering.program
         self._runner = runner(self.program)
 
@@ -94,18 +122,24 @@ class Trainer:
         progress: Callable[[int], None] | None = None,
         interval: float = 0.1,
         watcher: BatchWatcher | None = None,
+        position: Position | None = None,
     ) -> dict[str, float]:
         """Train for one epoch; return the means over its samples as :meth:`Evaluator.run` does.
 
-        With a ``watcher`` every step returns to Python, and the epoch ends where the watcher says so.
+        With a ``watcher`` every step returns to Python, and the epoch ends where the watcher says so. With a
+        ``position`` the epoch goes on from there; :attr:`done` counts its steps, whatever ends it.
         """
         if shuffle:
             self.order[:] = shuffled(len(self.order), self.seed, epoch)
         _clear(self.program)
-        if watcher is None:
-            self._run(0, self.steps, progress, interval)
+        self.done = 0
+        if position is not None:
+            self._go_to(position)
+        if watcher is None or self.done == self.steps:
+            if self.done < self.steps:
+                self._run(self.done, self.steps, progress, interval)
             return self._means(self.steps)
-        for step in range(self.steps):
+        for step in range(self.done, self.steps):
             watcher.before(step)
             self._run(step, step + 1)
             if progress is not None:
@@ -115,15 +149,34 @@ class Trainer:
                 break
         return means
 
+    def position(self) -> Position:
+        """Return where the epoch stands."""
+        buffers = self.program.buffers
+        return Position(self.done, {name: float(buffers[name].array[0]) for name in _totals(self.program)})
+
+    def _go_to(self, position: Position) -> None:
+        names = set(_totals(self.program))
+        if position.done > self.steps or set(position.totals) != names:
+            msg = (
+                f"position must be one of an epoch of {self.steps} steps with the totals {', '.join(sorted(names))}, "
+                f"got {position}: the data or the model have changed"
+            )
+            raise ValueError(msg)
+        self.done = position.done
+        for name, value in position.totals.items():
+            self.program.buffers[name].array[0] = value
+
     def _run(self, begin: int, end: int, progress: Callable[[int], None] | None = None, interval: float = 0.1) -> None:
         learning_rates = self.optimizer.learning_rates(end - begin)
         steps = Steps(self.bounds[begin : end + 1], learning_rates, self.optimizer.iterations)
+        report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
         # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
         with HeldInterrupts() as interrupts:
             try:
-                self._runner.run(steps, progress, interval, interrupts.deliver)
+                self._runner.run(steps, report, interval, interrupts.deliver)
             finally:
                 self.optimizer.iterations += steps.done
+                self.done += steps.done
 
     def _means(self, steps: int) -> dict[str, float]:
         penalties = sum(float(b.array[0]) for name, b in self.program.buffers.items() if name.startswith("penalty["))
@@ -143,9 +196,16 @@ class Trainer:
         limits = measure_limits(self.program, self.memory.dtype, self._runner.threads(rows))
         return summarise(self.program, np.concatenate(seconds[1:]), rows, limits)
 
+    def start(self) -> None:
+        """Begin or go on: where :meth:`finish` averaged the parameters, they are again what they were before."""
+        before = self.memory.slots.pop(UNAVERAGED, None)
+        if before is not None and np.array_equal(self.memory.parameters, self.memory.slot("average")):
+            self.memory.parameters[...] = before
+
     def finish(self) -> None:
         """End the training: where the optimiser averages the parameters, they become their average."""
         if self.optimizer.use_ema and self.optimizer.iterations:
+            self.memory.slot(UNAVERAGED)[...] = self.memory.parameters
             self.memory.parameters[...] = self.memory.slot("average")
 
 
@@ -230,10 +290,13 @@ def _no_learning(bounds: NDArray[np.int64]) -> Steps:
     return Steps(bounds, np.zeros(len(bounds) - 1), 0)
 
 
+def _totals(program: Program) -> list[str]:
+    return [name for name in program.buffers if name.startswith(("total_", "penalty["))]
+
+
 def _clear(program: Program) -> None:
-    for name, buffer in program.buffers.items():
-        if name.startswith(("total_", "penalty[")):
-            buffer.array.fill(0.0)
+    for name in _totals(program):
+        program.buffers[name].array.fill(0.0)
 
 
 def _means(program: Program, rows: int, penalty: float) -> dict[str, float]:

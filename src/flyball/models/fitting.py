@@ -9,6 +9,7 @@ from flyball import _checks
 from flyball import callbacks as callbacks_module
 from flyball.data import DEFAULT_BATCH_SIZE
 from flyball.models.compilation import Compilation
+from flyball.models.run import Run
 from flyball.progress import make_progress
 from flyball.training import Evaluator, Trainer, batch_statistics_layer
 
@@ -25,6 +26,7 @@ class Fitting(Compilation):
     stop_training: bool = False
     history: History | None = None
     _epochs: int = 0
+    _run: Run | None = None
 
     def fit(
         self,
@@ -123,25 +125,37 @@ class Fitting(Compilation):
         watchers.set_params({"epochs": epochs, "steps": trainer.steps, "verbose": verbose})
         line = make_progress(verbose, epochs, trainer.steps)
         batches = _Batches(self, watchers) if watchers.wants_batches else None
-        watchers.on_train_begin()
+        run = self._run = Run(trainer, initial_epoch, self._epochs)
+        logs: dict[str, float] | None = None
+        trainer.start()
         try:
-            for epoch in range(initial_epoch, epochs):
-                watchers.on_epoch_begin(epoch)
-                started = time.perf_counter()
-                line.begin_epoch(epoch)
-                means = trainer.run_epoch(self._epochs, shuffle=shuffle, progress=line.update, watcher=batches)
-                self._epochs += 1
-                logs = self._report(means)
-                if evaluator is not None and (epoch + 1) % validation_freq == 0:
-                    logs |= {f"val_{name}": value for name, value in self._report(evaluator.run()).items()}
-                line.end_epoch(logs, time.perf_counter() - started)
-                watchers.on_epoch_end(epoch, logs)
-                if self.stop_training:
-                    break
-            trainer.finish()
+            watchers.on_train_begin()
+            try:
+                while run.epoch < epochs and not self.stop_training:
+                    epoch = run.epoch
+                    watchers.on_epoch_begin(epoch)
+                    if callbacks:  # they may have changed what the Program is made of
+                        trainer.refresh(self._nodes(), self._seed)
+                    started = time.perf_counter()
+                    line.begin_epoch(epoch)
+                    position = run.begin_epoch(self._epochs)
+                    means = trainer.run_epoch(
+                        self._epochs, shuffle=shuffle, progress=line.update, watcher=batches, position=position
+                    )
+                    self._epochs += 1
+                    logs = self._report(means)
+                    if evaluator is not None and (epoch + 1) % validation_freq == 0:
+                        logs |= {f"val_{name}": value for name, value in self._report(evaluator.run()).items()}
+                    run.end_epoch()
+                    line.end_epoch(logs, time.perf_counter() - started)
+                    watchers.on_epoch_end(epoch, logs)
+                trainer.finish()
+                watchers.completed = True
+            finally:
+                line.close()
+                watchers.on_train_end(logs)
         finally:
-            line.close()
-            watchers.on_train_end()
+            self._run = None
         return self.history
 
 

@@ -108,7 +108,8 @@ class Inspection(Fitting):
         iterations = 0 if self.optimizer is None else self.optimizer.iterations
         for name in sorted(memory.slots):
             digest.update(name.encode())
-            digest.update(memory.slots[name].tobytes())
+            for weight in memory.parameter_weights():
+                digest.update(memory.state_of(name, weight).tobytes())
         digest.update(f"{iterations},{self._epochs}".encode())
         return digest.hexdigest()
 
