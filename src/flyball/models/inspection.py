@@ -96,5 +96,5 @@ class Inspection(Fitting):
             x = np.random.default_rng(0).standard_normal((rows, *(self._input_shape or ()))).astype(self.dtype)
         if y is None:
             y = loss.sample_targets(len(x), self.layers[-1].output_shape or (), self.dtype)
-        samples, targets = self._prepare("x", x, "y", y)
-        return Trainer(self._nodes(), self._require_built(), loss, optimizer, samples, targets, rows, self._seed)
+        data = self._data_set(x, y)
+        return Trainer(self._nodes(), self._require_built(), loss, optimizer, data, rows, self._seed)
