@@ -147,6 +147,14 @@ def peers(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site, in docs/_build."""
+    group(session, "docs")
+    session.install(".[plot]")
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-n", "docs", "docs/_build", *session.posargs)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """A wheel for this machine, repaired and checked, and a build from the source distribution."""
     group(session, "wheel")

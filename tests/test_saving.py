@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_permissions_are_those_of_any_new_file(saved):
 def test_what_cannot_be_written(tmp_path):
     with pytest.raises(OSError, match="missing"):
         new_model().save(tmp_path / "missing" / "m")
-    with pytest.raises(ValueError, match="model must be built before it is saved"):
+    with pytest.raises(ValueError, match="model must be built before it is saved or loaded"):
         saving.save_model(flyball.Sequential([layers.Dense(2)]), tmp_path / "m")
     with pytest.raises(ValueError, match=r"metadata must be strings by name, got \{'a': 1\}"):
         saving.save_model(new_model(), tmp_path / "m", metadata={"a": 1})
@@ -207,7 +208,7 @@ def test_a_pickle_is_not_run(tmp_path):
 
 def test_safetensors_of_someone_else(tmp_path):
     save_file({"w": np.zeros(3)}, tmp_path / "m")
-    refused(tmp_path / "m", "its header has no model of flyball's")
+    refused(tmp_path / "m", "its header has nothing of flyball's")
 
 
 def test_every_truncation_is_refused(saved):
@@ -281,7 +282,7 @@ def set_compile(name, value):
         ),
         (set_model("name", 3), "the model's name must be a non-empty string, got 3"),
         (set_model("extra", 3), "the model must be an object of name, dtype, input_shape, layers"),
-        (lambda config: config.pop("model"), "the configuration must be an object of model, compile"),
+        (lambda config: config.pop("model"), "the configuration must be an object of model, compile, training"),
         (set_compile("loss", "mse"), "the configuration of a loss must be a dict"),
         (set_compile("metrics", "accuracy"), "the compilation's metrics must be a list, got 'accuracy'"),
         (set_compile("metrics", ["mse"]), "metric must be one of accuracy, acc"),
@@ -307,7 +308,7 @@ def test_hostile_configurations(tmp_path, change, reason):
         ('{"model": {}, "model": {}}', "names in the configuration must be unique"),
         ("[" * 100_000, "RecursionError"),
         ('{"model": ' + "9" * 10_000 + "}", "limit"),
-        ('{"model": null, "compile": null}', "the model must be an object of"),
+        ('{"model": null, "compile": null, "training": null}', "the model must be an object of"),
     ],
 )
 def test_hostile_json(saved, config, reason):
@@ -316,8 +317,8 @@ def test_hostile_json(saved, config, reason):
 
 
 def test_other_schema(saved):
-    rewrite(saved, entries={"schema": "2"})
-    refused(saved, "its schema must be '1', got '2'; a newer flyball may read it")
+    rewrite(saved, entries={"schema": "3"})
+    refused(saved, "its schema must be '1' or '2', got '3'; a newer flyball may read it")
 
 
 def test_tensors_that_do_not_fit(saved):
@@ -334,3 +335,208 @@ def test_tensors_that_do_not_fit(saved):
         refused(saved, reason)
         rewrite(saved, tensors=tensors)
     flyball.load_model(saved)
+
+
+# --- the state of a training ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A file of a model that was trained."""
+    flyball.utils.clear_session()
+    model = new_model()
+    model.fit(*data(), epochs=2, batch_size=8, verbose=0)
+    model.save(tmp_path / "trained")
+    return tmp_path / "trained"
+
+
+def set_training(name, value):
+    return lambda config: config["training"].__setitem__(name, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (set_training("iterations", -1), "the training's iterations must be a non-negative integer, got -1"),
+        (set_training("epochs", 1.5), "the training's epochs must be a non-negative integer, got 1.5"),
+        (set_training("seed", "1"), "the training's seed must be a non-negative integer, got '1'"),
+        (set_training("seed", 2**63), "the training's seed must be below 2**63"),
+        (set_training("slots", ["m", "v", "u"]), "the training's slots must be some of m, v, each once"),
+        (set_training("slots", ["m", "m"]), "the training's slots must be some of m, v, each once"),
+        (set_training("slots", "mv"), "the training's slots must be some of m, v, each once, got 'mv'"),
+        (set_training("slots", [["m"], "v"]), "unhashable"),
+        (set_training("slots", ["m"]), "belong to none"),
+        (set_training("more", 1), "the training must be an object of iterations, epochs, seed, slots"),
+        (lambda config: config.__setitem__("training", 3), "the training must be an object of"),
+        (lambda config: config.__setitem__("training", None), "belong to none"),
+        (lambda config: config.__setitem__("compile", None), "the training's slots must be empty, each once"),
+    ],
+)
+def test_hostile_states(trained, change, reason):
+    rewrite(trained, change)
+    refused(trained, reason)
+
+
+def test_a_state_whose_arrays_do_not_fit(trained):
+    tensors = load_file(trained)
+    name = "optimizer/m/dense/kernel"
+    for wrong, reason in [
+        ({key: value for key, value in tensors.items() if key != name}, f"[{name!r}] are missing"),
+        ({**tensors, name: tensors[name][:2]}, f"tensor {name!r} must be float32 of shape (5, 4)"),
+        ({**tensors, name: tensors[name].astype(np.float64)}, "got float64 of"),
+    ]:
+        rewrite(trained, tensors=wrong)
+        refused(trained, reason)
+
+
+def test_files_of_schema_1_still_load(saved):
+    tensors, (entries, config) = load_file(saved), header(saved)
+    del config["training"]
+    save_file(tensors, saved, {**entries, "schema": "1", "config": json.dumps(config)})
+    model = flyball.load_model(saved)
+    assert model.optimizer.iterations == 0
+    for weight, value in zip(model.weights, new_model().get_weights(), strict=True):
+        np.testing.assert_array_equal(weight.value, value)
+
+
+def test_every_truncation_of_a_state_is_refused(trained):
+    raw = trained.read_bytes()
+    for length in range(0, len(raw), 211):
+        trained.write_bytes(raw[:length])
+        refused(trained)
+
+
+def test_overwriting_can_be_refused(saved):
+    before = saved.read_bytes()
+    for save in (new_model().save, new_model().save_weights):
+        with pytest.raises(FileExistsError, match="path must not exist where overwrite is False"):
+            save(saved, overwrite=False)
+    assert saved.read_bytes() == before
+    new_model().save(saved.with_name("new"), overwrite=False)
+
+
+def test_folders_are_no_files(tmp_path):
+    for save in (new_model().save, new_model().save_weights):
+        with pytest.raises(IsADirectoryError, match="path must be a file's, got the folder"):
+            save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- weights alone -----------------------------------------------------------------------------------------------
+
+
+def equal_weights(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+@pytest.fixture
+def filled():
+    """A model with weights of its own."""
+    flyball.utils.clear_session()
+    model = new_model()
+    model.set_weights([np.full(weight.shape, i + 1.0) for i, weight in enumerate(model.weights)])
+    return model
+
+
+def test_weights_alone(tmp_path, filled):
+    filled.save_weights(tmp_path / "w")
+    assert set(load_file(tmp_path / "w")) == {weight.name for weight in filled.weights}
+    twin = new_model("float64", compiled=False)  # the layers' automatic numbers have gone on; the dtype is another
+    assert [w.name for w in twin.weights] != [w.name for w in filled.weights]
+    twin.load_weights(tmp_path / "w")
+    assert equal_weights(twin, filled)
+    with pytest.raises(ValueError, match="flyball's save_model wrote"):
+        flyball.load_model(tmp_path / "w")
+
+
+def test_weights_of_a_whole_model(trained):
+    twin = new_model(compiled=False)
+    twin.load_weights(trained)
+    assert equal_weights(twin, flyball.load_model(trained))
+
+
+def test_weights_that_do_not_fit_change_nothing(tmp_path, filled):
+    path = tmp_path / "w"
+    filled.save_weights(path)
+    before = filled.get_weights()
+
+    def other(*stack):
+        model = flyball.Sequential([flyball.Input((5,)), *stack])
+        return model, model.get_weights()
+
+    flyball.utils.clear_session()
+    fewer, kept = other(layers.Dense(4))
+    message = "the weights in .* must be the model's, but .* are missing and .* belong to none"
+    with pytest.raises(ValueError, match=message):
+        fewer.load_weights(path)
+    np.testing.assert_array_equal(fewer.get_weights()[0], kept[0])
+    renamed, _ = other(layers.Dense(4, name="mine"), layers.BatchNormalization(), layers.Dense(3))
+    with pytest.raises(ValueError, match="mine/kernel"):
+        renamed.load_weights(path)
+    flyball.utils.clear_session()
+    wider, kept = other(layers.Dense(4), layers.BatchNormalization(), layers.Dense(7))
+    with pytest.raises(ValueError, match=r"weight 'dense_1/kernel' in .* must have shape \(4, 7\), got \(4, 3\)"):
+        wider.load_weights(path)
+    np.testing.assert_array_equal(wider.get_weights()[0], kept[0])
+    wider.load_weights(path, skip_mismatch=True)
+    np.testing.assert_array_equal(wider.get_weights()[0], before[0])
+    np.testing.assert_array_equal(wider.get_weights()[-1], kept[-1])
+    with pytest.raises(ValueError, match="skip_mismatch must be True or False, got 1"):
+        wider.load_weights(path, skip_mismatch=1)
+
+
+def test_weights_from_other_files(tmp_path, filled):
+    path = tmp_path / "w"
+    with pytest.raises(FileNotFoundError):
+        filled.load_weights(path)
+    filled.save_weights(path)
+    raw = path.read_bytes()
+    for length in range(0, len(raw), 53):
+        path.write_bytes(raw[:length])
+        with pytest.raises(ValueError, match="must be an undamaged file that flyball's save_weights wrote"):
+            filled.load_weights(path)
+    for config in ('{"weights": ["dense/kernel"]}', '{"weights": 3}', '{"weights": [[1]]}', "{}", "[]"):
+        save_file({"a": np.zeros(2)}, path, {"format": "flyball", "schema": "2", "config": config})
+        with pytest.raises(ValueError, match="must be an undamaged file"):
+            filled.load_weights(path)
+    with pytest.raises(ValueError, match="model must be built before it is saved or loaded"):
+        flyball.Sequential([layers.Dense(2)]).load_weights(path)
+    with pytest.raises(ValueError, match="model must be built before it is saved or loaded"):
+        flyball.Sequential([layers.Dense(2)]).save_weights(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    folder.chmod(0o500)
+    with pytest.raises(PermissionError):
+        new_model().save(folder / "m")
+    folder.chmod(0o700)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder nobody may write to")
+def test_a_folder_that_nobody_may_write_to():
+    with pytest.raises(OSError, match="/proc"):
+        new_model().save("/proc/m")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk(saved, monkeypatch):
+    before = saved.read_bytes()
+    real = Path.open
+
+    def to_full_device(self, mode="r", *arguments, **options):
+        if "x" in mode:
+            real(self, mode).close()
+            return real(Path("/dev/full"), "wb", buffering=0)
+        return real(self, mode, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", to_full_device)
+    for save in (new_model().save, new_model().save_weights):
+        with pytest.raises(OSError, match="No space left"):
+            save(saved)
+    monkeypatch.undo()
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]

@@ -39,7 +39,7 @@ class Configurable:
 
 
 def serialize(item: Configurable) -> dict[str, Any]:
-    """Return ``{"class_name": ..., "config": ...}``, from which a :class:`Registry` makes the object again."""
+    """Return ``{"class_name": ..., "config": ...}``, from which the module's ``get`` makes the object again."""
     return {"class_name": type(item).__name__, "config": item.get_config()}
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from flyball.models import Sequential
 
-Logs = Mapping[str, float] | None
-"""What hooks are told: values by name."""
+Logs = dict[str, float] | None
+"""What hooks are told: values by name. What a hook adds, those after it and the History see."""
 
 # Hooks of Keras that no training calls here: a callback that has one would wait for it in vain.
 _UNCALLED = tuple(
@@ -27,6 +26,9 @@ class Callback:
     ``logs`` maps names (``loss``, ``accuracy``, ``val_loss``, ...) to the epoch's values. Setting
     ``self.model.stop_training = True`` ends training after the epoch.
 
+    A callback whose decisions depend on earlier epochs defines :meth:`get_state` and :meth:`set_state`, so that a run
+    that is resumed, or steps back, decides as it did.
+
     Attributes
     ----------
     model : Sequential
@@ -37,6 +39,9 @@ class Callback:
 
     model: Sequential
     params: Mapping[str, Any]
+    runs_last: bool = False
+    """Whether ``on_epoch_end`` comes after that of the others: for callbacks that keep what all have come to."""
+    _watchers: CallbackList
 
     def set_model(self, model: Sequential) -> None:
         """Keep the model that is about to be trained."""
@@ -45,6 +50,16 @@ class Callback:
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Keep what is known about the training."""
         self.params = params
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what :meth:`set_state` needs: numbers, strings, None, NumPy arrays, and lists and dicts of them.
+
+        What is returned must not change later: copy lists and arrays that will.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`get_state` returned; called after ``on_train_begin``, or between epochs."""
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Run before the first epoch."""
@@ -73,10 +88,19 @@ class Callback:
 
 
 class CallbackList:
-    """Calls each of the callbacks in turn; ``on_train_end`` reaches all of them even where one raises."""
+    """Calls each of the callbacks in turn; ``on_train_end`` reaches all of them even where one raises.
+
+    Attributes
+    ----------
+    completed : bool
+        Whether training has come to its end by itself, not by an exception.
+    """
 
     def __init__(self, callbacks: Iterable[Any], model: Sequential) -> None:
         self.callbacks: list[Callback] = []
+        self.completed = False
+        self._begun = False
+        self._states: list[tuple[str, dict[str, Any]]] | None = None
         for callback in callbacks:
             if not isinstance(callback, Callback):
                 msg = f"callbacks must be instances of flyball.callbacks.Callback, got {callback!r}"
@@ -89,7 +113,29 @@ class CallbackList:
                     )
                     raise ValueError(msg)
             callback.set_model(model)
+            callback._watchers = self
             self.callbacks.append(callback)
+
+    def get_states(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the state of each callback with its class's name."""
+        return [(type(callback).__name__, callback.get_state()) for callback in self.callbacks]
+
+    def set_states(self, states: list[tuple[str, dict[str, Any]]]) -> None:
+        """Hand each state to the callback it belongs to: the first of a class's to the first of the class, and so on.
+
+        Before training has begun, they wait until every callback's ``on_train_begin`` is over.
+        """
+        self._states = states
+        if self._begun:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        states, self._states = list(self._states or ()), None
+        for callback in self.callbacks:
+            own = next((entry for entry in states if entry[0] == type(callback).__name__), None)
+            if own is not None:
+                states.remove(own)
+                callback.set_state(own[1])
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Tell all."""
@@ -100,6 +146,8 @@ class CallbackList:
         """Tell all."""
         for callback in self.callbacks:
             callback.on_train_begin(logs)
+        self._begun = True
+        self._hand_out()
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Tell all, then raise the first error there was."""
@@ -118,8 +166,8 @@ class CallbackList:
             callback.on_epoch_begin(epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Tell all."""
-        for callback in self.callbacks:
+        """Tell all, and last those that keep what the others have come to."""
+        for callback in sorted(self.callbacks, key=lambda callback: callback.runs_last):
             callback.on_epoch_end(epoch, logs)
 
     @property

@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 def activation_forward(x: Floats, activation: str, *, alpha: float | None = None, out: Floats | None = None) -> Floats:
     """Activation of each element, ``y = f(x)``: the functions of Keras 3.
 
-    ============== ===================================================================== ==========
-    ``activation`` ``f(x)``                                                              derivative
-    ============== ===================================================================== ==========
-    linear         ``x``                                                                 neither
-    relu           ``max(x, 0)``                                                         y
-    leaky_relu     ``x if x >= 0 else alpha * x``                                        y
-    relu6          ``min(max(x, 0), 6)``                                                 y
-    elu            ``x if x > 0 else alpha * (exp(x) - 1)``                              y
+    ============== ======================================================================== ==========
+    ``activation`` ``f(x)``                                                                 derivative
+    ============== ======================================================================== ==========
+    linear         ``x``                                                                    neither
+    relu           ``max(x, 0)``                                                            y
+    leaky_relu     ``x if x >= 0 else alpha * x``                                           y
+    relu6          ``min(max(x, 0), 6)``                                                    y
+    elu            ``x if x > 0 else alpha * (exp(x) - 1)``                                 y
     selu           ``1.05070098735548 * (x if x > 0 else 1.67326324235438 * (exp(x) - 1))`` y
-    gelu           ``x * (1 + erf(x / sqrt(2))) / 2``                                    x
-    gelu_tanh      ``x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2``          x
-    sigmoid        ``1 / (1 + exp(-x))``                                                 y
-    hard_sigmoid   ``min(max(x / 6 + 1 / 2, 0), 1)``                                     y
-    tanh           ``tanh(x)``                                                           y
-    silu           ``x / (1 + exp(-x))``                                                 x
-    softplus       ``log(1 + exp(x))``                                                   y
-    softsign       ``x / (1 + abs(x))``                                                  y
-    exponential    ``exp(x)``                                                            y
-    mish           ``x * tanh(log(1 + exp(x)))``                                         x
-    ============== ===================================================================== ==========
+    gelu           ``x * (1 + erf(x / sqrt(2))) / 2``                                       x
+    gelu_tanh      ``x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2``             x
+    sigmoid        ``1 / (1 + exp(-x))``                                                    y
+    hard_sigmoid   ``min(max(x / 6 + 1 / 2, 0), 1)``                                        y
+    tanh           ``tanh(x)``                                                              y
+    silu           ``x / (1 + exp(-x))``                                                    x
+    softplus       ``log(1 + exp(x))``                                                      y
+    softsign       ``x / (1 + abs(x))``                                                     y
+    exponential    ``exp(x)``                                                               y
+    mish           ``x * tanh(log(1 + exp(x)))``                                            x
+    ============== ======================================================================== ==========
 
     At ``-inf`` and ``inf`` they are their limits; ``nan`` stays ``nan``. The last column says whether
     :func:`activation_backward` needs the input or the output.

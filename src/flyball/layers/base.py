@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
-from flyball import _checks, initializers, utils
+from flyball import _checks, initializers, regularizers, utils
 from flyball._registry import Configurable, parameters, snake_case
 from flyball.program.nodes import Weight
 
@@ -117,21 +117,36 @@ class Layer(Configurable):
 
         ``trainable=False`` is for running statistics; ``decays=False`` spares it from an optimizer's weight decay.
         """
-        # A Weight's penalty is l2 / 2 * sum(w**2), a regularizer's l2 * sum(w**2).
         weight = Weight(
             f"{self.name}/{name}",
             shape,
             initializers.get(initializer),
             trainable=trainable and self._trainable,
-            l1=regularizer.l1 if regularizer else 0.0,
-            l2=2.0 * regularizer.l2 if regularizer else 0.0,
             decays=decays,
             projection=constraint.projection(shape) if constraint else None,
         )
+        _penalise(weight, regularizer)
         self.weights.append(weight)
         if not trainable:
             self._statistics.append(weight)
         return weight
+
+    def regularizers(self) -> dict[str, Regularizer | None]:
+        """Return the penalties that can be changed at any time, by the attributes that hold them.
+
+        An attribute ``kernel_regularizer`` belongs to the weight ``kernel``. Training takes a new one from its next
+        epoch on.
+        """
+        names = [f"{_stem(weight)}_regularizer" for weight in self.weights]
+        return {name: regularizers.get(getattr(self, name), name) for name in names if hasattr(self, name)}
+
+    def update_penalties(self) -> None:
+        """Give the weights the penalties that the layer's regularizers now stand for."""
+        for name, regularizer in self.regularizers().items():
+            setattr(self, name, regularizer)
+            for weight in self.weights:
+                if name == f"{_stem(weight)}_regularizer":
+                    _penalise(weight, regularizer)
 
     @property
     def trainable(self) -> bool:
@@ -199,6 +214,16 @@ class Layer(Configurable):
         if self.declared_input_shape is not None:
             config["input_shape"] = list(self.declared_input_shape)
         return config | super().get_config()
+
+
+def _stem(weight: Weight) -> str:
+    return weight.name.rpartition("/")[2]
+
+
+def _penalise(weight: Weight, regularizer: Regularizer | None) -> None:
+    # A Weight's penalty is l2 / 2 * sum(w**2), a regularizer's l2 * sum(w**2).
+    weight.l1 = regularizer.l1 if regularizer else 0.0
+    weight.l2 = 2.0 * regularizer.l2 if regularizer else 0.0
 
 
 def _declared_shape(input_shape: object, input_dim: object) -> tuple[int, ...] | None:

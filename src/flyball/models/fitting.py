@@ -10,6 +10,7 @@ from flyball import _checks
 from flyball import callbacks as callbacks_module
 from flyball.data import DEFAULT_BATCH_SIZE, DataSet, first_steps
 from flyball.models.feeding import Feeding, refuse_beside_batches
+from flyball.models.run import Run
 from flyball.progress import make_progress
 from flyball.training import (
     BatchSource,
@@ -18,6 +19,7 @@ from flyball.training import (
     are_batches,
     batch_statistics_layer,
     finish,
+    start,
     unpacked,
 )
 
@@ -36,6 +38,7 @@ class Fitting(Feeding):
     stop_training: bool = False
     history: History | None = None
     _epochs: int = 0
+    _run: Run | None = None
 
     def fit(
         self,
@@ -162,32 +165,44 @@ class Fitting(Feeding):
         watchers.set_params({"epochs": epochs, "steps": trainer.steps, "verbose": verbose})
         line = make_progress(verbose, epochs, trainer.steps)
         watcher = _Watcher(self, watchers) if watchers.wants_batches else None
-        watchers.on_train_begin()
+        run = self._run = Run(trainer, initial_epoch, self._epochs)
+        logs: dict[str, float] | None = None
+        start(self._require_built())
         try:
-            for epoch in range(initial_epoch, epochs):
-                watchers.on_epoch_begin(epoch)
-                if programs != self._programs:  # a callback has built or compiled the model anew
-                    (trainer, evaluator), programs = make(), self._programs
-                started = time.perf_counter()
-                line.begin_epoch(epoch)
-                means = trainer.run_epoch(epoch, self._epochs, shuffle=shuffle, progress=line.update, watcher=watcher)
-                if means is None:
-                    break
-                self._epochs += 1
-                logs = self._report(means)
-                if evaluator is not None and (epoch + 1) % validation_freq == 0:
-                    logs |= {f"val_{name}": value for name, value in self._report(evaluator.run()).items()}
-                line.end_epoch(logs, time.perf_counter() - started)
-                watchers.on_epoch_end(epoch, logs)
-                if self.stop_training:
-                    break
-                if trainer.exhausted:
-                    _warn_of_end(epoch, epochs, steps_per_epoch)
-                    break
-            finish(self._require_compiled()[1], self._require_built())
+            watchers.on_train_begin()
+            try:
+                while run.epoch < epochs and not self.stop_training:
+                    epoch = run.epoch
+                    watchers.on_epoch_begin(epoch)
+                    if programs != self._programs:  # a callback has built or compiled the model anew
+                        (run.trainer, evaluator), programs = make(), self._programs
+                    elif callbacks:  # they may have changed what the Program is made of
+                        run.trainer.refresh(self._nodes(), self._seed)
+                    started = time.perf_counter()
+                    line.begin_epoch(epoch)
+                    position = run.begin_epoch(self._epochs)
+                    means = run.trainer.run_epoch(
+                        self._epochs, epoch, shuffle=shuffle, progress=line.update, watcher=watcher, position=position
+                    )
+                    if means is None:  # an iterator had nothing left
+                        break
+                    self._epochs += 1
+                    logs = self._report(means)
+                    if evaluator is not None and (epoch + 1) % validation_freq == 0:
+                        logs |= {f"val_{name}": value for name, value in self._report(evaluator.run()).items()}
+                    run.end_epoch()
+                    line.end_epoch(logs, time.perf_counter() - started)
+                    watchers.on_epoch_end(epoch, logs)
+                    if run.trainer.exhausted:
+                        _warn_of_end(epoch, epochs, steps_per_epoch)
+                        break
+                finish(self._require_built(), self._require_compiled()[1])
+                watchers.completed = True
+            finally:
+                line.close()
+                watchers.on_train_end(logs)
         finally:
-            line.close()
-            watchers.on_train_end()
+            self._run = None
         return self.history
 
     # --- what an epoch runs on ---------------------------------------------------------------------------------------

@@ -29,9 +29,17 @@ class Sequential(Inference, Inspection):
     bits for any number of threads, on the same build and instruction-set level.
     """
 
-    def save(self, path: str | Path) -> None:
-        """Write the model to one file that :func:`flyball.load_model` reads."""
-        saving.save_model(self, path)
+    def save(self, filepath: str | Path, overwrite: bool = True, *, include_optimizer: bool = True) -> None:
+        """Write the model to one file that :func:`flyball.load_model` reads; see :func:`flyball.saving.save_model`."""
+        saving.save_model(self, filepath, overwrite=overwrite, include_optimizer=include_optimizer)
+
+    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
+        """Write the weights alone; see :func:`flyball.saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite=overwrite)
+
+    def load_weights(self, filepath: str | Path, skip_mismatch: bool = False) -> None:
+        """Set the weights from a file; see :func:`flyball.saving.load_weights`."""
+        saving.load_weights(self, filepath, skip_mismatch=skip_mismatch)
 
     def __reduce__(self) -> Any:
         """Refuse copies and pickles: they would tear the weights from the flat arrays that training works on."""

@@ -186,6 +186,8 @@ class Structure:
     # --- pieces ------------------------------------------------------------------------------------------------------
 
     def _nodes(self) -> list[Node]:
+        for layer in self.layers:
+            layer.update_penalties()
         return [node for layer in self.layers for node in layer.lower()]
 
     def _forget_programs(self) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LINE = 64
 """Bytes every weight is aligned to."""
 
+UNAVERAGED = "unaveraged"
+"""Slot of the parameters that a training goes on from, where the model has got their average."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -46,26 +49,32 @@ class Memory:
     groups: list[Group] = field(init=False)
 
     def __post_init__(self) -> None:
-        trainable = sorted((w for w in self.weights if w.trainable), key=_settings)
+        self._trainable = sorted((w for w in self.weights if w.trainable), key=_settings)
         self._begin: dict[int, int] = {}
-        self.groups = []
         size = 0
-        for (l1, l2, spared), group in groupby(trainable, key=_settings):
-            begin = size
-            for weight in group:
-                self._begin[id(weight)] = size
-                size += self._padded(weight)
-            self.groups.append(Group(begin, size, l1, l2, not spared))
+        for weight in self._trainable:
+            self._begin[id(weight)] = size
+            size += self._padded(weight)
+        self.regroup()
         self.parameters = self._flat(size)
         self.gradients = self._flat(size)
         size = 0
+        parameters = {id(weight) for weight in self._trainable}
         for weight in self.weights:
-            if not weight.trainable:
+            if id(weight) not in parameters:
                 self._begin[id(weight)] = size
                 size += self._padded(weight)
         self.statistics = self._flat(size)
         for weight in self.weights:
-            weight.value = self._view(self.parameters if weight.trainable else self.statistics, weight)
+            weight.value = self._view(self.parameters if id(weight) in parameters else self.statistics, weight)
+
+    def regroup(self) -> None:
+        """Find the groups again, after penalties of weights have changed; nothing moves."""
+        self.groups = [
+            Group(self._begin[id(weights[0])], self._begin[id(weights[-1])] + self._padded(weights[-1]), l1, l2, not s)
+            for (l1, l2, s), members in groupby(self._trainable, key=_settings)
+            for weights in [list(members)]
+        ]
 
     def gradient(self, weight: Weight) -> NDArray[Any]:
         """Return the view of the flat gradients that belongs to ``weight``."""
@@ -93,13 +102,21 @@ class Memory:
             self.slots[name].fill(initial)
         return self.slots[name]
 
+    def parameter_weights(self) -> list[Weight]:
+        """Return the weights whose values are parameters, in the model's order."""
+        parameters = {id(weight) for weight in self._trainable}
+        return [weight for weight in self.weights if id(weight) in parameters]
+
+    def state_of(self, slot: str, weight: Weight) -> NDArray[Any]:
+        """Return the view of the optimiser state ``slot`` that belongs to ``weight``."""
+        return self._view(self.slots[slot], weight)
+
     def single_groups(self) -> list[Group]:
         """Return a group for each parameter array: what clips its gradient's norm by itself."""
-        trainable = sorted((w for w in self.weights if w.trainable), key=_settings)
-        begins = [self._begin[id(weight)] for weight in trainable]
+        begins = [self._begin[id(weight)] for weight in self._trainable]
         return [
             Group(begin, begin + self._padded(weight), weight.l1, weight.l2, weight.decays)
-            for begin, weight in zip(begins, trainable, strict=True)
+            for begin, weight in zip(begins, self._trainable, strict=True)
         ]
 
     def _flat(self, size: int) -> NDArray[Any]:

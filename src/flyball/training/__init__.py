@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from flyball.training.arrays import Evaluator, Predictor, Trainer
 from flyball.training.batches import BatchEvaluator, BatchTrainer, StreamEvaluator, StreamTrainer
+from flyball.training.outputs import layer_outputs
 from flyball.training.source import BatchSource, are_batches, unpacked
-from flyball.training.steps import BatchWatcher, batch_statistics_layer, finish, shuffled
+from flyball.training.steps import BatchWatcher, Position, batch_statistics_layer, finish, shuffled, start
 
 __all__ = [
     "BatchEvaluator",
@@ -17,6 +18,7 @@ __all__ = [
     "BatchTrainer",
     "BatchWatcher",
     "Evaluator",
+    "Position",
     "Predictor",
     "StreamEvaluator",
     "StreamTrainer",
@@ -24,6 +26,8 @@ __all__ = [
     "are_batches",
     "batch_statistics_layer",
     "finish",
+    "layer_outputs",
     "shuffled",
+    "start",
     "unpacked",
 ]

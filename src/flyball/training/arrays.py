@@ -16,11 +16,13 @@ from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 from flyball.training.steps import (
     INTERVAL,
+    Position,
     batch_statistics_layer,
-    clear_totals,
     means,
     no_learning,
+    set_totals,
     shuffled,
+    totals,
     train,
     training_means,
 )
@@ -47,10 +49,16 @@ class Trainer:
 
     With ``steps`` an epoch is that many steps, and the next one goes on where it ended; where the data end, so does
     the epoch, and the next one begins at the beginning.
+
+    Attributes
+    ----------
+    done : int
+        Steps of the epoch that have finished, whatever ended it.
+    exhausted : bool
+        Whether there can be no more epochs.
     """
 
     exhausted = False
-    """Whether there will be no more epochs."""
 
     def __init__(
         self,
@@ -66,15 +74,32 @@ class Trainer:
         self.memory = memory
         self.optimizer = optimizer
         self.seed = seed
+        self.done = 0
         needs_statistics = batch_statistics_layer(nodes) is not None
         self.bounds = step_bounds(len(data), batch_size, batch_statistics=needs_statistics)
         self._asked = steps
         self.order = np.arange(len(data), dtype=np.int64)
+        self._loss, self._data = loss, Data(data.x, data.y, self.order, data.weights)
+        self._settings = self._settings_of(nodes)
+        self._lower(nodes)
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        self.seed = seed
+        settings = self._settings_of(nodes)
+        if settings != self._settings:
+            self.memory.regroup()
+            self._lower(nodes)
+            self._settings = settings
+
+    def _settings_of(self, nodes: list[Node]) -> str:
+        return repr((nodes, self.optimizer.update(), self.seed))
+
+    def _lower(self, nodes: list[Node]) -> None:
         largest = int(np.diff(self.bounds).max())
-        rows = Data(data.x, data.y, self.order, data.weights)
-        lowering = Lowering(nodes, memory, rows, largest, training=True, seed=seed)
-        lowering.objective(loss.objective)
-        lowering.update(optimizer.update())
+        lowering = Lowering(nodes, self.memory, self._data, largest, training=True, seed=self.seed)
+        lowering.objective(self._loss.objective)
+        lowering.update(self.optimizer.update())
         self.program = lowering.program
         self._runner = runner(self.program)
 
@@ -89,45 +114,73 @@ class Trainer:
 
     def run_epoch(
         self,
-        epoch: int,
-        count: int | None = None,
+        number: int,
+        epoch: int = 0,
         *,
         shuffle: bool,
         progress: Callable[[int], None] | None = None,
         watcher: BatchWatcher | None = None,
+        position: Position | None = None,
     ) -> dict[str, float]:
         """Train for epoch ``epoch`` of a run; return the means over its samples as :meth:`Evaluator.run` does.
 
-        ``count`` is what the order of samples is drawn from: the epochs that the model has been trained for. With a
-        ``watcher`` every step returns to Python, and the epoch ends where the watcher says so.
+        ``number`` is what the order of samples is drawn from: how many epochs the model has been trained for. With a
+        ``watcher`` every step returns to Python, and the epoch ends where the watcher says so. With a ``position`` the
+        epoch goes on from there.
         """
-        part = epoch % -(-self._all_steps // self.steps)  # how many epochs ago these samples' order was drawn
+        part = epoch % -(-self._all_steps // self.steps)  # how many epochs ago the order of samples was drawn
         if shuffle:
-            drawn = max(0, (epoch if count is None else count) - part)
-            self.order[:] = shuffled(len(self.order), self.seed, drawn)
-        begin = part * self.steps
-        end = min(begin + self.steps, self._all_steps)
-        if self._asked is not None and end - begin < self._asked:
-            msg = f"steps_per_epoch must be at most the {end - begin} steps there is data for, got {self._asked}"
+            self.order[:] = shuffled(len(self.order), self.seed, max(0, number - part))
+        first = part * self.steps
+        count = min(self.steps, self._all_steps - first)
+        if self._asked is not None and count < self._asked:
+            msg = (
+                f"steps_per_epoch must be at most the {count} steps there is data for in this epoch, got {self._asked}"
+            )
             warnings.warn(msg, UserWarning, stacklevel=3)
-        clear_totals(self.program)
+        set_totals(self.program)
+        self.done = 0
+        if position is not None:
+            self._go_to(position, count)
         if watcher is None:
-            train(self._runner, self.optimizer, self.bounds[begin : end + 1], progress)
-            return self._means(begin, end)
-        reported = time.perf_counter()
-        for step in range(begin, end):
-            watcher.before(step - begin)
-            train(self._runner, self.optimizer, self.bounds[step : step + 2])
-            if progress is not None and time.perf_counter() - reported >= INTERVAL:
-                progress(step - begin + 1)
-                reported = time.perf_counter()
-            found = self._means(begin, step + 1)
-            if not watcher.after(step - begin, found):
-                break
-        return found
+            self._run(first, count, progress)
+        else:
+            reported = time.perf_counter()
+            while self.done < count:
+                watcher.before(self.done)
+                self._run(first, self.done + 1)
+                if progress is not None and time.perf_counter() - reported >= INTERVAL:
+                    progress(self.done)
+                    reported = time.perf_counter()
+                if not watcher.after(self.done - 1, self._means(first)):
+                    break
+        return self._means(first)
 
-    def _means(self, begin: int, end: int) -> dict[str, float]:
-        return training_means(self.program, int(self.bounds[end] - self.bounds[begin]), end - begin)
+    def position(self) -> Position:
+        """Return where the epoch stands."""
+        return Position(self.done, totals(self.program))
+
+    def _go_to(self, position: Position, count: int) -> None:
+        if position.done > count:
+            msg = f"position must be in an epoch of {count} steps, got {position}: the data have changed"
+            raise ValueError(msg)
+        set_totals(self.program, position.totals)
+        self.done = position.done
+
+    def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
+        """Run from where the epoch stands to its step ``end``; the epoch begins at step ``first`` of the data."""
+        begin = self.done
+        if begin == end:
+            return
+        report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
+        train(self._runner, self.optimizer, self.bounds[first + begin : first + end + 1], report, self._count)
+
+    def _count(self, steps: int) -> None:
+        self.done += steps
+
+    def _means(self, first: int) -> dict[str, float]:
+        rows = int(self.bounds[first + self.done] - self.bounds[first])
+        return training_means(totals(self.program), rows, self.done)
 
     def profile(self, steps: int) -> Profile:
         """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
@@ -159,9 +212,9 @@ class Evaluator:
 
     def run(self) -> dict[str, float]:
         """Return the means over the samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties."""
-        clear_totals(self.program)
+        set_totals(self.program)
         self._runner.run(no_learning(self.bounds))
-        return means(self.program, self._rows, self.memory.penalty())
+        return means(totals(self.program), self._rows, self.memory.penalty())
 
 
 class Predictor:

@@ -12,17 +12,18 @@ from flyball.program.lowering import Data, Lowering
 from flyball.program.runners import runner
 from flyball.training.steps import (
     INTERVAL,
+    Position,
     batch_statistics_layer,
-    clear_totals,
     means,
     no_learning,
-    take_totals,
+    set_totals,
+    totals,
     train,
     training_means,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -50,18 +51,23 @@ class _Batches:
         self._key: object = None
         self._program: Program | None = None
         self._runner: Runner | None = None
-
-    @property
-    def program(self) -> Program:
-        """The Program of the last batch."""
-        assert self._program is not None, "there must have been a batch"
-        return self._program
+        self._totals: Mapping[str, float] | None = None
 
     def clear(self) -> None:
-        """Let the means begin anew."""
+        """Let the sums over steps begin anew."""
         self.rows = self.steps = 0
+        self._totals = None
         if self._program is not None:
-            clear_totals(self._program)
+            set_totals(self._program)
+
+    def totals(self) -> Mapping[str, float]:
+        """Return the sums over steps so far, by name."""
+        return (self._totals or {}) if self._program is None else totals(self._program)
+
+    def forget(self) -> None:
+        """Write the Program anew for the next batch; sums over steps go on."""
+        if self._program is not None:
+            self._totals, self._program, self._runner = totals(self._program), None, None
 
     def _take(self, batch: DataSet) -> tuple[Runner, NDArray[np.int64]]:
         """Put the batch's arrays in their places; return what runs them, and their bounds."""
@@ -70,8 +76,9 @@ class _Batches:
         x = np.ascontiguousarray(batch.x, dtype)
         if self._runner is None or rows > self._capacity or self._key != self._key_of(batch):
             self._write(x, batch)
+        assert self._program is not None, "a Program has been written"
         assert self._runner is not None, "a Program has been written"
-        buffers, bind = self.program.buffers, self._runner.bind
+        buffers, bind = self._program.buffers, self._runner.bind
         for name, array in (("x", x), ("y", batch.y), ("weights", batch.weights)):
             if array is not None:
                 buffer = buffers[name]
@@ -81,12 +88,11 @@ class _Batches:
         return self._runner, np.array([0, rows])
 
     def _write(self, x: NDArray[Any], batch: DataSet) -> None:
-        capacity = max(self._capacity, len(batch))
-        program = self._lowered(Data(x, batch.y, None, batch.weights), capacity)
-        if self._program is not None:
-            take_totals(program, self._program)
-        self._program, self._capacity, self._key = program, capacity, self._key_of(batch)
-        self._runner = runner(program)
+        self.forget()
+        self._capacity, self._key = max(self._capacity, len(batch)), self._key_of(batch)
+        program = self._lowered(Data(x, batch.y, None, batch.weights), self._capacity)
+        set_totals(program, self._totals)
+        self._program, self._totals, self._runner = program, None, runner(program)
 
     @staticmethod
     def _key_of(batch: DataSet) -> object:
@@ -102,21 +108,48 @@ class BatchTrainer(_Batches):
     def __init__(self, nodes: list[Node], memory: Memory, loss: Loss, optimizer: Optimizer, seed: int) -> None:
         super().__init__(nodes, memory, loss)
         self.optimizer, self.seed = optimizer, seed
-        self._needs_rows = batch_statistics_layer(nodes)
+        self._settings = self._settings_of()
 
     def step(self, batch: DataSet, name: str = "x") -> None:
         """Train on ``batch``, which errors call ``name``."""
-        if self._needs_rows is not None and len(batch) < 2:
-            msg = f"{name} must have at least 2 samples for the batch statistics of layer {self._needs_rows!r}, got 1"
+        layer = self._needs_rows
+        if layer is not None and len(batch) < 2:
+            msg = f"{name} must have at least 2 samples for the batch statistics of layer {layer!r}, got 1"
             raise ValueError(msg)
         taker, bounds = self._take(batch)
-        train(taker, self.optimizer, bounds)
+        train(taker, self.optimizer, bounds, count=self._count)
         self.rows += len(batch)
-        self.steps += 1
+
+    def _count(self, steps: int) -> None:
+        self.steps += steps
+
+    def resume(self, position: Position) -> None:
+        """Let the sums over steps go on from ``position``."""
+        sums = dict(position.totals)
+        self.forget()
+        self.steps, self.rows = position.done, int(sums.pop("rows", 0))
+        self._totals = sums
+
+    def position(self) -> Position:
+        """Return the sums over steps, with their rows among them."""
+        return Position(self.steps, {**self.totals(), "rows": float(self.rows)})
 
     def means(self) -> dict[str, float]:
         """Return the means over the samples since :meth:`clear`."""
-        return training_means(self.program, self.rows, self.steps)
+        return training_means(self.totals(), self.rows, self.steps)
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        self.nodes, self.seed = nodes, seed
+        settings = self._settings_of()
+        if settings != self._settings:
+            self.memory.regroup()
+            self.forget()
+            self._settings = settings
+
+    def _settings_of(self) -> str:
+        self._needs_rows = batch_statistics_layer(self.nodes)
+        return repr((self.nodes, self.optimizer.update(), self.seed))
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         lowering = Lowering(self.nodes, self.memory, data, capacity, training=True, seed=self.seed)
@@ -137,7 +170,7 @@ class BatchEvaluator(_Batches):
 
     def means(self) -> dict[str, float]:
         """Return the means over the samples since :meth:`clear`."""
-        return means(self.program, self.rows, self.memory.penalty())
+        return means(self.totals(), self.rows, self.memory.penalty())
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         lowering = Lowering(self.nodes, self.memory, data, capacity, training=False)
@@ -146,10 +179,18 @@ class BatchEvaluator(_Batches):
 
 
 class StreamTrainer:
-    """Trains on the batches of a source, an epoch at a time; ``prepare`` makes a data set of a batch and its name."""
+    """Trains on the batches of a source, an epoch at a time; ``prepare`` makes a data set of a batch and its name.
+
+    Has what :class:`flyball.training.Trainer` has.
+    """
 
     def __init__(self, source: BatchSource, prepare: Callable[[str, Any], DataSet], trainer: BatchTrainer) -> None:
         self.source, self._prepare, self._trainer = source, prepare, trainer
+
+    @property
+    def done(self) -> int:
+        """Steps of the epoch that have finished, whatever ended it."""
+        return self._trainer.steps
 
     @property
     def steps(self) -> int | None:
@@ -158,27 +199,39 @@ class StreamTrainer:
 
     @property
     def exhausted(self) -> bool:
-        """Whether there will be no more batches."""
+        """Whether there can be no more epochs."""
         return self.source.exhausted
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        self.source.seed = seed
+        self._trainer.refresh(nodes, seed)
+
+    def position(self) -> Position:
+        """Return where the epoch stands."""
+        return self._trainer.position()
 
     def run_epoch(
         self,
-        epoch: int,
-        count: int,
+        number: int,
+        epoch: int = 0,
         *,
         shuffle: bool,
         progress: Callable[[int], None] | None = None,
         watcher: BatchWatcher | None = None,
+        position: Position | None = None,
     ) -> dict[str, float] | None:
         """Train for an epoch; return the means over its samples, or None if there was no batch.
 
-        As :meth:`flyball.training.Trainer.run_epoch`.
+        As :meth:`flyball.training.Trainer.run_epoch`; a ``position`` skips the batches before it.
         """
         del epoch
         trainer = self._trainer
         trainer.clear()
+        if position is not None:
+            trainer.resume(position)
         reported = time.perf_counter()
-        for name, given in self.source.epoch(count, shuffle=shuffle):
+        for name, given in self.source.epoch(number, shuffle=shuffle, skip=trainer.steps):
             batch = self._prepare(name, given)
             if watcher is not None:
                 watcher.before(trainer.steps)

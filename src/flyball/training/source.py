@@ -49,7 +49,7 @@ class BatchSource:
         self.exhausted = False
         self._name, self._steps_name = name, steps_name
         self._asked = steps
-        self._seed = seed
+        self.seed = seed
         self._indexed = _is_indexed(batches)
         self._once = hasattr(batches, "__next__")
         self._iterator: Iterator[tuple[int, Any]] | None = None
@@ -75,13 +75,16 @@ class BatchSource:
         self._iterator = enumerate(itertools.chain([batch], iterator))
         return batch
 
-    def epoch(self, count: int = 0, *, shuffle: bool = False) -> Iterator[tuple[str, Any]]:
-        """Yield what errors call a batch, and the batch; ``count`` is what the order of batches is drawn from."""
+    def epoch(self, number: int = 0, *, shuffle: bool = False, skip: int = 0) -> Iterator[tuple[str, Any]]:
+        """Yield what errors call a batch, and the batch.
+
+        ``number`` is what the order of batches is drawn from; the first ``skip`` batches are left out.
+        """
         _call(self.batches, "on_epoch_begin")
         given = 0
         while self._asked is None or given < self._asked:
             if self._iterator is None:
-                self._iterator, self._begun = self._begin(count, shuffle), self._begun and self._once
+                self._iterator, self._begun = self._begin(number, shuffle), self._begun and self._once
             try:
                 place, batch = next(self._iterator)
             except StopIteration:
@@ -95,7 +98,8 @@ class BatchSource:
                 break
             self._begun = True
             given += 1
-            yield f"{self._name}[{place}]", batch
+            if given > skip:
+                yield f"{self._name}[{place}]", batch
         _call(self.batches, "on_epoch_end")
 
     def restart(self) -> None:
@@ -105,14 +109,14 @@ class BatchSource:
         if not self._once:
             self._iterator = None
 
-    def _begin(self, count: int, shuffle: bool) -> Iterator[tuple[int, Any]]:
+    def _begin(self, number: int, shuffle: bool) -> Iterator[tuple[int, Any]]:
         if not self._indexed:
             return enumerate(self.batches)
         if isinstance(self.batches, PyDataset):
-            self.batches.epoch = count
+            self.batches.epoch = number
         length = _length(self.batches)
         order: Iterable[int] = itertools.count() if length is None else range(length)
-        return _made(self.batches, shuffled(length, self._seed, count).tolist() if shuffle and length else order)
+        return _made(self.batches, shuffled(length, self.seed, number).tolist() if shuffle and length else order)
 
     def _warn(self, given: int) -> None:
         if self._asked is not None:

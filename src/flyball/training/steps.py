@@ -1,16 +1,18 @@
-"""What all runs share: the order of rows, steps that are counted whatever happens, and the means they add up to."""
+"""What all runs share: the order of rows, steps that are counted whatever happens, and the sums they add up to."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from flyball.program.interrupts import HeldInterrupts
+from flyball.program.memory import UNAVERAGED
 from flyball.program.runners import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -36,6 +38,14 @@ class BatchWatcher(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Position:
+    """A place inside an epoch: how many of its steps are done, and what they have added to its totals."""
+
+    done: int
+    totals: Mapping[str, float]
+
+
 def batch_statistics_layer(nodes: list[Node]) -> str | None:
     """Name the first layer that needs more than one row to train on, or return None."""
     return next((node.layer for node in nodes if node.needs_batch), None)
@@ -47,13 +57,20 @@ def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return generator.permutation(rows)
 
 
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
 def train(
     runner: Runner,
     optimizer: Optimizer,
     bounds: NDArray[np.int64],
     progress: Callable[[int], None] | None = None,
+    count: Callable[[int], None] | None = None,
 ) -> None:
-    """Run training steps over the rows between ``bounds``; the optimiser has counted them, however this ends."""
+    """Run training steps over the rows between ``bounds``.
+
+    However it ends, the optimizer has counted the steps that are done, and ``count`` was told of them.
+    """
     steps = Steps(bounds, optimizer.learning_rates(len(bounds) - 1), optimizer.iterations)
     # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
     with HeldInterrupts() as interrupts:
@@ -61,12 +78,8 @@ def train(
             runner.run(steps, progress, INTERVAL, interrupts.deliver)
         finally:
             optimizer.iterations += steps.done
-
-
-def finish(optimizer: Optimizer, memory: Memory) -> None:
-    """End the training: where the optimiser averages the parameters, they become their average."""
-    if optimizer.use_ema and optimizer.iterations:
-        memory.parameters[...] = memory.slot("average")
+            if count is not None:
+                count(steps.done)
 
 
 def no_learning(bounds: NDArray[np.int64], first: int = 0) -> Steps:
@@ -74,32 +87,56 @@ def no_learning(bounds: NDArray[np.int64], first: int = 0) -> Steps:
     return Steps(bounds, np.zeros(len(bounds) - 1), first)
 
 
-def clear_totals(program: Program) -> None:
-    """Let sums over steps begin at zero."""
-    for name, buffer in program.buffers.items():
-        if _is_total(name):
-            buffer.array.fill(0.0)
+def start(memory: Memory) -> None:
+    """Begin or go on: where :func:`finish` averaged the parameters, they are again what they were before."""
+    before = memory.slots.pop(UNAVERAGED, None)
+    if before is not None and np.array_equal(memory.parameters, memory.slot("average")):
+        memory.parameters[...] = before
 
 
-def take_totals(program: Program, other: Program) -> None:
-    """Let sums over steps go on in ``program`` from where they are in ``other``."""
-    for name, buffer in other.buffers.items():
-        if _is_total(name):
-            program.buffers[name].array[...] = buffer.array
+def finish(memory: Memory, optimizer: Optimizer) -> None:
+    """End the training: where the optimizer averages the parameters, they become their average."""
+    if optimizer.use_ema and optimizer.iterations:
+        memory.slot(UNAVERAGED)[...] = memory.parameters
+        memory.parameters[...] = memory.slot("average")
 
 
-def training_means(program: Program, rows: int, steps: int) -> dict[str, float]:
+# --- sums over steps -------------------------------------------------------------------------------------------------
+
+
+def totals(program: Program) -> dict[str, float]:
+    """Return the sums over steps so far, by name."""
+    return {name: float(program.buffers[name].array[0]) for name in program.buffers if _is_total(name)}
+
+
+def set_totals(program: Program, values: Mapping[str, float] | None = None) -> None:
+    """Let the sums over steps begin at ``values``, or at zero.
+
+    Raises
+    ------
+    ValueError
+        If ``values`` are not those of such a Program.
+    """
+    names = sorted(name for name in program.buffers if _is_total(name))
+    if values is not None and sorted(values) != names:
+        msg = f"totals must be {', '.join(names)}, got {dict(values)}: the data or the model have changed"
+        raise ValueError(msg)
+    for name in names:
+        program.buffers[name].array[0] = 0.0 if values is None else values[name]
+
+
+def training_means(sums: Mapping[str, float], rows: int, steps: int) -> dict[str, float]:
     """Return the means over ``rows`` samples of ``steps`` training steps, with the mean penalty of a step."""
-    penalties = sum(float(b.array[0]) for name, b in program.buffers.items() if name.startswith("penalty["))
-    return means(program, rows, penalties / steps)
+    penalties = sum(value for name, value in sums.items() if name.startswith("penalty["))
+    return means(sums, rows, penalties / steps)
 
 
-def means(program: Program, rows: int, penalty: float) -> dict[str, float]:
+def means(sums: Mapping[str, float], rows: int, penalty: float) -> dict[str, float]:
     """Return the means over ``rows`` samples: ``data_loss``, ``hits``, and ``objective``, the loss with ``penalty``."""
-    loss = float(program.buffers["total_loss"].array[0]) / rows
+    loss = sums["total_loss"] / rows
     found = {"data_loss": loss, "objective": loss + penalty}
-    if "total_hits" in program.buffers:
-        found["hits"] = float(program.buffers["total_hits"].array[0]) / rows
+    if "total_hits" in sums:
+        found["hits"] = sums["total_hits"] / rows
     return found
 
 

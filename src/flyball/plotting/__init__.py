@@ -1,0 +1,13 @@
+"""Pictures of training and of what regularises it, as Display objects in scikit-learn's convention.
+
+A Display is made by a constructor that names what it is made from (``from_history``, ``from_model``, ...), which does
+the computing, and draws with ``plot(ax=None)``, as often as wanted; the arrays it draws are its attributes, and after
+``plot`` so are ``ax_`` and ``figure_``. Matplotlib is imported by ``plot``, and brought by ``pip install
+"flyball[plot]"``.
+"""
+
+from __future__ import annotations
+
+from flyball.plotting.learning_curve import LearningCurveDisplay
+
+__all__ = ["LearningCurveDisplay"]

@@ -1,0 +1,187 @@
+"""Models in one file: configuration, weights, what they were compiled with, and where their training stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flyball import _checks, layers, losses, metrics, optimizers
+from flyball._registry import serialize
+from flyball.saving import files, state
+from flyball.saving.weights import require_built, require_free
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from flyball.layers import Layer
+    from flyball.models import Sequential
+    from flyball.optimizers import Optimizer
+    from flyball.program.nodes import Weight
+
+
+def save_model(
+    model: Sequential,
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    include_optimizer: bool = True,
+    overwrite: bool = True,
+) -> None:
+    """Write ``model`` to the file ``path``: layers, weights, what it was compiled with, and where its training stands.
+
+    A model that was loaded goes on where this one stood: ``fit(initial_epoch=4, epochs=10)`` after ``fit(epochs=4)``
+    gives the bits of ``fit(epochs=10)``, on the same data.
+
+    Parameters
+    ----------
+    model : Sequential
+        A built model.
+    path : path
+        An existing file is replaced, at once: whatever happens meanwhile, it is the old one or the new one.
+    metadata : mapping of str to str, optional
+        Notes of your own, read back by :func:`load_metadata`.
+    include_optimizer : bool
+        Whether the state of the training goes in: the optimizer's (momenta, step count), the number of epochs, and the
+        seed. Without it a training of the loaded model begins anew, with the same settings.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ValueError
+        If the model is not built, has a part that cannot be described, or ``metadata`` is not as said.
+    OSError
+        If the file cannot be written, or exists and must not be overwritten (FileExistsError).
+    """
+    include_optimizer = _checks.flag("include_optimizer", include_optimizer)
+    require_built(model)
+    require_free(path, overwrite)
+    tensors = {weight.name: weight.value for weight in model.weights}
+    config = {"model": model.get_config(), "compile": _compile_config(model), "training": None}
+    if include_optimizer and config["compile"] is not None:
+        tensors |= state.slot_tensors(model)
+        config["training"] = state.counts(model)
+    files.write(path, tensors, config, _user_metadata(metadata))
+
+
+def load_model(filepath: str | os.PathLike[str]) -> Sequential:
+    """Read the model that :func:`save_model` wrote to ``filepath``, compiled if it was.
+
+    Raises
+    ------
+    ValueError
+        If the file is no such model, is damaged, or says anything that cannot be.
+    OSError
+        If the file cannot be read.
+    """
+    from flyball.models import Sequential
+
+    try:
+        header, tensors = files.read(filepath)
+        config = files.parse(header["config"])
+        if header["schema"] == "1":
+            config.setdefault("training", None)
+        files.keys("the configuration", config, ("model", "compile", "training"))
+        weights = declared_weights(config["model"])
+        expected = {weight.name: weight.shape for weight in weights}
+        optimizer = _optimizer(config["compile"])
+        if config["training"] is not None:
+            expected |= state.expected_slots(weights, optimizer, config["training"])
+        _check_tensors(tensors, expected, config["model"]["dtype"])
+        model = Sequential.from_config(config["model"])
+        model.set_weights([tensors[weight.name] for weight in weights])
+        _compile(model, optimizer, config["compile"])
+        if config["training"] is not None:
+            state.restore(model, tensors, config["training"])
+    except files.BAD_CONTENT as error:
+        files.refuse(filepath, error, save_model)
+    return model
+
+
+def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Return the ``metadata`` that :func:`save_model` was given, without reading the weights.
+
+    Raises
+    ------
+    ValueError
+        If the file is no model of flyball's, or is damaged.
+    OSError
+        If the file cannot be read.
+    """
+    try:
+        header, _ = files.read(path, with_tensors=False)
+    except ValueError as error:
+        files.refuse(path, error, save_model)
+    return {name: value for name, value in header.items() if name not in files.RESERVED}
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _compile_config(model: Sequential) -> dict[str, Any] | None:
+    if model.optimizer is None or model.loss is None:
+        return None
+    names = [name for name in model.metrics_names if name != "loss"]
+    return {"optimizer": serialize(model.optimizer), "loss": serialize(model.loss), "metrics": names}
+
+
+def _user_metadata(metadata: Mapping[Any, Any] | None) -> dict[str, str]:
+    entries = dict(metadata or {})
+    for name, value in entries.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            _checks.refuse("metadata", "strings by name", {name: value})
+        if name in files.RESERVED:
+            _checks.refuse("metadata", f"without the names {', '.join(files.RESERVED)}", name)
+    return entries
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def declared_weights(config: Any) -> list[Weight]:
+    """Return the weights of a model's configuration, in order; nothing of their size is allocated."""
+    files.keys("the model", config, ("name", "dtype", "input_shape", "layers"))
+    _checks.text("the model's name", config["name"])
+    _checks.choice("the model's dtype", config["dtype"], files.DTYPES)
+    if not isinstance(config["layers"], list):
+        _checks.refuse("the model's layers", "a list", config["layers"])
+    shape = _checks.shape("the model's input_shape", config["input_shape"])
+    weights: list[Weight] = []
+    for item in config["layers"]:
+        layer: Layer = layers.deserialize(item)
+        layer.build(shape)
+        if layer.output_shape is not None:
+            shape = layer.output_shape
+        weights += layer.weights
+    return weights
+
+
+def _check_tensors(tensors: dict[str, NDArray[Any]], expected: dict[str, tuple[int, ...]], dtype: str) -> None:
+    if set(tensors) != set(expected):
+        missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
+        msg = f"its tensors must be those of its layers, but {missing} are missing and {extra} belong to none"
+        raise ValueError(msg)
+    for name, shape in expected.items():
+        array = tensors[name]
+        if array.shape != shape or array.dtype != dtype:
+            msg = f"tensor {name!r} must be {dtype} of shape {shape}, got {array.dtype} of {array.shape}"
+            raise ValueError(msg)
+
+
+def _optimizer(config: Any) -> Optimizer | None:
+    if config is None:
+        return None
+    files.keys("the compilation", config, ("optimizer", "loss", "metrics"))
+    return optimizers.REGISTRY.deserialize(config["optimizer"])
+
+
+def _compile(model: Sequential, optimizer: Optimizer | None, config: Any) -> None:
+    if optimizer is None:
+        return
+    if not isinstance(config["metrics"], list):
+        _checks.refuse("the compilation's metrics", "a list", config["metrics"])
+    loss = losses.REGISTRY.deserialize(config["loss"])
+    names = [metrics.get(name, loss).name for name in config["metrics"]]
+    model.compile(optimizer, loss, metrics=names)

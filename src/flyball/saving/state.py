@@ -1,0 +1,87 @@
+"""Where a training stands: what a run needs, besides the weights, to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flyball import _checks
+from flyball.program.memory import UNAVERAGED
+from flyball.saving import files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from flyball.models import Sequential
+    from flyball.optimizers import Optimizer
+    from flyball.program.nodes import Weight
+
+
+def counts(model: Sequential) -> dict[str, Any]:
+    """Return what is counted: steps, epochs, the seed, and the names of the optimizer's arrays."""
+    memory, optimizer = model._require_built(), model.optimizer
+    return {
+        "iterations": 0 if optimizer is None else optimizer.iterations,
+        "epochs": model._epochs,
+        "seed": model._seed,
+        "slots": sorted(memory.slots),
+    }
+
+
+def slot_tensors(model: Sequential) -> dict[str, NDArray[Any]]:
+    """Return the optimizer's arrays, one for each slot and weight, by name."""
+    memory = model._require_built()
+    return {
+        _slot_name(slot, weight): memory.state_of(slot, weight)
+        for slot in sorted(memory.slots)
+        for weight in memory.parameter_weights()
+    }
+
+
+def expected_slots(weights: Sequence[Weight], optimizer: Optimizer | None, facts: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the optimizer's arrays by name; raise ValueError where ``facts`` are not :func:`counts`."""
+    files.keys("the training", facts, ("iterations", "epochs", "seed", "slots"))
+    for name in ("iterations", "epochs", "seed"):
+        _checks.integer(f"the training's {name}", facts[name])
+    if facts["seed"] >= 2**63:
+        _checks.refuse("the training's seed", "below 2**63", facts["seed"])
+    known = () if optimizer is None else _initial(optimizer)
+    slots = facts["slots"]
+    if not isinstance(slots, list) or len(slots) != len({*map(str, slots)}) or not set(slots) <= set(known):
+        expected = f"some of {', '.join(known)}" if known else "empty"
+        _checks.refuse("the training's slots", f"{expected}, each once", slots)
+    shapes = {_slot_name(slot, w): w.shape for slot in slots for w in weights if w.trainable}
+    clash = sorted(set(shapes) & {weight.name for weight in weights})
+    if clash:
+        _checks.refuse("names of weights", "others than those of the optimizer's state", clash)
+    return shapes
+
+
+def restore(model: Sequential, tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+    """Set the optimizer's arrays, the counts and the seed; ``facts`` have been checked.
+
+    Arrays are set in place: a Program in use sees the values.
+    """
+    memory = model._require_built()
+    if model.optimizer is not None:
+        model.optimizer.iterations = facts["iterations"]
+        initial = _initial(model.optimizer)
+        memory.slots.pop(UNAVERAGED, None)
+        for slot in {*memory.slots, *facts["slots"]}:
+            memory.slot(slot, initial[slot]).fill(initial[slot])
+        for slot in facts["slots"]:
+            for weight in memory.parameter_weights():
+                memory.state_of(slot, weight)[...] = tensors[_slot_name(slot, weight)]
+    model._epochs, model._seed = facts["epochs"], facts["seed"]
+
+
+def _initial(optimizer: Optimizer) -> dict[str, float]:
+    """Return the first value of each of the arrays that an optimizer may have."""
+    update = optimizer.update()
+    averages = {} if update.average_decay is None else {"average": 0.0, UNAVERAGED: 0.0}
+    return dict.fromkeys(update.slots, update.initial) | averages
+
+
+def _slot_name(slot: str, weight: Weight) -> str:
+    return f"optimizer/{slot}/{weight.name}"
