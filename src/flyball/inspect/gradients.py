@@ -174,7 +174,7 @@ def _batch_loss(model: Sequential, x: Any, y: Any) -> Callable[[], float]:
     def loss() -> float:
         weights = memory.parameters.copy()
         trainer.optimizer.iterations = 0  # the address of the random numbers: the same masks every time
-        value = trainer.run_epoch(0, shuffle=False)["loss"]
+        value = trainer.run_epoch(0, shuffle=False)["data_loss"]
         memory.parameters[...] = weights  # constraints act without a step, too
         memory.statistics[...] = statistics
         return value
