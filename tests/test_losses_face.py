@@ -29,7 +29,13 @@ def test_get(name):
 
 def test_config_round_trip():
     loss = losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
-    config = {"from_logits": True, "label_smoothing": 0.1, "name": "categorical_crossentropy"}
+    config = {
+        "from_logits": True,
+        "label_smoothing": 0.1,
+        "reduction": "sum_over_batch_size",
+        "name": "categorical_crossentropy",
+        "smooth": "all",
+    }
     assert losses.get(losses.serialize(loss)).get_config() == config
     assert losses.get(losses.serialize(losses.Huber(0.5))).objective.scalars == (("loss", "huber"), ("delta", 0.5))
 
@@ -136,3 +142,136 @@ def test_metrics(name, loss, source):
 def test_bad_metrics(name, loss, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         metrics.get(name, loss)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(5)
+P = RNG.random((4, 3, 5)) * 0.9 + 0.05
+T = RNG.random((4, 3, 5)) * 0.9 + 0.05
+SHARES, GOAL = P / P.sum(-1, keepdims=True), T / T.sum(-1, keepdims=True)
+LABELS = RNG.integers(0, 5, (4, 3))
+LOGITS = RNG.standard_normal((4, 3, 5)) * 20
+
+
+def log_softmax(x):
+    return x - x.max(-1, keepdims=True) - np.log(np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True))
+
+
+def picked(rows):
+    return np.take_along_axis(rows, LABELS[..., None], -1)[..., 0]
+
+
+HINGE = np.maximum(1 - (LABELS % 2 * 2 - 1) * P[..., 0], 0)
+VALUES = [
+    (losses.MeanSquaredError, {}, T, P, ((P - T) ** 2).mean(-1)),
+    (losses.MeanAbsoluteError, {}, T, P, np.abs(P - T).mean(-1)),
+    (losses.Huber, {"delta": 1.0}, T, P, ((P - T) ** 2 / 2).mean(-1)),
+    (losses.Huber, {"delta": 0.01}, T, P + T + 0.01, (0.01 * (P + 0.005)).mean(-1)),
+    (losses.LogCosh, {}, T, P, np.log(np.cosh(P - T)).mean(-1)),
+    (losses.Poisson, {}, T, P, (P - T * np.log(P + 1e-7)).mean(-1)),
+    (losses.KLDivergence, {}, T, P, (T * np.log(T / P)).sum(-1)),
+    (losses.BinaryCrossentropy, {}, T, P, -(T * np.log(P) + (1 - T) * np.log(1 - P)).mean(-1)),
+    (losses.BinaryCrossentropy, {"from_logits": True}, T, LOGITS, (np.logaddexp(0, LOGITS) - T * LOGITS).mean(-1)),
+    (losses.CategoricalCrossentropy, {}, GOAL, 3 * SHARES, -(GOAL * np.log(SHARES)).sum(-1)),
+    (losses.CategoricalCrossentropy, {"from_logits": True}, GOAL, LOGITS, -(GOAL * log_softmax(LOGITS)).sum(-1)),
+    (losses.SparseCategoricalCrossentropy, {}, LABELS, SHARES, -np.log(picked(SHARES))),
+    (
+        losses.SparseCategoricalCrossentropy,
+        {"from_logits": True},
+        LABELS[..., None],
+        LOGITS,
+        -picked(log_softmax(LOGITS)),
+    ),
+    (losses.Hinge, {}, LABELS[..., None] % 2, P[..., :1], HINGE),
+    (losses.SquaredHinge, {}, LABELS[..., None] % 2 * 2 - 1, P[..., :1], HINGE**2),
+]
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize(
+    ("cls", "arguments", "y_true", "y_pred", "want"), VALUES, ids=[row[0].__name__ for row in VALUES]
+)
+def test_values_and_reductions(cls, arguments, y_true, y_pred, want, dtype):
+    y_pred = y_pred.astype(dtype)
+    close = {"rtol": 2e-5 if dtype == "float32" else 1e-9, "atol": 1e-6 if dtype == "float32" else 0}
+    weights = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_allclose(cls(reduction=None, **arguments)(y_true, y_pred), want, **close)
+    np.testing.assert_allclose(cls(**arguments)(y_true, y_pred), want.mean(), **close)
+    np.testing.assert_allclose(
+        cls(reduction="sum", **arguments)(y_true, y_pred, weights), (weights * want).sum(), **close
+    )
+    mean = cls(reduction="mean_with_sample_weight", **arguments)(y_true, y_pred, weights[..., None])
+    np.testing.assert_allclose(mean, (weights * want).sum() / weights.sum(), **close)
+    function = getattr(losses, losses.get(cls).name.removesuffix("_loss"))
+    np.testing.assert_allclose(function(y_true, y_pred, **arguments), want, **close)
+
+
+def test_label_smoothing_in_both_conventions():
+    # Keras: (1 - eps) * t + eps / K; over the others: 1 - eps for the target, eps / (K - 1) for each other class.
+    every = -(0.3 / 5 * log_softmax(LOGITS)).sum(-1)
+    target = -picked(log_softmax(LOGITS))
+    others = -log_softmax(LOGITS).sum(-1) - target
+    for smooth, want in (("all", every + 0.7 * target), ("others", 0.7 * target + 0.3 / 4 * others)):
+        arguments = {"from_logits": True, "label_smoothing": 0.3, "smooth": smooth, "reduction": None}
+        np.testing.assert_allclose(losses.SparseCategoricalCrossentropy(**arguments)(LABELS, LOGITS), want)
+        np.testing.assert_allclose(losses.CategoricalCrossentropy(**arguments)(np.eye(5)[LABELS], LOGITS), want)
+
+
+class Cubed(losses.Loss):
+    def call(self, y_true, y_pred):
+        return (np.abs(y_true - y_pred) ** 3).mean(-1)
+
+
+def test_a_loss_of_ones_own_has_values_and_no_gradient():
+    np.testing.assert_allclose(Cubed()([[1.0, 2.0]], [[2.0, 4.0]]), 4.5)
+    with pytest.raises(ValueError, match=re.escape("loss must be one of flyball.losses to train with, got Cubed")):
+        Cubed().prepare_targets([1], (1,), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: losses.MeanSquaredError()(T, P[:2]), ValueError, "y_true must be of shape (2, 3, 5), that of y_pred"),
+        (lambda: losses.CategoricalCrossentropy()([1, 2], SHARES), ValueError, "y_true must be of shape (4, 3, 5)"),
+        (
+            lambda: losses.SparseCategoricalCrossentropy()([7] * 4, SHARES[:, 0]),
+            ValueError,
+            "y_true must be integers in [0, 5), got 7 in row 0",
+        ),
+        (
+            lambda: losses.SparseCategoricalCrossentropy()(LABELS, SHARES[:2]),
+            ValueError,
+            "y_true must be of shape (2, 3)",
+        ),
+        (
+            lambda: losses.MeanSquaredError()(T, P, np.ones(7)),
+            ValueError,
+            "sample_weight must be of a shape that broadcasts with (4, 3), got (7,)",
+        ),
+        (lambda: losses.MeanSquaredError()("a", P), ValueError, "y_true must be an array of numbers, got dtype <U1"),
+        (
+            lambda: losses.MeanSquaredError(reduction="avg"),
+            ValueError,
+            "reduction must be one of sum_over_batch_size, mean",
+        ),
+        (
+            lambda: losses.MeanSquaredError(reductoin="sum"),
+            TypeError,
+            "unexpected keyword argument 'reductoin'; did you mean 'reduction'?",
+        ),
+        (
+            lambda: losses.CategoricalCrossentropy(smooth="some"),
+            ValueError,
+            "smooth must be one of all, others, got 'some'",
+        ),
+        (
+            lambda: losses.get(lambda y_true, y_pred: 0.0),
+            ValueError,
+            "got the function '<lambda>': training needs its gradient",
+        ),
+    ],
+)
+def test_bad_calls(call, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        call()

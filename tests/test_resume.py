@@ -319,7 +319,7 @@ def change(name, value):
         (change("run", {"position": place(0)}), "the run's position must be a positive integer, got 0"),
         (change("run", {"position": place(1, steps=0)}), "the run's steps must be a positive integer, got 0"),
         (change("run", {"position": place(1, a="b")}), "the run's totals must be numbers by name"),
-        (change("run", {"position": place(1, steps=9)}), "position must be one in an epoch of 3 steps with the totals"),
+        (change("run", {"position": place(1, steps=9)}), "position must be one in an epoch of 3 steps, got"),
         (change("training", {"seed": -1}), "the training's seed must be a non-negative integer, got -1"),
         (change("training", {"slots": ["m", "evil"]}), "the training's slots must be some of m, v"),
         (change("optimizer", {"class_name": "Popen"}), "class_name of an optimizer must be one of"),

@@ -329,6 +329,8 @@ _names: dict[str, type[Initializer]] = {
     "one": Ones,
     "normal": RandomNormal,
     "uniform": RandomUniform,
+    "orthogonal_initializer": Orthogonal,
+    "identity_initializer": Identity,
 }
 REGISTRY: Registry[Initializer] = Registry("initializer", Initializer, _names)
 

@@ -143,6 +143,8 @@ class AdamW(Adam):
         amsgrad: bool = False,
         **options: Unpack[OtherOptions],
     ) -> None:
+        if weight_decay is None:
+            _checks.refuse("weight_decay", "a number; without weight decay take Adam", weight_decay)
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **options)
 
 

@@ -26,7 +26,16 @@ __all__ = [
 
 
 class LearningRateSchedule(Configurable):
-    """Base of all schedules; a class of one's own defines :meth:`rates`."""
+    """Base of all schedules; a class of one's own defines :meth:`rates`.
+
+    Parameters
+    ----------
+    name : str, optional
+        What configurations call it; all schedules take it as their last argument.
+    """
+
+    def __init__(self, name: str = "LearningRateSchedule") -> None:
+        self.name = _checks.text("name", name)
 
     def __call__(self, step: float) -> float:
         """Return the learning rate of a step."""
@@ -49,8 +58,14 @@ class ExponentialDecay(LearningRateSchedule):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``, with staircase of the floor of the exponent."""
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
     ) -> None:
+        super().__init__(name)
         self.initial_learning_rate = _checks.number("initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = _checks.number("decay_steps", decay_steps, "(0, inf)")
         self.decay_rate = _checks.number("decay_rate", decay_rate, "(0, inf)")
@@ -65,16 +80,24 @@ class ExponentialDecay(LearningRateSchedule):
 class StepDecay(ExponentialDecay):
     """``initial_learning_rate * decay_rate ** floor(step / decay_steps)``: PyTorch's StepLR."""
 
-    def __init__(self, initial_learning_rate: float, decay_steps: float, decay_rate: float = 0.1) -> None:
-        super().__init__(initial_learning_rate, decay_steps, decay_rate, True)
+    def __init__(
+        self, initial_learning_rate: float, decay_steps: float, decay_rate: float = 0.1, name: str = "StepDecay"
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, True, name)
 
 
 class InverseTimeDecay(LearningRateSchedule):
     """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``, with staircase of the quotient's floor."""
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
     ) -> None:
+        super().__init__(name)
         self.initial_learning_rate = _checks.number("initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = _checks.number("decay_steps", decay_steps, "(0, inf)")
         self.decay_rate = _checks.number("decay_rate", decay_rate, "[0, inf)")
@@ -89,7 +112,8 @@ class InverseTimeDecay(LearningRateSchedule):
 class PiecewiseConstantDecay(LearningRateSchedule):
     """``values[i]`` for steps in (boundaries[i - 1], boundaries[i]]: one value more than there are boundaries."""
 
-    def __init__(self, boundaries: Sequence[float], values: Sequence[float]) -> None:
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
+        super().__init__(name)
         self.boundaries = [_checks.number("boundaries", boundary) for boundary in boundaries]
         self.values = [_checks.number("values", value, "[0, inf)") for value in values]
         if sorted(self.boundaries) != self.boundaries:
@@ -115,7 +139,9 @@ class PolynomialDecay(LearningRateSchedule):
         end_learning_rate: float = 0.0001,
         power: float = 1.0,
         cycle: bool = False,
+        name: str = "PolynomialDecay",
     ) -> None:
+        super().__init__(name)
         self.initial_learning_rate = _checks.number("initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = _checks.number("decay_steps", decay_steps, "(0, inf)")
         self.end_learning_rate = _checks.number("end_learning_rate", end_learning_rate, "[0, inf)")
@@ -144,7 +170,9 @@ class CosineDecay(LearningRateSchedule):
         alpha: float = 0.0,
         warmup_target: float | None = None,
         warmup_steps: float = 0,
+        name: str = "CosineDecay",
     ) -> None:
+        super().__init__(name)
         self.initial_learning_rate = _checks.number("initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = _checks.number("decay_steps", decay_steps, "(0, inf)")
         self.alpha = _checks.number("alpha", alpha, "[0, inf)")
@@ -181,7 +209,9 @@ class CosineDecayRestarts(LearningRateSchedule):
         t_mul: float = 2.0,
         m_mul: float = 1.0,
         alpha: float = 0.0,
+        name: str = "SGDRDecay",
     ) -> None:
+        super().__init__(name)
         self.initial_learning_rate = _checks.number("initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.first_decay_steps = _checks.number("first_decay_steps", first_decay_steps, "(0, inf)")
         self.t_mul = _checks.number("t_mul", t_mul, "[1, inf)")
@@ -218,7 +248,9 @@ class OneCycle(LearningRateSchedule):
         pct_start: float = 0.3,
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
+        name: str = "OneCycle",
     ) -> None:
+        super().__init__(name)
         self.max_learning_rate = _checks.number("max_learning_rate", max_learning_rate, "[0, inf)")
         self.total_steps = _checks.integer("total_steps", total_steps, 2)
         self.pct_start = _checks.number("pct_start", pct_start, "(0, 1)")

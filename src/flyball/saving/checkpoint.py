@@ -99,7 +99,7 @@ def restore(model: Sequential, checkpoint: Checkpoint) -> None:
         _checks.refuse("the layers' regularizers", "those of the checkpoint", penalties)
     position = None if facts["run"]["position"] is None else Position(**facts["run"]["position"])
     if position is not None:
-        run.trainer.require(position)
+        position.require(run.trainer.steps)
 
     for layer, entry in zip(model.layers, penalties, strict=True):
         for name, penalty in entry.items():
@@ -176,7 +176,7 @@ def _check(facts: Any, callbacks: Any, tensors: dict[str, NDArray[Any]]) -> None
     if position is not None:
         files.keys("the run's position", position, ("done", "steps", "totals"))
         _checks.integer("the run's position", position["done"], 1)
-        _checks.integer("the run's steps", position["steps"], 1)
+        _checks.optional_count("the run's steps", position["steps"])
         if not isinstance(position["totals"], dict) or not all(
             isinstance(v, float) for v in position["totals"].values()
         ):

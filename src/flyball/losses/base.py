@@ -1,0 +1,174 @@
+"""What all losses are: a value for each sample, how these are joined, and the targets a model's training may have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from flyball import _checks
+from flyball._registry import Configurable, parameters
+from flyball.backend import get_backend
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from flyball.backend.types import Doubles, Floats
+    from flyball.program.lowering import Objective
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
+
+
+class Loss(Configurable):
+    """Base of all losses.
+
+    Called, ``loss(y_true, y_pred, sample_weight=None)`` returns a number: what Keras' loss of the same name returns, in
+    double precision. A model trains with the losses of :mod:`flyball.losses`, whose gradients are native; a class of
+    one's own, which defines :meth:`call`, computes values only.
+
+    Parameters
+    ----------
+    reduction : {"sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"} or None
+        How the samples' values, times their weights, are joined by a call: divided by their number (the first two),
+        added up, divided by the sum of the weights, or not at all (``"none"``, None). Models train with the first.
+    name : str, optional
+        What configurations call it.
+
+    Attributes
+    ----------
+    from_logits : bool
+        Whether predictions are logits, not probabilities.
+    objective : Objective
+        The operation that computes it in training.
+    """
+
+    default_name: ClassVar[str] = "loss"
+    from_logits: bool = False
+    objective: Objective
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, **unknown: object
+    ) -> None:
+        _checks.no_more_arguments(type(self).__name__, unknown, parameters(type(self)))
+        self.reduction = None if reduction is None else _checks.choice("reduction", reduction, REDUCTIONS)
+        self.name = self.default_name if name is None else _checks.text("name", name)
+
+    def __call__(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> np.float64 | Doubles:
+        """Return the loss of predictions.
+
+        Parameters
+        ----------
+        y_true : array
+            Targets: of the shape of ``y_pred``, or class indices without its last axis.
+        y_pred : array, shape (..., outputs)
+            Predictions. Each vector along the last axis has one value.
+        sample_weight : array, optional
+            Factors of the values; of any shape that broadcasts with theirs.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit, or an array is not of finite numbers.
+        """
+        predictions, targets = self.paired(y_true, y_pred)
+        values = np.asarray(self.call(targets, predictions), np.float64)
+        weights = None
+        if sample_weight is not None:
+            weights = numbers("sample_weight", sample_weight).astype(np.float64)
+            values, weights = same_rank(values, weights)
+            try:
+                values = values * weights
+            except ValueError:
+                _checks.refuse("sample_weight", f"of a shape that broadcasts with {values.shape}", weights.shape)
+        if self.reduction in (None, "none"):
+            return values
+        total = values.sum(dtype=np.float64)
+        if self.reduction == "sum":
+            return np.float64(total)
+        weighted = self.reduction == "mean_with_sample_weight" and weights is not None
+        divisor = weights.sum() if weighted and weights is not None else values.size
+        return np.float64(total / divisor if divisor else 0.0)
+
+    def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
+        """Return a value for each vector along the last axis of ``y_pred``."""
+        raise NotImplementedError
+
+    def paired(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Floats, NDArray[Any]]:
+        """Return predictions and targets as arrays of one number of axes; the predictions in single or double."""
+        predictions, targets = numbers("y_pred", y_pred), numbers("y_true", y_true)
+        if predictions.dtype not in (np.float32, np.float64):
+            predictions = predictions.astype(np.float64)
+        targets, predictions = same_rank(targets, predictions)
+        return predictions, targets
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Check the targets ``y`` of a model whose output has ``output_shape`` (one sample's), and convert them.
+
+        ``name`` is what errors call them.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` does not have the right shape, or has a value that cannot be a target.
+        """
+        del y, output_shape, dtype, name
+        msg = f"loss must be one of flyball.losses to train with, got {type(self).__name__}, which has no gradient"
+        raise ValueError(msg)
+
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return targets for ``rows`` samples that :meth:`prepare_targets` accepts: zeros, or the first class."""
+        return np.zeros((rows, *output_shape), dtype)
+
+
+def pointwise_values(y_true: NDArray[Any], y_pred: Floats, loss: str, delta: float = 1.0) -> Doubles:
+    """Return the pointwise loss of each vector along the last axis."""
+    if y_true.shape != y_pred.shape:
+        _checks.refuse("y_true", f"of shape {y_pred.shape}, that of y_pred", y_true.shape)
+    matrix = (-1, y_pred.shape[-1] if y_pred.ndim else 1)
+    predictions = np.ascontiguousarray(y_pred).reshape(matrix)
+    targets = np.ascontiguousarray(y_true, dtype=y_pred.dtype).reshape(matrix)
+    values = np.empty(len(predictions), np.float64)
+    get_backend().pointwise_loss(values, None, predictions, targets, None, loss, delta, 1.0)
+    return values.reshape(y_pred.shape[:-1])
+
+
+def same_rank(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the two with a last axis of length 1 added or taken away, where one has it and the other lacks it."""
+    if a.ndim == b.ndim + 1 and a.shape[-1] == 1:
+        return (a, b[:, np.newaxis]) if b.ndim == 1 else (a[..., 0], b)
+    if b.ndim == a.ndim + 1 and b.shape[-1] == 1:
+        return (a[:, np.newaxis], b) if a.ndim == 1 else (a, b[..., 0])
+    return a, b
+
+
+def columns(loss: Loss, output_shape: tuple[int, ...]) -> int:
+    """Return the number of a model's outputs, which must be a row of them for each sample."""
+    if len(output_shape) != 1:
+        msg = f"the model's output must have shape (n, columns) for {loss.name}, got {('n', *output_shape)}"
+        raise ValueError(msg)
+    return output_shape[0]
+
+
+def numbers(name: str, y: Any) -> NDArray[Any]:
+    """Return ``y`` as an array, which must be of numbers."""
+    try:
+        values = np.asarray(y)
+    except ValueError as error:  # a ragged list
+        msg = f"{name} must be an array of numbers, got {type(y).__name__} ({error})"
+        raise ValueError(msg) from error
+    if values.dtype.kind not in "biuf":
+        msg = f"{name} must be an array of numbers, got dtype {values.dtype}"
+        raise ValueError(msg)
+    return values
+
+
+def refuse_rows(name: str, expectation: str, values: NDArray[Any], wrong: NDArray[np.bool_], what: str = "") -> None:
+    """Raise ValueError with the first of ``values`` that is wrong, and its row."""
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0][0])
+        msg = f"{name} must be {expectation}, got {what}{values[wrong].flat[0]!s} in row {row}"
+        raise ValueError(msg)

@@ -1,0 +1,270 @@
+"""Losses of classes: cross-entropies and hinges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball import _checks
+from flyball.backend import get_backend
+from flyball.losses.base import Loss, columns, numbers, pointwise_values, refuse_rows
+from flyball.losses.regression import Values, pointwise
+from flyball.program.lowering import Objective
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from flyball.backend.types import Doubles, Floats
+
+# How far from 1 the sum of a row of probabilities may be: float16 probabilities of 1000 classes stay well inside.
+PROBABILITY_TOLERANCE = 1e-3
+
+
+class _Classes(Loss):
+    """What the cross-entropies over several classes share."""
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        *,
+        smooth: str = "all",
+        **unknown: object,
+    ) -> None:
+        super().__init__(reduction, name, **unknown)
+        self.from_logits = _checks.flag("from_logits", from_logits)
+        self.label_smoothing = _checks.number("label_smoothing", label_smoothing, "[0, 1)")
+        self.smooth = _checks.choice("smooth", smooth, ("all", "others"))
+
+    def share(self, classes: int) -> float:
+        """Return what label smoothing gives to each class that is not the label's."""
+        return self.label_smoothing / (classes if self.smooth == "all" else max(classes - 1, 1))
+
+    def smoothed(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Return the rows of probabilities with label smoothing."""
+        if not self.label_smoothing:
+            return targets
+        classes = targets.shape[-1]
+        share = self.share(classes)
+        return np.asarray((1.0 - classes * share) * targets + share)
+
+    def distribution_values(self, targets: NDArray[Any], predictions: Floats) -> Doubles:
+        """Return the cross-entropy of each vector of ``predictions`` with that of ``targets``."""
+        if not self.from_logits:
+            sums = predictions.sum(axis=-1, keepdims=True)
+            return pointwise_values(targets, predictions / sums, "categorical_cross_entropy")
+        matrix = (-1, predictions.shape[-1])
+        logits = np.ascontiguousarray(predictions).reshape(matrix)
+        rows = np.ascontiguousarray(targets, dtype=logits.dtype).reshape(matrix)
+        values = np.empty(len(logits), np.float64)
+        get_backend().softmax_cross_entropy_soft(values, None, None, logits, rows, None, 1.0)
+        return values.reshape(predictions.shape[:-1])
+
+
+class SparseCategoricalCrossentropy(_Classes):
+    """Cross-entropy for class indices: ``-log(p[label])`` with p the predicted probabilities.
+
+    Parameters
+    ----------
+    from_logits : bool
+        False for a model that ends in softmax, True for one whose output is ``logits``, with p = softmax(logits). Both
+        are trained from the logits, so that no probability is ever rounded to 0.
+    label_smoothing : float
+        eps in [0, 1): how much of the target is spread over classes. (Keras' loss of this name has none.)
+    reduction, name : str, optional
+        See :class:`Loss`.
+    smooth : {"all", "others"}
+        Over all classes, as in Keras and PyTorch: ``1 - eps + eps / classes`` for the label, ``eps / classes`` for
+        each other; or over the others, so that the label keeps ``1 - eps``: ``eps / (classes - 1)`` for each other.
+    """
+
+    default_name = "sparse_categorical_crossentropy"
+    objective = Objective(
+        "softmax_cross_entropy", "labels", fused="softmax", counts_hits=True, scalars=(("smoothing", 0.0),)
+    )
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        *,
+        label_smoothing: float = 0.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        smooth: str = "all",
+        **unknown: object,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, reduction, name, smooth=smooth, **unknown)
+
+    def paired(self, y_true: Any, y_pred: Any) -> tuple[Floats, NDArray[Any]]:
+        """Return predictions, and class indices without their last axis."""
+        predictions, labels = numbers("y_pred", y_pred), numbers("y_true", y_true)
+        if predictions.dtype not in (np.float32, np.float64):
+            predictions = predictions.astype(np.float64)
+        if labels.ndim == predictions.ndim and labels.shape[-1:] == (1,):
+            labels = labels[..., 0]
+        return predictions, labels
+
+    def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
+        """Return the cross-entropy of each vector along the last axis with its label."""
+        if y_pred.ndim == 0 or y_true.shape != y_pred.shape[:-1]:
+            _checks.refuse("y_true", f"of shape {y_pred.shape[:-1]}, that of y_pred without its last", y_true.shape)
+        classes = y_pred.shape[-1]
+        labels = _labels("y_true", y_true.reshape(-1), classes).reshape(y_true.shape)
+        return self.distribution_values(self.smoothed(np.eye(classes)[labels]), y_pred)
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, (n,) or (n, 1) integers (also integral floats) in [0, classes), as (n,) int64."""
+        del dtype
+        classes = columns(self, output_shape)
+        values = numbers(name, y)
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim != 1:
+            expectation = "of shape (n,) or (n, 1) for sparse_categorical_crossentropy"
+            msg = (
+                f"{name} must be {expectation}, got shape {values.shape}; for one-hot rows use categorical_crossentropy"
+            )
+            raise ValueError(msg)
+        return _labels(name, values, classes)
+
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return the first class for all ``rows``."""
+        del output_shape, dtype
+        return np.zeros(rows, np.int64)
+
+
+class CategoricalCrossentropy(_Classes):
+    """Cross-entropy for rows of probabilities (one-hot or soft): ``-sum(t * log(p))``.
+
+    Parameters
+    ----------
+    from_logits : bool
+        As in :class:`SparseCategoricalCrossentropy`.
+    label_smoothing : float
+        eps in [0, 1): how much of the target is spread over classes.
+    reduction, name : str, optional
+        See :class:`Loss`.
+    smooth : {"all", "others"}
+        Over all classes, as in Keras and PyTorch: the targets become ``(1 - eps) * t + eps / classes``; or over the
+        others, so that a one-hot target keeps ``1 - eps``: ``(1 - eps) * t + eps / (classes - 1) * (1 - t)``.
+    """
+
+    default_name = "categorical_crossentropy"
+    objective = Objective("softmax_cross_entropy_soft", "targets", fused="softmax", counts_hits=True)
+
+    def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
+        """Return the cross-entropy of each vector along the last axis."""
+        if y_pred.ndim == 0 or y_true.shape != y_pred.shape:
+            _checks.refuse("y_true", f"of shape {y_pred.shape}, that of y_pred, and not a number", y_true.shape)
+        return self.distribution_values(self.smoothed(y_true), y_pred)
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, (n, classes) with non-negative rows that sum to 1 within 1e-3, in ``dtype``."""
+        classes = columns(self, output_shape)
+        values = numbers(name, y)
+        if values.ndim != 2 or values.shape[1] != classes:
+            msg = f"{name} must be of shape (n, {classes}) for categorical_crossentropy, got shape {values.shape}"
+            if values.ndim == 1 or values.shape[1:] == (1,):
+                msg += "; for class indices use sparse_categorical_crossentropy"
+            raise ValueError(msg)
+        refuse_rows(name, "non-negative and finite", values, ~((values >= 0) & np.isfinite(values)))
+        sums = values.sum(axis=1, dtype=np.float64)
+        refuse_rows(name, "rows that sum to 1", sums, np.abs(sums - 1.0) > PROBABILITY_TOLERANCE, "a sum of ")
+        return np.ascontiguousarray(self.smoothed(values), dtype=dtype)
+
+    def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return equal probabilities of all classes for all ``rows``."""
+        return np.full((rows, *output_shape), 1.0 / columns(self, output_shape), dtype)
+
+
+class BinaryCrossentropy(Values):
+    """``-mean(t * log(p) + (1 - t) * log(1 - p))`` over the outputs of a sample, each a yes or no of its own.
+
+    Parameters
+    ----------
+    from_logits : bool
+        False for a model that ends in sigmoid, True for one whose output is ``logits``, with p = sigmoid(logits). Both
+        are trained from the logits, so that no probability is ever rounded to 0 or 1.
+    label_smoothing : float
+        eps in [0, 1): the targets become ``(1 - eps) * t + eps / 2``.
+    reduction, name : str, optional
+        See :class:`Loss`.
+    """
+
+    default_name = "binary_crossentropy"
+    objective = pointwise("binary_cross_entropy_logits", fused="sigmoid")
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **unknown: object,
+    ) -> None:
+        super().__init__(reduction, name, **unknown)
+        self.from_logits = _checks.flag("from_logits", from_logits)
+        self.label_smoothing = _checks.number("label_smoothing", label_smoothing, "[0, 1)")
+
+    def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
+        """Return the cross-entropy of each vector along the last axis."""
+        name = "binary_cross_entropy_logits" if self.from_logits else "binary_cross_entropy"
+        return pointwise_values(self._smoothed(y_true), y_pred, name)
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, values in [0, 1] of the outputs' shape, in ``dtype``."""
+        values = super().prepare_targets(y, output_shape, dtype, name=name)
+        refuse_rows(name, "in [0, 1]", values, (values < 0.0) | (values > 1.0))
+        return np.ascontiguousarray(self._smoothed(values), dtype=dtype)
+
+    def _smoothed(self, targets: NDArray[Any]) -> NDArray[Any]:
+        if not self.label_smoothing:
+            return targets
+        return (1.0 - self.label_smoothing) * targets + self.label_smoothing / 2.0
+
+
+class Hinge(Values):
+    """``mean(max(1 - t * p, 0))`` over the outputs of a sample; targets 0 and 1 count as -1 and 1."""
+
+    default_name = "hinge"
+    objective = pointwise("hinge")
+
+    def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
+        """Return the hinge of each vector along the last axis."""
+        return super().call(_signs(y_true), y_pred)
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, values -1 and 1, or 0 and 1, of the outputs' shape, in ``dtype``."""
+        values = super().prepare_targets(y, output_shape, dtype, name=name)
+        refuse_rows(name, "-1 or 1, or 0 or 1", values, ~np.isin(values, (-1.0, 0.0, 1.0)))
+        return np.ascontiguousarray(_signs(values), dtype=dtype)
+
+
+class SquaredHinge(Hinge):
+    """``mean(max(1 - t * p, 0)**2)`` over the outputs of a sample; targets 0 and 1 count as -1 and 1."""
+
+    default_name = "squared_hinge"
+    objective = pointwise("squared_hinge")
+
+
+def _signs(targets: NDArray[Any]) -> NDArray[Any]:
+    """Return targets 0 and 1 as -1 and 1, and others as they are."""
+    return 2.0 * targets - 1.0 if np.isin(targets, (0, 1)).all() else targets
+
+
+def _labels(name: str, values: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    with np.errstate(invalid="ignore"):  # nan and inf have no integer; the comparison below finds them
+        labels = values.astype(np.int64)
+    refuse_rows(name, f"integers in [0, {classes})", values, (labels != values) | (values < 0) | (values >= classes))
+    return np.ascontiguousarray(labels)

@@ -1,0 +1,107 @@
+"""Losses of finite values: distances of predictions from targets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball import _checks
+from flyball.losses.base import Loss, columns, numbers, pointwise_values, refuse_rows
+from flyball.program.lowering import Objective
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from flyball.backend.types import Floats
+
+
+def pointwise(loss: str, delta: float = 1.0, fused: str = "linear") -> Objective:
+    """Return the objective that is a pointwise loss."""
+    return Objective("pointwise_loss", "targets", fused, scalars=(("loss", loss), ("delta", delta)))
+
+
+class Values(Loss):
+    """Base of the losses of finite values: targets have the shape of the outputs."""
+
+    def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
+        """Return the loss of each vector along the last axis."""
+        scalars: dict[str, Any] = dict(self.objective.scalars)
+        return pointwise_values(y_true, y_pred, scalars["loss"], scalars["delta"])
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, (n, outputs), or (n,) if there is one output, finite, as (n, outputs) in ``dtype``."""
+        outputs = columns(self, output_shape)
+        values = numbers(name, y)
+        if values.ndim == 1 and outputs == 1:
+            values = values[:, np.newaxis]
+        if values.ndim != 2 or values.shape[1] != outputs:
+            expectation = "(n,) or (n, 1)" if outputs == 1 else f"(n, {outputs})"
+            msg = f"{name} must be of shape {expectation} for {self.name}, got shape {values.shape}"
+            raise ValueError(msg)
+        with np.errstate(over="ignore"):  # a value too large for dtype becomes inf, which is refused here
+            converted = np.ascontiguousarray(values, dtype=dtype)
+        refuse_rows(name, f"finite in {converted.dtype}", values, ~np.isfinite(converted))
+        return converted
+
+
+class MeanSquaredError(Values):
+    """``mean((p - t)**2)`` over the outputs of a sample."""
+
+    default_name = "mean_squared_error"
+    objective = pointwise("mean_squared_error")
+
+
+class MeanAbsoluteError(Values):
+    """``mean(abs(p - t))`` over the outputs of a sample."""
+
+    default_name = "mean_absolute_error"
+    objective = pointwise("mean_absolute_error")
+
+
+class Huber(Values):
+    """Mean over the outputs of ``d**2 / 2``, with d = p - t, and beyond delta of ``delta * (abs(d) - delta / 2)``.
+
+    Parameters
+    ----------
+    delta : float
+        Where the parabola turns into a line; positive.
+    reduction, name : str, optional
+        See :class:`Loss`.
+    """
+
+    default_name = "huber_loss"
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **unknown: object,
+    ) -> None:
+        super().__init__(reduction, name, **unknown)
+        self.delta = _checks.number("delta", delta, "(0, inf)")
+        self.objective = pointwise("huber", self.delta)
+
+
+class LogCosh(Values):
+    """``mean(log(cosh(p - t)))`` over the outputs of a sample."""
+
+    default_name = "log_cosh"
+    objective = pointwise("log_cosh")
+
+
+class Poisson(Values):
+    """``mean(p - t * log(p + 1e-7))`` over the outputs of a sample, which are rates."""
+
+    default_name = "poisson"
+    objective = pointwise("poisson")
+
+
+class KLDivergence(Values):
+    """``sum(t * log(t / p))``, with t and p between 1e-7 and 1."""
+
+    default_name = "kl_divergence"
+    objective = pointwise("kl_divergence")

@@ -1,0 +1,84 @@
+"""Keras' tests that are not run against flyball, and why not: patterns of ``file::Class.method`` by file."""
+
+_AVERAGE = "an average that replaces the weights during training; flyball's does at its end"
+_DTYPE = "a result of a dtype of its own: flyball's losses and metrics are sums in double precision"
+_MASK = "masks that hang on arrays, which flyball has none of"
+_NONE = "None as a name, which flyball refuses"
+_SEED = "a seed that moves on from call to call; a seed of flyball's is a number"
+_TF = "skipped by Keras itself on any backend but TensorFlow's, or Torch's"
+
+NOT_APPLICABLE = {
+    "constraints/constraints_test.py": {
+        "ConstraintsTest.test_default_constraint_call": "the base class: abstract here",
+    },
+    "initializers/constant_initializers_test.py": {
+        "*.test_constant_initializer_array_value": "a constant that is an array, which no configuration could hold",
+        "*.test_stft_initializer": "Fourier transforms: an initializer that flyball does not have",
+    },
+    "initializers/random_initializers_test.py": {
+        "*.test_compute_fans_with_axes": "kernels of attention, whose inputs and outputs have several axes",
+        "*.test_get_method": _NONE,
+        "*.test_get_method_with_tensor": "an array as an initializer",
+        "*.test_mha_query_projection_variance": "attention",
+        "*.test_random_normal": _SEED,
+        "*.test_serialization_with_seed_generator": _SEED,
+        "*.test_variance_scaling*_with_axes": "kernels of attention, whose inputs and outputs have several axes",
+    },
+    "losses/loss_test.py": {
+        "*mask*": _MASK,
+        "*.test_rank_adjustment_*": _MASK,
+        "*.test_d*type*": _DTYPE,
+        "*.test_default_dtype": _DTYPE,
+        "*.test_get_method": _NONE,
+        "*.test_pickle": "a name that stands for a function; flyball's stand for objects",
+        "*.test_squeeze_or_expand": "a function inside Keras",
+    },
+    "losses/losses_test.py": {
+        "*.test_dtype_arg": _DTYPE,
+        "BinaryCrossentropyTest.test_config": "an axis other than the last, which flyball's losses do not take",
+        "CategoricalCrossentropyTest.test_config": "an axis other than the last, which flyball's losses do not take",
+        "HuberLossTest.test_config": "a configuration that leaves delta out; flyball's has it",
+        "SparseCategoricalCrossentropyTest.test_ignore_class": "a class that is left out; a sample weight of 0 does it",
+        "*.test_squeezes_singleton_class_dim_on_user_axis": _TF,
+        "BinaryFocalCrossentropyTest.*": "a loss that flyball does not have",
+        "CTCTest.*": "a loss that flyball does not have",
+        "CategoricalFocalCrossentropyTest.*": "a loss that flyball does not have",
+        "CategoricalGeneralizedCrossEntropyTest.*": "a loss that flyball does not have",
+        "CategoricalHingeTest.*": "a loss that flyball does not have",
+        "CircleTest.*": "a loss that flyball does not have",
+        "CosineSimilarityTest.*": "a loss that flyball does not have",
+        "DiceTest.*": "a loss that flyball does not have",
+        "MeanAbsolutePercentageErrorTest.*": "a loss that flyball does not have",
+        "MeanSquaredLogarithmicErrorTest.*": "a loss that flyball does not have",
+        "TverskyTest.*": "a loss that flyball does not have",
+    },
+    "optimizers/adam_test.py": {
+        "*.test_clipnorm_indexed_slices": _TF,
+        "*.test_ema_overwrite_frequency": _AVERAGE,
+    },
+    "optimizers/nadam_test.py": {
+        "*.test_build_with_empty_var_list": "a variable inside Keras' optimizer",
+    },
+    "optimizers/optimizer_test.py": {
+        "*.test_callable_learning_rate": "a function as a learning rate; flyball takes a number or a schedule",
+        "*.test_ema": _AVERAGE,
+        "*.test_ema_with_model_fit": "targets that are broadcast to the outputs, which flyball refuses",
+        "*.test_empty_gradients": "gradients that are absent: a model of flyball's has all it trains with",
+        "*.test_get_method": _NONE,
+        "*.test_gradient_accumulation*": "steps that are done once for several batches, which flyball does not have",
+        "*.test_mixed_with_tf_variables": _TF,
+        "*.test_optimizer_auto_naming": "names that are counted up; flyball's optimizers need no different ones",
+        "*.test_overwrite_with_gradient*": "variables that are their gradient: statistics of quantised layers",
+        "*.test_pickleable_optimizers9": "FTRL, an optimizer that flyball does not have",
+        "*.test_pickleable_optimizers10": "Adafactor, an optimizer that flyball does not have",
+        "*.test_set_weights": "an optimizer that holds its state; flyball's models do",
+        "*.test_static_loss_scaling": "a factor of the loss for half precision, which flyball does not compute in",
+        "*.test_tf_checkpointing": _TF,
+    },
+    "regularizers/regularizers_test.py": {
+        "RegularizersTest.test_config": "a part of it: the orthogonal regularizer, which flyball does not have",
+        "RegularizersTest.test_get_method": "a part of it: the orthogonal regularizer, which flyball does not have",
+        "RegularizersTest.test_orthogonal_regularizer*": "a regularizer that flyball does not have",
+        "ValidateFloatArgTest.*": "a function inside Keras",
+    },
+}

@@ -1,0 +1,111 @@
+"""``keras.src.backend``, ``ops`` and ``random`` over NumPy: what tests make their inputs with, and look at results."""
+
+import types
+
+import numpy as np
+
+import flyball.utils
+
+
+class Variable(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array under a name, which an optimizer changes."""
+
+    def __init__(self, value, dtype=None, name="variable", trainable=True):
+        self.value = tensor(value, dtype)
+        self.name = self.path = name
+        self.trainable = trainable
+        self.constraint = None
+
+    shape = property(lambda self: self.value.shape)
+    dtype = property(lambda self: self.value.dtype)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.value, dtype)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return getattr(ufunc, method)(*(x.value if isinstance(x, Variable) else x for x in inputs), **kwargs)
+
+    def __float__(self):
+        return float(self.value)
+
+    def numpy(self):
+        return self.value.copy()
+
+    def assign(self, value):
+        self.value = np.asarray(value, self.value.dtype)
+
+
+class SeedGenerator:
+    """Keras' source of seeds that move on, which flyball has none of."""
+
+
+def tensor(value, dtype=None):
+    """Return an array of Keras' default dtype for floats, unless another is named."""
+    array = np.array(value, dtype)
+    return array.astype(np.float32) if dtype is None and array.dtype == np.float64 else array
+
+
+def standardize_dtype(dtype):
+    """Name of a dtype. flyball's losses and metrics are sums in double precision, Keras' are of its default dtype."""
+    name = np.dtype(dtype).name
+    return "float32" if name == "float64" else name
+
+
+backend = types.ModuleType("keras.src.backend")
+vars(backend).update(
+    Variable=Variable,
+    backend=lambda: "flyball",
+    convert_to_numpy=np.asarray,
+    convert_to_tensor=tensor,
+    epsilon=lambda: 1e-7,
+    floatx=lambda: "float32",
+    is_tensor=lambda x: isinstance(x, np.ndarray),
+    numpy=np,
+    random=types.SimpleNamespace(SeedGenerator=SeedGenerator),
+    set_floatx=lambda dtype: None,
+    shape=np.shape,
+    standardize_dtype=standardize_dtype,
+)
+
+_AS_NUMPY = (
+    *("abs", "argmax", "concatenate", "expand_dims", "exp", "log", "max", "mean", "min", "multiply", "ones_like"),
+    *(
+        "prod",
+        "repeat",
+        "reshape",
+        "round",
+        "shape",
+        "size",
+        "sort",
+        "sqrt",
+        "square",
+        "squeeze",
+        "stack",
+        "std",
+        "sum",
+    ),
+    *("tile", "transpose", "var", "zeros_like"),
+)
+
+
+def of_tensors(make):
+    """Return what makes an array as NumPy's ``make`` does, in Keras' default dtype."""
+    return lambda *args, dtype=None, **options: tensor(make(*args, **options), dtype)
+
+
+ops = types.ModuleType("keras.src.ops")
+for _name in _AS_NUMPY:
+    setattr(ops, _name, getattr(np, _name))
+for _name in ("arange", "array", "eye", "full", "ones", "zeros"):
+    setattr(ops, _name, of_tensors(getattr(np, _name)))
+vars(ops).update(
+    cast=lambda x, dtype: np.asarray(x).astype(dtype),
+    convert_to_numpy=np.asarray,
+    convert_to_tensor=tensor,
+)
+
+utils = types.ModuleType("keras.src.utils")
+utils.set_random_seed = flyball.utils.set_random_seed
+
+dtype_policy = types.ModuleType("keras.src.dtype_policies.dtype_policy")
+vars(dtype_policy).update(dtype_policy=lambda: "float32", set_dtype_policy=lambda policy: None)

@@ -1,0 +1,65 @@
+"""Keras' own tests, from its package, of what flyball has under the same names."""
+
+from fnmatch import fnmatch
+
+import pytest
+
+pytest.importorskip("absl", reason="Keras' tests are written with it")
+
+from conformance.keras_exceptions import NOT_APPLICABLE
+from conformance.standins.stage import cases_of, source_directory, staged
+
+if source_directory() is None:
+    pytest.skip("Keras, whose tests these are, is not installed", allow_module_level=True)
+
+FILES = [
+    "constraints/constraints_test.py",
+    "initializers/constant_initializers_test.py",
+    "initializers/random_initializers_test.py",
+    "losses/loss_test.py",
+    "losses/losses_test.py",
+    "optimizers/adadelta_test.py",
+    "optimizers/adagrad_test.py",
+    "optimizers/adam_test.py",
+    "optimizers/adamax_test.py",
+    "optimizers/adamw_test.py",
+    "optimizers/lion_test.py",
+    "optimizers/nadam_test.py",
+    "optimizers/optimizer_test.py",
+    "optimizers/rmsprop_test.py",
+    "optimizers/schedules/learning_rate_schedule_test.py",
+    "optimizers/sgd_test.py",
+    "regularizers/regularizers_test.py",
+]
+
+CASES = {f"{file}::{name}": case for file in FILES for name, case in cases_of(file).items()}
+PATTERNS = {f"{file}::{name}": reason for file in FILES for name, reason in NOT_APPLICABLE.get(file, {}).items()}
+
+
+def reasons(name):
+    return [reason for pattern, reason in PATTERNS.items() if fnmatch(name, pattern)]
+
+
+def cases(applicable):
+    return [pytest.param(case, id=name) for name, case in CASES.items() if applicable is not bool(reasons(name))]
+
+
+def run(case):
+    with staged():
+        case.debug()
+
+
+@pytest.mark.parametrize("case", cases(applicable=True))
+def test_case(case):
+    run(case)
+
+
+@pytest.mark.parametrize("case", cases(applicable=False))
+def test_a_case_that_is_left_out_could_not_pass(case):
+    with pytest.raises((Exception, pytest.fail.Exception)):
+        run(case)
+
+
+def test_every_reason_is_one_of_a_case():
+    assert [pattern for pattern in PATTERNS if not any(fnmatch(name, pattern) for name in CASES)] == []
+    assert [file for file in NOT_APPLICABLE if file not in FILES] == []
