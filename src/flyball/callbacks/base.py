@@ -42,7 +42,7 @@ class Callback:
     model: Sequential
     params: Mapping[str, Any]
     runs_last: bool = False
-    """Whether ``on_epoch_end`` comes after that of the others: for callbacks that keep what all have come to."""
+    """Whether ``on_epoch_end`` comes after that of the others, for callbacks that keep what all have come to."""
     _watchers: CallbackList
 
     def set_model(self, model: Sequential) -> None:
