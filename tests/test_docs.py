@@ -52,6 +52,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     monkeypatch.setattr(backend, "_active", backend.get_backend())
+    flyball.utils.clear_session()
     threads = flyball.get_num_threads()
     yield
     flyball.set_num_threads(threads)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flyball.backend import ACTIVATIONS
-from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
+from flyball.program.nodes import ActivationNode, AffineNode, BatchNormNode, DenseNode, DropoutNode
 
 if TYPE_CHECKING:
     from flyball.program.nodes import Node
@@ -35,8 +35,14 @@ def merge(first: Node, second: Node, training: bool) -> Node | None:
             if training and ACTIVATIONS[name] == "x":  # the backward pass asks for what would not be kept
                 return None
             return replace(first, activation=name, alpha=alpha)
+        case DenseNode(activation="linear", norm=None), BatchNormNode(activation="linear", channels_first=False) if (
+            not training
+        ):
+            return replace(first, norm=second)
         case BatchNormNode(activation="linear", rate=0.0), ActivationNode(activation="relu" as name):
             return replace(first, activation=name)
         case BatchNormNode(rate=0.0), DropoutNode(rate=rate, seed=seed) if training:
             return replace(first, rate=rate, seed=seed)
+        case AffineNode(), AffineNode() if training:  # elsewhere there are crops only, one after the other
+            return first.then(second)
     return None
