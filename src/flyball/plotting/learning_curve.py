@@ -299,7 +299,7 @@ def _label_ends(ax: Any, labels: Sequence[tuple[float, float, str, str]]) -> Non
     """Write the labels right of the longest curve, each as near to its own curve's height as there is room."""
     if not labels:
         return
-    ax.figure.canvas.draw()
+    ax.get_ylim()  # settles the limits, which are all that the transformation to the axes depends on
     to_axes = ax.transData + ax.transAxes.inverted()
     ordered = sorted(labels, key=lambda label: label[1])
     ends = [to_axes.transform(label[:2]) for label in ordered]
