@@ -121,7 +121,9 @@ class FlatMinimaDisplay:
 def _losses(
     model: Sequential, x: Any, y: Any, distances: NDArray[np.float64], directions: int, seed: int
 ) -> NDArray[np.float64]:
-    evaluator, copy = _evaluator(model, x, y)
+    data = model._data_set(x, y)  # refuses what does not fit, and builds
+    copy = copy_model(model)
+    evaluator = copy._evaluator(data, None)
     trainable = [weight for weight in copy.weights if weight.trainable]
     start = [weight.value.copy() for weight in trainable]
     rng = np.random.default_rng(seed)
@@ -132,15 +134,5 @@ def _losses(
         for j, distance in enumerate(distances):
             for weight, value, step in zip(trainable, start, steps, strict=True):
                 weight.value[...] = value + distance * step
-            losses[i, j] = evaluator.run()["loss"]
+            losses[i, j] = evaluator.run()["data_loss"]
     return losses
-
-
-def _evaluator(model: Sequential, x: Any, y: Any) -> tuple[Any, Sequential]:
-    from flyball.training import Evaluator
-
-    model._prepare("x", x, "y", y)
-    copy = copy_model(model)
-    samples, targets = copy._prepare("x", x, "y", y)
-    loss, _ = copy._require_compiled()
-    return Evaluator(copy._nodes(), copy._require_built(), loss, samples, targets, None), copy
