@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flyball import saving
-from flyball.models.inference import Inference
 from flyball.models.inspection import Inspection
+from flyball.models.on_batch import OnBatch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Sequential(Inference, Inspection):
+class Sequential(OnBatch, Inspection):
     """A linear stack of layers.
 
     Parameters

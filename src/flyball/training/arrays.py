@@ -17,12 +17,11 @@ from flyball.program.runners import Steps, runner
 from flyball.training.steps import (
     INTERVAL,
     Position,
+    Totals,
     batch_statistics_layer,
     means,
     no_learning,
-    set_totals,
     shuffled,
-    totals,
     train,
     training_means,
 )
@@ -101,6 +100,7 @@ class Trainer:
         lowering.objective(self._loss.objective)
         lowering.update(self.optimizer.update())
         self.program = lowering.program
+        self._totals = Totals(self.program)
         self._runner = runner(self.program)
 
     @property
@@ -138,7 +138,7 @@ class Trainer:
                 f"steps_per_epoch must be at most the {count} steps there is data for in this epoch, got {self._asked}"
             )
             warnings.warn(msg, UserWarning, stacklevel=3)
-        set_totals(self.program)
+        self._totals.begin()
         self.done = 0
         if position is not None:
             self._go_to(position, count)
@@ -158,13 +158,13 @@ class Trainer:
 
     def position(self) -> Position:
         """Return where the epoch stands."""
-        return Position(self.done, totals(self.program))
+        return Position(self.done, self._totals.values())
 
     def _go_to(self, position: Position, count: int) -> None:
         if position.done > count:
             msg = f"position must be in an epoch of {count} steps, got {position}: the data have changed"
             raise ValueError(msg)
-        set_totals(self.program, position.totals)
+        self._totals.begin(position.totals)
         self.done = position.done
 
     def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
@@ -180,7 +180,7 @@ class Trainer:
 
     def _means(self, first: int) -> dict[str, float]:
         rows = int(self.bounds[first + self.done] - self.bounds[first])
-        return training_means(totals(self.program), rows, self.done)
+        return training_means(self._totals.values(), rows, self.done)
 
     def profile(self, steps: int) -> Profile:
         """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
@@ -207,14 +207,15 @@ class Evaluator:
         lowering = Lowering(nodes, memory, Data(data.x, data.y, None, data.weights), rows, training=False)
         lowering.objective(loss.objective)
         self.program = lowering.program
+        self._totals = Totals(self.program)
         self._runner = runner(self.program)
         self._rows = len(data)
 
     def run(self) -> dict[str, float]:
         """Return the means over the samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties."""
-        set_totals(self.program)
+        self._totals.begin()
         self._runner.run(no_learning(self.bounds))
-        return means(totals(self.program), self._rows, self.memory.penalty())
+        return means(self._totals.values(), self._rows, self.memory.penalty())
 
 
 class Predictor:
