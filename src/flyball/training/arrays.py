@@ -138,10 +138,10 @@ class Trainer:
                 f"steps_per_epoch must be at most the {count} steps there is data for in this epoch, got {self._asked}"
             )
             warnings.warn(msg, UserWarning, stacklevel=3)
-        self._totals.begin()
-        self.done = 0
+        self.clear()
         if position is not None:
-            self._go_to(position, count)
+            self._totals.begin(position.totals)
+            self.done = position.done
         if watcher is None:
             self._run(first, count, progress)
         else:
@@ -158,14 +158,12 @@ class Trainer:
 
     def position(self) -> Position:
         """Return where the epoch stands."""
-        return Position(self.done, self._totals.values())
+        return Position(self.done, self.steps, self._totals.values())
 
-    def _go_to(self, position: Position, count: int) -> None:
-        if position.done > count:
-            msg = f"position must be in an epoch of {count} steps, got {position}: the data have changed"
-            raise ValueError(msg)
-        self._totals.begin(position.totals)
-        self.done = position.done
+    def clear(self) -> None:
+        """Stand at the beginning of an epoch."""
+        self.done = 0
+        self._totals.begin()
 
     def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
         """Run from where the epoch stands to its step ``end``; the epoch begins at step ``first`` of the data."""
