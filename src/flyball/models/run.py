@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flyball.training import Position, Trainer
+    from flyball.training import Position, StreamTrainer, Trainer
 
 
 @dataclass(eq=False)
@@ -15,7 +15,7 @@ class Run:
 
     Attributes
     ----------
-    trainer : Trainer
+    trainer : Trainer or StreamTrainer
     epoch : int
         The epoch that runs, or the next one; a callback may set it between epochs.
     number : int
@@ -26,18 +26,21 @@ class Run:
         Where inside the next epoch it begins.
     """
 
-    trainer: Trainer
+    trainer: Trainer | StreamTrainer
     epoch: int
     number: int
     inside: bool = False
     position: Position | None = None
 
-    def begin_epoch(self, number: int) -> Position | None:
-        """Enter the epoch; return where it begins."""
-        position, self.position = self.position, None
+    def begin_epoch(self, number: int) -> None:
+        """Enter the epoch."""
+        self.trainer.clear()
         self.number, self.inside = number, True
-        return position
 
     def end_epoch(self) -> None:
         """Leave the epoch: the next one is ahead."""
-        self.epoch, self.inside = self.epoch + 1, False
+        self.epoch, self.inside, self.position = self.epoch + 1, False, None
+
+    def where(self) -> Position | None:
+        """Return the place inside the epoch, None at its beginning."""
+        return self.trainer.position() if self.inside and self.trainer.done else self.position
