@@ -21,12 +21,11 @@ from flyball.training.steps import (
     EpochEnds,
     Position,
     Replayed,
+    Totals,
     batch_statistics_layer,
     means,
     no_learning,
-    set_totals,
     shuffled,
-    totals,
     train,
     training_means,
 )
@@ -106,6 +105,7 @@ class Trainer:
         lowering.objective(self._loss.objective)
         lowering.update(self.optimizer.update())
         self.program = lowering.program
+        self._totals = Totals(self.program)
         self._runner = runner(self.program)
 
     @property
@@ -177,28 +177,28 @@ class Trainer:
         self.done = done
         while self.done < count:
             rate = float(self.optimizer.learning_rates(1)[0])
-            set_totals(self.program)
+            self._totals.begin()
             self._run(first, self.done + 1)
             rows = int(self.bounds[first + self.done] - self.bounds[first + self.done - 1])
-            yield Replayed(rows, totals(self.program)["total_loss"] / rows, rate)
+            yield Replayed(rows, self._totals.values()["total_loss"] / rows, rate)
 
     def position(self) -> Position:
         """Return where the epoch stands."""
-        return Position(self.done, self.steps, totals(self.program))
+        return Position(self.done, self.steps, self._totals.values())
 
     def go_to(self, position: Position) -> None:
         """Stand inside an epoch."""
-        set_totals(self.program, position.totals)
+        self._totals.begin(position.totals)
         self.done = position.done
 
     def loss_is_finite(self) -> bool:
         """Whether the epoch's loss so far is a number."""
-        return math.isfinite(self.program.buffers["total_loss"].array[0])
+        return math.isfinite(self._totals.values()["total_loss"])
 
     def clear(self) -> None:
         """Stand at the beginning of an epoch."""
         self.done = 0
-        set_totals(self.program)
+        self._totals.begin()
 
     def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
         """Run from where the epoch stands to its step ``end``; the epoch begins at step ``first`` of the data."""
@@ -213,7 +213,7 @@ class Trainer:
 
     def _means(self, first: int) -> dict[str, float]:
         rows = int(self.bounds[first + self.done] - self.bounds[first])
-        return training_means(totals(self.program), rows, self.done)
+        return training_means(self._totals.values(), rows, self.done)
 
     def profile(self, steps: int) -> Profile:
         """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
@@ -240,14 +240,15 @@ class Evaluator:
         lowering = Lowering(nodes, memory, Data(data.x, data.y, None, data.weights), rows, training=False)
         lowering.objective(loss.objective)
         self.program = lowering.program
+        self._totals = Totals(self.program)
         self._runner = runner(self.program)
         self._rows = len(data)
 
     def run(self) -> dict[str, float]:
         """Return the means over the samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties."""
-        set_totals(self.program)
+        self._totals.begin()
         self._runner.run(no_learning(self.bounds))
-        return means(totals(self.program), self._rows, self.memory.penalty())
+        return means(self._totals.values(), self._rows, self.memory.penalty())
 
 
 class Predictor:
