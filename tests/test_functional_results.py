@@ -85,6 +85,26 @@ def test_batch_norm_updates_running_statistics_by_the_share_that_is_kept(dtype):
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(var + 1e-3), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("rows", [1, 5, 300])
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_dense_batch_norm_inference_is_one_after_the_other(rows, activation, dtype, each_backend):
+    rng = np.random.default_rng(rows)
+    x, w = (rng.normal(size=shape).astype(dtype) for shape in ((rows, 3, 70), (70, 530)))
+    b, gamma, beta, mean = (rng.normal(size=530).astype(dtype) for _ in range(4))
+    var = rng.uniform(0.5, 2.0, 530).astype(dtype)
+    product = F.dense_forward(x, w, b)
+    one_after_the_other = F.activation_forward(F.batch_norm_inference(product, mean, var, gamma, beta), activation)
+    out = np.empty_like(one_after_the_other)
+    given = F.dense_batch_norm_inference(x, w, mean, var, b, gamma, beta, activation=activation, out=out)
+    assert given is out
+    # Some roundings of the terms, which are larger than their sum; no activation here is steeper than 1.
+    terms = np.abs(gamma) / np.sqrt(var + 1e-5) * (np.abs(product) + np.abs(b) + np.abs(mean)) + np.abs(beta)
+    assert np.all(np.abs(out - one_after_the_other) <= 4 * np.finfo(dtype).eps * terms)
+    alone = F.dense_batch_norm_inference(x[0, :1], w, mean, var, b, gamma, beta, activation=activation)
+    if each_backend == "native":
+        np.testing.assert_array_equal(alone[0], out[0, 0])
+
+
 def test_gradients_of_what_was_not_given_are_none():
     x = normal(4, 3)
     _, mean, rstd = F.batch_norm_forward(x)

@@ -42,7 +42,7 @@ def test_build_info():
 
 def test_nothing_heavy_is_imported():
     heavy = ["matplotlib", "pandas", "scipy", "sklearn", "torch", "safetensors", "pyarrow", "flyball.cli"]
-    heavy += ["flyball.plotting"]
+    heavy += ["flyball.inspect", "flyball.plotting"]
     result = python(f"import sys, flyball; print([name for name in {heavy!r} if name in sys.modules])")
     assert (result.stdout.strip(), result.returncode) == ("[]", 0), result.stderr
 

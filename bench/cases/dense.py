@@ -42,6 +42,11 @@ def dense(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]
         "x": normal(rng, dtype, n, k),
         "w": normal(rng, dtype, k, c),
         "b": normal(rng, dtype, c),
+        "gamma": normal(rng, dtype, c),
+        "beta": normal(rng, dtype, c),
+        "running_mean": normal(rng, dtype, c),
+        "running_var": np.ones(c, dtype),
+        "epsilon": 1e-3,
         "activation": "relu",
         "alpha": 0.0,
     }
@@ -52,5 +57,6 @@ CASES: list[Case] = [
     *cases("matmul", DENSE, matmul(True, False), ("c",), "a.T"),
     *cases("matmul", DENSE, matmul(False, True), ("c",), "b.T"),
     *cases("dense_forward", DENSE, dense, ("y",)),
+    *cases("dense_batch_norm_inference", DENSE, dense, ("y",)),
     *cases("dense_backward", DENSE, dense, ("dx", "dw", "db")),
 ]

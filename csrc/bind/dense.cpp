@@ -46,6 +46,38 @@ void bind_dense_forward(const Array& y, const Array& x, const Array& w, const Op
   });
 }
 
+void bind_dense_batch_norm_inference(const Array& y, const Array& x, const Array& w, const OptionalArray& b,
+                                     const OptionalArray& gamma, const OptionalArray& beta, const Array& running_mean,
+                                     const Array& running_var, double epsilon, const std::string& activation_name,
+                                     double alpha) {
+  require_ndim("x", x, 2);
+  require_ndim("w", w, 2);
+  const ActivationParams params{activation(activation_name), alpha};
+  const Index n = size(x, 0);
+  const Index k = size(x, 1);
+  const Index c = size(w, 1);
+  visit_float("x", x, [&]<class T>() {
+    const Matrix<T> x_data = in_matrix<T>("x", x, n, k);
+    const Matrix<T> w_data = in_matrix<T>("w", w, k, c);
+    const T* b_data = in<T>("b", b, {c});
+    const RunningNorm<T> norm = {in<T>("gamma", gamma, {c}), in<T>("beta", beta, {c}),
+                                 in<T>("running_mean", running_mean, {c}), in<T>("running_var", running_var, {c}),
+                                 epsilon};
+    T* y_data = out<T>("y", y, {n, c});
+    refuse_overlap({{"y", y}},
+                   {{"x", x},
+                    {"w", w},
+                    {"b", b},
+                    {"gamma", gamma},
+                    {"beta", beta},
+                    {"running_mean", running_mean},
+                    {"running_var", running_var}},
+                   InPlace::no);
+    run(matmul_cost(n, c, k), 0,
+        [=](Team& team) { dense_batch_norm_inference(team, y_data, x_data, w_data, b_data, norm, n, k, c, params); });
+  });
+}
+
 void bind_dense_backward(const OptionalArray& dx, const OptionalArray& dw, const OptionalArray& db, const Array& dy,
                          const Array& x, const Array& w) {
   require_ndim("x", x, 2);
@@ -73,6 +105,9 @@ void register_dense(py::module_& module) {
              py::arg("transpose_a"), py::arg("transpose_b"), py::arg("activation"), py::arg("alpha"));
   module.def("dense_forward", bind_dense_forward, py::arg("y"), py::arg("x"), py::arg("w"), py::arg("b").none(true),
              py::arg("activation"), py::arg("alpha"));
+  module.def("dense_batch_norm_inference", bind_dense_batch_norm_inference, py::arg("y"), py::arg("x"), py::arg("w"),
+             py::arg("b").none(true), py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("running_mean"),
+             py::arg("running_var"), py::arg("epsilon"), py::arg("activation"), py::arg("alpha"));
   module.def("dense_backward", bind_dense_backward, py::arg("dx").none(true), py::arg("dw").none(true),
              py::arg("db").none(true), py::arg("dy"), py::arg("x"), py::arg("w"));
 }

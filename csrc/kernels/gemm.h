@@ -8,13 +8,27 @@ namespace flyball {
 // The most that a level asks for in GemmKernels::pack_bytes.
 inline constexpr std::size_t most_pack_bytes = 640 * 1024;
 
+// What becomes of a product's columns: activation(scale * product + shift). shift (n,) may be null, and so may scale
+// (n,), which never comes without a shift.
+template <class T>
+struct Epilogue {
+  const T* scale = nullptr;
+  const T* shift = nullptr;
+  Activation activation = Activation::linear;
+
+  // Of the columns from j on.
+  Epilogue from(Index j) const {
+    return {scale == nullptr ? nullptr : scale + j, shift == nullptr ? nullptr : shift + j, activation};
+  }
+  bool absent() const { return scale == nullptr && shift == nullptr && activation == Activation::linear; }
+};
+
 template <class T>
 struct GemmKernels {
-  // c (m, n; rows ldc apart) = activation(a (m, k) @ b (k, n) + bias (n,)); bias may be null.
+  // c (m, n; rows ldc apart) = epilogue(a (m, k) @ b (k, n)), whose activation is linear or relu.
   // Each element of c is one chain of multiply-adds over k in order, so any partition of c gives the same bits.
   // `pack` is scratch of pack_bytes.
-  void (*gemm)(T* c, Index ldc, Matrix<T> a, Matrix<T> b, const T* bias, Activation activation, Index m, Index n,
-               Index k, T* pack);
+  void (*gemm)(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack);
   Index tile_rows;     // rows and columns of c that the micro-kernel computes at once: multiples of these make
   Index tile_columns;  // good shares for threads
   std::size_t pack_bytes;

@@ -71,11 +71,10 @@ struct TileTask {
   Index a_column_stride;
   const T* b;
   Index ldb;
-  const T* bias;  // null unless this is the last block of k and there is one
+  Epilogue<T> epilogue;  // absent unless this is the last block of k
   Index depth;
   Index columns;  // valid columns of the last vector
   bool first;     // first block of k: start from zero
-  bool rectify;   // last block of k, and the activation is relu
 };
 
 template <int ROWS, int VECTORS, class T>
@@ -99,20 +98,30 @@ void tile(const TileTask<T>& task) {
     }
   }
   tile_product<ROWS, VECTORS, T>(c, task.a, task.a_row_stride, task.a_column_stride, task.b, task.ldb, task.depth);
-  if (task.bias != nullptr) {
+  const auto [scales, shifts, activation] = task.epilogue;
+  if (scales != nullptr) {
 #pragma GCC unroll 2
     for (int v = 0; v < VECTORS; ++v) {
-      const Vec<T> bias = load_vector(task.bias, v);
+      const Vec<T> scale = load_vector(scales, v);
+      const Vec<T> shift = load_vector(shifts, v);
 #pragma GCC unroll 16
-      for (int i = 0; i < ROWS; ++i) c[i][v] += bias;
+      for (int i = 0; i < ROWS; ++i) c[i][v] = c[i][v] * scale + shift;
+    }
+  } else if (shifts != nullptr) {
+#pragma GCC unroll 2
+    for (int v = 0; v < VECTORS; ++v) {
+      const Vec<T> shift = load_vector(shifts, v);
+#pragma GCC unroll 16
+      for (int i = 0; i < ROWS; ++i) c[i][v] += shift;
     }
   }
+  const bool rectify = activation == Activation::relu;
 #pragma GCC unroll 16
   for (int i = 0; i < ROWS; ++i) {
 #pragma GCC unroll 2
     for (int v = 0; v < VECTORS; ++v) {
       T* p = task.c + i * task.ldc + v * lanes<T>;
-      const Vec<T> value = task.rectify ? relu(c[i][v]) : c[i][v];
+      const Vec<T> value = rectify ? relu(c[i][v]) : c[i][v];
       if (whole || v + 1 < VECTORS) {
         store(p, value);
       } else {
@@ -219,10 +228,11 @@ Matrix<T> settle(Matrix<T> a, Index m, Index depth, Index n, T* copy) {
   return {copy, copied_stride<T>, 1};
 }
 
-// One block of k for one block of rows. `task` says what is the same for all tiles; c and bias are the block's.
+// One block of k for one block of rows. `task` says what is the same for all tiles; c and epilogue are the block's.
 template <class T>
-void block_product(TileTask<T> task, Matrix<T> a, Matrix<T> b, const T* bias, Index m, Index n, T* pack) {
+void block_product(TileTask<T> task, Matrix<T> a, Matrix<T> b, Index m, Index n, T* pack) {
   T* const c = task.c;
+  const Epilogue<T> epilogue = task.epilogue;
   for (Index j = 0; j < n; j += tile_columns<T>) {
     const Index columns = n - j < tile_columns<T> ? n - j : tile_columns<T>;
     const Index width = columns > lanes<T> ? tile_columns<T> : lanes<T>;
@@ -234,7 +244,7 @@ void block_product(TileTask<T> task, Matrix<T> a, Matrix<T> b, const T* bias, In
       task.ldb = width;
     }
     task.c = c + j;
-    task.bias = bias == nullptr ? nullptr : bias + j;
+    task.epilogue = epilogue.from(j);
     task.columns = columns - (width - lanes<T>);
     if (width == tile_columns<T>) {
       panel_product<2>(task, a, m);
@@ -245,9 +255,8 @@ void block_product(TileTask<T> task, Matrix<T> a, Matrix<T> b, const T* bias, In
 }
 
 template <class T>
-void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, const T* bias, Activation activation, Index m, Index n, Index k,
-          T* pack) {
-  // An empty inner dimension still writes activation(bias): one block of depth 0.
+void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack) {
+  // An empty inner dimension still writes epilogue(0): one block of depth 0.
   Index k0 = 0;
   do {
     const Index depth = k - k0 < block_depth ? k - k0 : block_depth;
@@ -263,9 +272,8 @@ void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, const T* bias, Activation a
       task.a_column_stride = a_block.column_stride;
       task.depth = depth;
       task.first = k0 == 0;
-      task.rectify = last && activation == Activation::relu;
-      block_product(task, a_block, {b.data + k0 * b.row_stride, b.row_stride, b.column_stride}, last ? bias : nullptr,
-                    rows, n, pack);
+      if (last) task.epilogue = epilogue;
+      block_product(task, a_block, {b.data + k0 * b.row_stride, b.row_stride, b.column_stride}, rows, n, pack);
     }
     k0 += depth;
   } while (k0 < k);

@@ -2,15 +2,16 @@
 #pragma once
 
 #include "flyball/types.h"
+#include "kernels/gemm.h"
 
 namespace flyball {
 
 template <class T>
 struct SlimKernels {
-  // c (n,) = activation(a (k,) @ b (k, n) + bias (n,)); bias may be null; rows of b contiguous, n a multiple of
-  // row_columns. The same chains of multiply-adds as GemmKernels::gemm, so the same bits.
-  void (*row_product)(T* c, const T* a, Index a_stride, const T* b, Index b_stride, const T* bias,
-                      Activation activation, Index n, Index k);
+  // c (n,) = epilogue(a (k,) @ b (k, n)); rows of b contiguous, n a multiple of row_columns. The same chains of
+  // multiply-adds as GemmKernels::gemm, so the same bits.
+  void (*row_product)(T* c, const T* a, Index a_stride, const T* b, Index b_stride, Epilogue<T> epilogue, Index n,
+                      Index k);
   Index row_columns;
   // out (rows, columns; rows out_stride apart) = transpose of in (columns, rows; rows in_stride apart)
   void (*transpose)(T* out, Index out_stride, const T* in, Index in_stride, Index rows, Index columns);

@@ -12,8 +12,7 @@ template <class T>
 constexpr Index row_columns = row_vectors * lanes<T>;
 
 template <class T>
-void row_product(T* c, const T* a, Index a_stride, const T* b, Index b_stride, const T* bias, Activation activation,
-                 Index n, Index k) {
+void row_product(T* c, const T* a, Index a_stride, const T* b, Index b_stride, Epilogue<T> epilogue, Index n, Index k) {
   for (Index j = 0; j < n; j += row_columns<T>) {
     Vec<T> sum[row_vectors];
 #pragma GCC unroll 8
@@ -26,8 +25,13 @@ void row_product(T* c, const T* a, Index a_stride, const T* b, Index b_stride, c
     }
 #pragma GCC unroll 8
     for (int v = 0; v < row_vectors; ++v) {
-      if (bias != nullptr) sum[v] += load(bias + j + v * lanes<T>);
-      if (activation == Activation::relu) sum[v] = relu(sum[v]);
+      const Index column = j + v * lanes<T>;
+      if (epilogue.scale != nullptr) {
+        sum[v] = sum[v] * load(epilogue.scale + column) + load(epilogue.shift + column);
+      } else if (epilogue.shift != nullptr) {
+        sum[v] += load(epilogue.shift + column);
+      }
+      if (epilogue.activation == Activation::relu) sum[v] = relu(sum[v]);
       store(c + j + v * lanes<T>, sum[v]);
     }
   }

@@ -47,6 +47,19 @@ def matmul(
     alpha: float,
 ) -> None: ...
 def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str, alpha: float) -> None: ...
+def dense_batch_norm_inference(
+    y: Floats,
+    x: Floats,
+    w: Floats,
+    b: Floats | None,
+    gamma: Floats | None,
+    beta: Floats | None,
+    running_mean: Floats,
+    running_var: Floats,
+    epsilon: float,
+    activation: str,
+    alpha: float,
+) -> None: ...
 def dense_backward(
     dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats
 ) -> None: ...

@@ -17,10 +17,11 @@ from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
+    from flyball.layers import Layer
     from flyball.losses import Loss
     from flyball.optimizers import Optimizer
     from flyball.program.instructions import Program
@@ -263,6 +264,26 @@ class Predictor:
                 bind(buffers["order"], np.arange(rows, dtype=np.int64))
             self._runner.run(self._steps)
         return out
+
+
+def layer_outputs(
+    layers: Iterable[Layer], memory: Memory, x: NDArray[Any], *, training: bool, seed: int
+) -> dict[str, NDArray[Any]]:
+    """Return the output of each of the layers for all rows of ``x`` as one batch; what is stored stays as it is.
+
+    Keys are the layers' names. ``training`` is how layers behave, dropout and noise included.
+    """
+    lowering = Lowering([], memory, Data(x), len(x), training=training, seed=seed)
+    values = {}
+    for layer in layers:
+        lowering.write(lowering.fused(layer.lower()))
+        values[layer.name] = lowering.view(lowering.value, layer.output_shape or ())
+    statistics = memory.statistics.copy()
+    try:
+        runner(lowering.program).run(_no_learning(np.array([0, len(x)], np.int64)))
+    finally:
+        memory.statistics[...] = statistics
+    return {name: value.array.copy() for name, value in values.items()}
 
 
 def _no_learning(bounds: NDArray[np.int64]) -> Steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from flyball import _checks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["clear_session", "new_seed", "set_random_seed", "to_categorical"]
@@ -49,6 +52,18 @@ def new_seed() -> int:
         entropy = None if _seed is None else (_seed, _handed_out)
         _handed_out += 1
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+@contextmanager
+def kept_seeds() -> Iterator[None]:
+    """Let what is made inside a ``with`` block leave the sequence of :func:`new_seed` as it was."""
+    global _handed_out
+    with _lock:
+        before = _seed, _handed_out
+    yield
+    with _lock:
+        if _seed == before[0]:
+            _handed_out = before[1]
 
 
 def clear_session() -> None:

@@ -39,6 +39,27 @@ class Dense(Protocol):
         """``y = activation(x @ w + b)``; ``x`` (N, K), ``w`` (K, C), ``b`` (C,), ``y`` (N, C)."""
         ...
 
+    def dense_batch_norm_inference(
+        self,
+        y: Floats,
+        x: Floats,
+        w: Floats,
+        b: Floats | None,
+        gamma: Floats | None,
+        beta: Floats | None,
+        running_mean: Floats,
+        running_var: Floats,
+        epsilon: float,
+        activation: str,
+        alpha: float,
+    ) -> None:
+        """``y = activation(gamma * (x @ w + b - running_mean) / sqrt(running_var + epsilon) + beta)`` in one pass.
+
+        ``dense_forward`` and ``batch_norm_inference`` at once: the normalisation becomes a factor and a summand of
+        the product's columns. Shapes are theirs, and ``activation`` is any that ``dense_forward`` takes.
+        """
+        ...
+
     def dense_backward(
         self, dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats
     ) -> None:

@@ -19,7 +19,13 @@ from flyball.functional.activation import (
 )
 from flyball.functional.augment import add_noise, adjust_pixels, affine_matrices, affine_transform, augment_images
 from flyball.functional.data import gather
-from flyball.functional.dense import DenseGradients, dense_backward, dense_forward, matmul
+from flyball.functional.dense import (
+    DenseGradients,
+    dense_backward,
+    dense_batch_norm_inference,
+    dense_forward,
+    matmul,
+)
 from flyball.functional.dropout import (
     alpha_dropout_backward,
     alpha_dropout_forward,
@@ -132,6 +138,7 @@ __all__ = [
     "constrain_norm",
     "cut_mix",
     "dense_backward",
+    "dense_batch_norm_inference",
     "dense_forward",
     "dropout_backward",
     "dropout_forward",

@@ -9,11 +9,13 @@ import numpy as np
 from flyball.backend import get_backend
 from flyball.functional._checks import (
     at_least_1d,
+    floats_like,
     native_float,
     new_or_given,
     not_empty,
     optional_like,
     plain,
+    positive,
     tidy,
     written,
     wrong_shape,
@@ -167,6 +169,76 @@ def dense_forward(
         get_backend().dense_forward(y, x, w, b, activation, slope)
     else:
         get_backend().dense_forward(y.reshape(-1, units), x.reshape(-1, x.shape[-1]), w, b, activation, slope)
+    return y
+
+
+def dense_batch_norm_inference(
+    x: Floats,
+    w: Floats,
+    running_mean: Floats,
+    running_var: Floats,
+    b: Floats | None = None,
+    gamma: Floats | None = None,
+    beta: Floats | None = None,
+    *,
+    epsilon: float = 1e-5,
+    activation: str = "linear",
+    alpha: float | None = None,
+    out: Floats | None = None,
+) -> Floats:
+    """Dense layer and batch normalisation with running statistics in one pass.
+
+    ``y = activation(gamma * (x @ w + b - running_mean) / sqrt(running_var + epsilon) + beta)``.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, shape (..., K)
+        Input; strides as in :func:`dense_forward`.
+    w : array like x, shape (K, C)
+        Weights.
+    running_mean, running_var : arrays like x, shape (C,)
+        Running statistics; a variance is not negative.
+    b : array like x, shape (C,), optional
+        Bias.
+    gamma, beta : arrays like x, shape (C,), optional
+        Scale and offset; 1 and 0 where absent.
+    epsilon : float above 0
+        Added to the variance.
+    activation : str
+        Applied to each element: a name that :func:`activation_forward` knows.
+    alpha : float, optional
+        The activation's.
+    out : array like x, shape (..., C), optional
+        Receives the result; overlaps no input. It is never copied.
+
+    Returns
+    -------
+    y : array, shape (..., C)
+        ``out`` if that was given.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If an array is empty, a shape does not fit, ``out`` overlaps an input, or an argument is outside what is said
+        above.
+    """
+    x = at_least_1d("x", matrix("x", x))
+    dtype = x.dtype
+    w = matrix_like("w", w, dtype, "x")
+    units = weight_units(w, x)
+    columns: dict[str, Any] = {"b": b, "gamma": gamma, "beta": beta}
+    columns = {name: optional_like(name, value, dtype, "x") for name, value in columns.items()}
+    statistics = {"running_mean": running_mean, "running_var": running_var}
+    columns |= {name: floats_like(name, value, dtype, "x") for name, value in statistics.items()}
+    slope = alpha_of(activation, alpha)
+    epsilon = positive("epsilon", epsilon)
+    y = new_or_given(out, (*x.shape[:-1], units), dtype, x=x, w=w, **columns)
+    rows, flat = y.reshape(-1, units), x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    get_backend().dense_batch_norm_inference(
+        rows, flat, w, **columns, epsilon=epsilon, activation=activation, alpha=slope
+    )
     return y
 
 

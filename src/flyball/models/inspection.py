@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks
-from flyball.data import DEFAULT_BATCH_SIZE
+from flyball.data import DEFAULT_BATCH_SIZE, as_samples
 from flyball.models.fitting import Fitting
 from flyball.program.listing import listing
-from flyball.training import Trainer
+from flyball.training import Trainer, batch_statistics_layer, layer_outputs
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from flyball.program.listing import Listing
     from flyball.program.profile import Profile
 
@@ -61,6 +63,32 @@ class Inspection(Fitting):
         """
         steps = _checks.integer("steps", steps, 1)
         return self._trainer(x, y, batch_size).profile(steps)
+
+    def activations(self, x: Any, *, training: bool = False) -> dict[str, NDArray[Any]]:
+        """Return what each layer puts out for ``x``: arrays (samples, ...) by the layers' names.
+
+        The model is as before afterwards. :func:`flyball.inspect.activation_statistics` sums them up.
+
+        Parameters
+        ----------
+        x : array (samples, ...)
+            As for :meth:`predict`; taken as one batch, whose outputs of all layers are held at once.
+        training : bool
+            Whether layers behave as in training: batch normalisation with the batch's statistics, dropout and noise
+            drawn as in a first step.
+        """
+        training = _checks.flag("training", training)
+        samples = as_samples("x", x, self._features())
+        if not self.built:
+            self.build(samples.shape[1:])
+        memory = self._require_built()
+        needs_batches = batch_statistics_layer(self._nodes()) if training else None
+        if needs_batches is not None and len(samples) < 2:
+            msg = (
+                f"rows of x must be at least 2 for the batch statistics of layer {needs_batches!r}, got {len(samples)}"
+            )
+            raise ValueError(msg)
+        return layer_outputs(self.layers, memory, samples, training=training, seed=self._seed)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of all that training has changed, as a hexadecimal text.

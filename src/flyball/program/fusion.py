@@ -35,6 +35,10 @@ def merge(first: Node, second: Node, training: bool) -> Node | None:
             if training and ACTIVATIONS[name] == "x":  # the backward pass asks for what would not be kept
                 return None
             return replace(first, activation=name, alpha=alpha)
+        case DenseNode(activation="linear", norm=None), BatchNormNode(activation="linear", channels_first=False) if (
+            not training
+        ):
+            return replace(first, norm=second)
         case BatchNormNode(activation="linear", rate=0.0), ActivationNode(activation="relu" as name):
             return replace(first, activation=name)
         case BatchNormNode(rate=0.0), DropoutNode(rate=rate, seed=seed) if training:

@@ -34,7 +34,7 @@ _PER_ELEMENT = {
 def operations(instruction: Instruction) -> float:
     """Return the floating-point operations of one step."""
     arrays = instruction.arrays
-    if instruction.op == "dense_forward":
+    if instruction.op in ("dense_forward", "dense_batch_norm_inference"):
         return _product(arrays["x"], arrays["w"])
     if instruction.op == "dense_backward":
         products = sum(arrays[name] is not None for name in ("dx", "dw"))

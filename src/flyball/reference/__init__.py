@@ -28,7 +28,7 @@ from flyball.reference.augment import (
     swap_features,
 )
 from flyball.reference.data import add_total, gather, gather_labels
-from flyball.reference.dense import dense_backward, dense_forward, matmul
+from flyball.reference.dense import dense_backward, dense_batch_norm_inference, dense_forward, matmul
 from flyball.reference.dropout import (
     alpha_dropout_backward,
     alpha_dropout_forward,
@@ -110,6 +110,7 @@ __all__ = [
     "constrain_norm",
     "cut_boxes",
     "dense_backward",
+    "dense_batch_norm_inference",
     "dense_forward",
     "dropout_backward",
     "dropout_forward",

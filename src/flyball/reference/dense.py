@@ -68,6 +68,46 @@ def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation:
     y[...] = activate(y, activation, alpha)
 
 
+def dense_batch_norm_inference(
+    y: Floats,
+    x: Floats,
+    w: Floats,
+    b: Floats | None,
+    gamma: Floats | None,
+    beta: Floats | None,
+    running_mean: Floats,
+    running_var: Floats,
+    epsilon: float,
+    activation: str,
+    alpha: float,
+) -> None:
+    need_ndim("x", x, 2)
+    need_ndim("w", w, 2)
+    need_activation(activation)
+    rows, inputs = x.shape
+    units = w.shape[1]
+    dtype = float_dtype("x", x)
+    need_matrix("x", x, dtype, x.shape)
+    need_matrix("w", w, dtype, (inputs, units))
+    columns = {"b": b, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var}
+    for name, value in columns.items():
+        need(name, value, dtype, (units,))
+    need_out("y", y, dtype, (rows, units))
+    refuse_overlap({"y": y}, {"x": x, "w": w, **columns})
+
+    scale = 1.0 / np.sqrt(running_var.astype(np.float64) + epsilon)
+    if gamma is not None:
+        scale *= gamma
+    shift = (0.0 if b is None else b.astype(np.float64)) - running_mean
+    shift *= scale
+    if beta is not None:
+        shift += beta
+    np.matmul(x, w, out=y)
+    y *= scale.astype(dtype)
+    y += shift.astype(dtype)
+    y[...] = activate(y, activation, alpha)
+
+
 def dense_backward(dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats) -> None:
     need_ndim("x", x, 2)
     need_ndim("w", w, 2)

@@ -63,6 +63,43 @@ def dense_forward(x, w, b, activation, alpha, **_):
     return {"y": activated(y if b is None else y + b, activation, alpha)}
 
 
+def dense_batch_norm_inference_arguments(
+    make, rows, columns, activation="linear", alpha=0.0, bias=True, gamma=True, beta=True
+):
+    inner = columns // 2 + 3
+    return {
+        "y": make.empty(rows, columns),
+        "x": make.normal(rows, inner),
+        "w": make.normal(inner, columns),
+        "b": make.normal(columns) if bias else None,
+        "gamma": make.normal(columns) if gamma else None,
+        "beta": make.normal(columns) if beta else None,
+        "running_mean": make.normal(columns),
+        "running_var": make.positive(columns),
+        "epsilon": 1e-3,
+        "activation": activation,
+        "alpha": alpha,
+    }
+
+
+@operation(
+    dense_batch_norm_inference_arguments,
+    [
+        {},
+        {"bias": False, "activation": "relu"},
+        {"gamma": False, "activation": "gelu"},
+        {"beta": False, "bias": False, "gamma": False},
+    ],
+    tolerance=LONG,
+    empty=[(0, 5), (5, 0)],
+)
+def dense_batch_norm_inference(x, w, b, gamma, beta, running_mean, running_var, epsilon, activation, alpha, **_):
+    z = np.einsum("nk,kc->nc", x, w)
+    z = ((z if b is None else z + b) - running_mean) / np.sqrt(running_var + epsilon)
+    z = z if gamma is None else z * gamma
+    return {"y": activated(z if beta is None else z + beta, activation, alpha)}
+
+
 def dense_backward_arguments(make, rows, columns, outputs=("dx", "dw", "db")):
     inner = columns // 2 + 3
     shapes = {"dx": (rows, inner), "dw": (inner, columns), "db": (columns,)}

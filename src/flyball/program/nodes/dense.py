@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class DenseNode(Node):
-    """``activation(x @ w + b)`` over the last axis."""
+    """``activation(x @ w + b)`` over the last axis, in inference with batch normalisation before the activation."""
 
     w: Weight
     b: Weight | None = None
     activation: str = "linear"
     alpha: float = 0.0
+    norm: BatchNormNode | None = None
 
     def write(self, to: Lowering, follower: Node | None) -> None:
         """See :meth:`Node.write`."""
@@ -34,6 +35,10 @@ class DenseNode(Node):
         shape = (*to.value.sample_shape[:-1], self.w.shape[1])
         to.value = to.batch(self.layer, shape)
         y = to.matrix(to.value)
+        if self.norm is not None:
+            arrays = {"y": y, "x": x, "w": w, "b": b, **self.norm.running(to)}
+            to.add("dense_batch_norm_inference", self.layer, arrays, epsilon=self.norm.epsilon, **self._activation())
+            return
         to.add("dense_forward", self.layer, {"y": y, "x": x, "w": w, "b": b}, **self._activation())
 
         def backward(dy: Buffer) -> Buffer | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flyball.backend import OPERATIONS
 from flyball.program.nodes.base import Node
 
 if TYPE_CHECKING:
@@ -45,13 +46,8 @@ class BatchNormNode(Node):
         x = self._channels(to, to.value)
         to.value = to.batch(self.layer, to.value.sample_shape)
         y = self._channels(to, to.value)
-        gamma, beta = to.weight(self.gamma), to.weight(self.beta)
-        running: dict[str, Buffer | None] = {
-            "running_mean": to.weight(self.running_mean),
-            "running_var": to.weight(self.running_var),
-        }
         if not to.training:
-            arrays = {"y": y, "x": x, "gamma": gamma, "beta": beta, **running}
+            arrays = {"y": y, "x": x, **self.running(to)}
             to.add("batch_norm_inference", self.layer, arrays, epsilon=self.epsilon, activation=self.activation)
             return
         channels = self.running_mean.size
@@ -60,7 +56,8 @@ class BatchNormNode(Node):
         if self.rate > 0.0:
             mask = to.like(y, f"{self.layer}.mask", np.bool_)
             to.add("dropout_mask", self.layer, {"mask": mask}, rate=self.rate, **to.random(self.seed))
-        arrays = {"y": y, **statistics, **running, "x": x, "gamma": gamma, "beta": beta, "mask": mask}
+        arrays = {"y": y, **statistics, "x": x, "mask": mask, **self.running(to)}
+        arrays = {name: arrays[name] for name in OPERATIONS["batch_norm_forward"] if name in arrays}
         to.add(
             "batch_norm_forward",
             self.layer,
@@ -76,12 +73,19 @@ class BatchNormNode(Node):
             dy = to.shaped(dy, y)
             dx = None if first else dy
             outputs = {"dx": dx, "dgamma": to.gradient(self.gamma), "dbeta": to.gradient(self.beta)}
-            inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, **statistics, "mask": mask}
+            affine = {"gamma": to.weight(self.gamma), "beta": to.weight(self.beta)}
+            inputs = {"dy": dy, "y": y, "x": x, **affine, **statistics, "mask": mask}
             arrays = {**outputs, **inputs}
             to.add("batch_norm_backward", self.layer, arrays, activation=self.activation, rate=self.rate)
             return dx
 
         to.on_backward(backward)
+
+    def running(self, to: Lowering) -> dict[str, Buffer | None]:
+        """Return the arrays that inference normalises with, in the operations' order."""
+        weights = {"gamma": self.gamma, "beta": self.beta}
+        weights |= {"running_mean": self.running_mean, "running_var": self.running_var}
+        return {name: to.weight(weight) for name, weight in weights.items()}
 
     def _channels(self, to: Lowering, value: Buffer) -> Buffer:
         """Return ``value`` as the operations take it: (N, C), (N, C, S), or (N * S, C) with channels last."""
