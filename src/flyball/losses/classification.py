@@ -82,9 +82,6 @@ class SparseCategoricalCrossentropy(_Classes):
     """
 
     default_name = "sparse_categorical_crossentropy"
-    objective = Objective(
-        "softmax_cross_entropy", "labels", fused="softmax", counts_hits=True, scalars=(("smoothing", 0.0),)
-    )
 
     def __init__(
         self,
@@ -97,6 +94,13 @@ class SparseCategoricalCrossentropy(_Classes):
         **unknown: object,
     ) -> None:
         super().__init__(from_logits, label_smoothing, reduction, name, smooth=smooth, **unknown)
+        self.objective = Objective(
+            "softmax_cross_entropy",
+            "labels",
+            fused="softmax",
+            counts_hits=True,
+            scalars=(("smoothing", self.share),),
+        )
 
     def paired(self, y_true: Any, y_pred: Any) -> tuple[Floats, NDArray[Any]]:
         """Return predictions, and class indices without their last axis."""

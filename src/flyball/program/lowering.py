@@ -28,14 +28,14 @@ class Objective:
     """What a step's end computes.
 
     ``op`` is an operation of the losses, ``fused`` the activation it includes; ``scalars`` are the operation's before
-    ``scale``, by name and in its order.
+    ``scale``, by name and in its order, a function being one of the number of outputs.
     """
 
     op: str
     target_name: str
     fused: str = "linear"
     counts_hits: bool = False
-    scalars: tuple[tuple[str, float | str], ...] = ()
+    scalars: tuple[tuple[str, float | str | Callable[[int], float]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,9 @@ class Lowering:
             arrays["hits"] = hits
         arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: self.target}
         arrays["weights"] = self._row_weights()
-        self.add(objective.op, "loss", arrays, **dict(objective.scalars), scale=Dynamic.INVERSE_ROWS)
+        columns = int(np.prod(outputs.sample_shape, dtype=np.int64))
+        scalars = {name: value(columns) if callable(value) else value for name, value in objective.scalars}
+        self.add(objective.op, "loss", arrays, **scalars, scale=Dynamic.INVERSE_ROWS)
         for name, values in (("loss", losses), ("hits", hits)):
             if values is not None:
                 total = self.whole(f"total_{name}", np.zeros(1))
