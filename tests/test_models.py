@@ -105,7 +105,7 @@ def test_a_layer_that_does_not_fit_is_not_added():
         (X, Y, {"epochs": -1}, "epochs must be a positive integer, got -1"),
         (X, Y, {"validation_split": 1.0}, r"validation_split must be in \[0, 1\), got 1.0"),
         (X, Y, {"validation_data": (X, Y[:3])}, r"validation_data\[1\] must have one row for each"),
-        (X, Y, {"validation_data": X}, r"validation_data must be a pair \(x, y\), got ndarray"),
+        (X, Y, {"validation_data": X}, r"validation_data must be a tuple \(x, y\) or .*, or batches, got ndarray"),
         (X, Y, {"verbose": 3}, "verbose must be 'auto', 0, 1 or 2, got 3"),
     ],
 )

@@ -36,7 +36,7 @@ from flyball.saving import load_model
 from flyball.threads import get_num_threads, set_num_threads
 
 if _TYPE_CHECKING:
-    from flyball import functional, inspect, plotting
+    from flyball import functional, inspect, onnx, plotting
 
 __all__ = [
     "Input",
@@ -54,6 +54,7 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "onnx",
     "optimizers",
     "plotting",
     "regularizers",
@@ -69,7 +70,7 @@ set_num_threads(_threads.default_num_threads())
 
 
 def __getattr__(name: str) -> _Any:
-    if name in {"functional", "inspect", "plotting"}:  # imported where they are used: models need none of them
+    if name in {"functional", "inspect", "onnx", "plotting"}:  # imported where they are used: models need none of them
         return _importlib.import_module(f"flyball.{name}")
     msg = f"module 'flyball' has no attribute {name!r}"
     raise AttributeError(msg)

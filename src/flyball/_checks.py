@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 LONGEST = 200
 """Characters of a value that errors show."""
@@ -42,6 +42,11 @@ def integer(name: str, value: object, minimum: int = 0) -> int:
     if number < minimum:
         refuse(name, expectation, value)
     return number
+
+
+def optional_count(name: str, value: object) -> int | None:
+    """Return ``value`` as a positive int, or None if it is None."""
+    return None if value is None else integer(name, value, 1)
 
 
 def number(name: str, value: object, interval: str = "(-inf, inf)") -> float:
@@ -103,6 +108,12 @@ def shape(name: str, value: object) -> tuple[int, ...]:
         return tuple(integer(name, size, 1) for size in value)
     except ValueError:
         refuse(name, "a tuple of positive integers, the shape of one sample", value)
+
+
+def arguments(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that ``function`` takes by name."""
+    code = function.__code__
+    return [name for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if name != "self"]
 
 
 def no_more_arguments(what: str, unknown: dict[str, Any], valid: Iterable[str]) -> None:

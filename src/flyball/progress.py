@@ -51,7 +51,7 @@ class Silent:
 class EpochLines(Silent):
     """A line when an epoch is over: for files and pipes."""
 
-    def __init__(self, epochs: int, steps: int, stream: TextIO) -> None:
+    def __init__(self, epochs: int, steps: int | None, stream: TextIO) -> None:
         self.epochs, self.steps, self.stream = epochs, steps, stream
         self.epoch = 0
 
@@ -77,7 +77,9 @@ class EpochLines(Silent):
 class MovingLine(EpochLines):
     """A line that rewrites itself: percent and the time left while an epoch runs, figures when it is over."""
 
-    def __init__(self, epochs: int, steps: int, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, epochs: int, steps: int | None, stream: TextIO, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(epochs, steps, stream)
         self.clock = clock
         self.started = clock()
@@ -94,9 +96,12 @@ class MovingLine(EpochLines):
 
     def update(self, done: int) -> None:
         """See :class:`Progress`."""
-        share = done / self.steps
-        elapsed = self.clock() - self.epoch_started
-        self._rewrite(f"{self.heading()}  {share:>4.0%}  {_duration(elapsed)}, {_duration(self._left(share))} left")
+        elapsed = _duration(self.clock() - self.epoch_started)
+        if self.steps is None:
+            self._rewrite(f"{self.heading()}  step {done}  {elapsed}")
+        else:
+            share = min(1.0, done / self.steps)
+            self._rewrite(f"{self.heading()}  {share:>4.0%}  {elapsed}, {_duration(self._left(share))} left")
         self.open = True
 
     def end_epoch(self, logs: Mapping[str, float], seconds: float) -> None:
@@ -128,8 +133,10 @@ class MovingLine(EpochLines):
         self.stream.flush()
 
 
-def make_progress(verbose: str | int, epochs: int, steps: int, stream: TextIO | None = None) -> Progress:
+def make_progress(verbose: str | int, epochs: int, steps: int | None, stream: TextIO | None = None) -> Progress:
     """Return what shows the progress of ``epochs`` epochs of ``steps`` steps on ``stream`` (standard output).
+
+    ``steps`` is None where nobody knows how many batches an iterator will give.
 
     Parameters
     ----------

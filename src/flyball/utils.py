@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks
+from flyball.batches import PyDataset, TransformedBatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["clear_session", "new_seed", "set_random_seed", "to_categorical"]
+__all__ = [
+    "PyDataset",
+    "Sequence",
+    "TransformedBatches",
+    "clear_session",
+    "new_seed",
+    "set_random_seed",
+    "to_categorical",
+]
+
+Sequence = PyDataset  # Keras' other name for it
 
 _lock = threading.Lock()
 _seed: int | None = None

@@ -145,7 +145,7 @@ def check_gradients(
     samples = _checks.integer("samples", samples, 1)
     tolerance = _checks.number("tolerance", tolerance, "(0, inf)")
     rng = np.random.default_rng(_checks.integer("seed", seed))
-    model._prepare("x", x, "y", y)  # refuses what does not fit, and builds
+    model._data_set(x, y)  # refuses what does not fit, and builds
     copy = copy_model(model, dtype="float64")
     weights = [weight for weight in copy.weights if weight.trainable]
     if not weights:
@@ -174,7 +174,7 @@ def _batch_loss(model: Sequential, x: Any, y: Any) -> Callable[[], float]:
     def loss() -> float:
         weights = memory.parameters.copy()
         trainer.optimizer.iterations = 0  # the address of the random numbers: the same masks every time
-        value = trainer.run_epoch(0, shuffle=False)["loss"]
+        value = trainer.run_epoch(0, shuffle=False)["data_loss"]
         memory.parameters[...] = weights  # constraints act without a step, too
         memory.statistics[...] = statistics
         return value

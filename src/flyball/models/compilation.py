@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flyball import _checks
 from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
-from flyball.data import as_samples, require_finite, require_same_length
 from flyball.models.structure import Structure
 from flyball.program.nodes import ActivationNode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from flyball.losses import Loss
     from flyball.metrics import Metric
@@ -39,6 +37,10 @@ class Compilation(Structure):
         loss: str | Loss | None = None,
         *,
         metrics: Sequence[str] | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
+        **unknown: Any,
     ) -> None:
         """Choose what to minimise and how; forgets the optimiser's state, keeps the weights.
 
@@ -50,7 +52,17 @@ class Compilation(Structure):
             As in :mod:`flyball.losses`.
         metrics : sequence of str, optional
             Such as ``["accuracy"]``.
+        run_eagerly, steps_per_execution, jit_compile
+            Taken for scripts that come from Keras, and without effect: every model is compiled, and its steps run
+            without Python between them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as described, or a layer cannot work with the loss; the model is unchanged.
         """
+        del run_eagerly, steps_per_execution, jit_compile
+        _checks.no_more_arguments("compile", unknown, _checks.arguments(Compilation.compile))
         chosen_optimizer = optimizers_module.get(optimizer)
         chosen_loss = losses_module.get(loss)
         chosen_metrics = [metrics_module.get(metric, chosen_loss) for metric in metrics or ()]
@@ -60,7 +72,10 @@ class Compilation(Structure):
         if self._input_shape is not None:
             self.build(self._input_shape)  # new memory: without state, and as the layers' `trainable` now stands
 
-    def _report(self, means: dict[str, float]) -> dict[str, float]:
+    def _report(self, means: dict[str, float] | None) -> dict[str, float]:
+        """Return the loss and the metrics by name, from what a run found; nothing where there was no data."""
+        if means is None:
+            return {}
         return {**{metric.name: means[metric.source] for metric in self._metrics}, "loss": means["objective"]}
 
     def _require_compiled(self) -> tuple[Loss, Optimizer]:
@@ -68,18 +83,6 @@ class Compilation(Structure):
             msg = "model must be compiled with an optimizer and a loss before this: call compile"
             raise ValueError(msg)
         return self.loss, self.optimizer
-
-    def _prepare(self, x_name: str, x: Any, y_name: str, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        loss, _ = self._require_compiled()
-        samples = as_samples(x_name, x, self._features())
-        require_finite(x_name, samples)
-        if not self.built:
-            self.build(samples.shape[1:])
-            self._check_output(loss)
-        self._require_built()
-        targets = loss.prepare_targets(y, self.layers[-1].output_shape or (), self.dtype, name=y_name)
-        require_same_length(y_name, targets, x_name, samples)
-        return samples, targets
 
     def _check_output(self, loss: Loss) -> None:
         """Refuse a loss that the last layer's activation does not fit."""

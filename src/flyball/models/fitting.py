@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import TYPE_CHECKING, Any, cast
 
 from flyball import _checks
 from flyball import callbacks as callbacks_module
-from flyball.data import DEFAULT_BATCH_SIZE
-from flyball.models.compilation import Compilation
+from flyball.data import DEFAULT_BATCH_SIZE, DataSet, first_steps
+from flyball.models.feeding import Feeding, refuse_beside_batches
 from flyball.models.run import Run
 from flyball.progress import make_progress
-from flyball.training import Evaluator, Trainer, batch_statistics_layer
+from flyball.training import (
+    BatchSource,
+    StreamTrainer,
+    Trainer,
+    are_batches,
+    batch_statistics_layer,
+    finish,
+    start,
+    unpacked,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flyball.callbacks import Callback, CallbackList, History
     from flyball.models.sequential import Sequential
+    from flyball.sample_weights import ClassWeights
+    from flyball.training import Evaluator, StreamEvaluator
 
 
-class Fitting(Compilation):
+class Fitting(Feeding):
     """A model that learns."""
 
     stop_training: bool = False
@@ -30,8 +42,8 @@ class Fitting(Compilation):
 
     def fit(
         self,
-        x: Any,
-        y: Any,
+        x: Any = None,
+        y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
@@ -39,17 +51,25 @@ class Fitting(Compilation):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        *,
+        class_weight: Any = None,
+        sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
+        **unknown: Any,
     ) -> History:
         """Train for ``epochs - initial_epoch`` epochs and return what was recorded.
 
         Parameters
         ----------
-        x : array (samples, features)
-            Float, integer or bool; converted on the way into each batch. Memory-mapped arrays are welcome.
+        x : array (samples, ...), or batches
+            Floats, integers or bools; converted on the way into each batch, without a copy of the data set.
+            Memory-mapped arrays are welcome, as are data frames of pandas and polars, tables of pyarrow, tensors of
+            torch, and lists. Or, without ``y``, batches ``(x, y)`` or ``(x, y, sample_weight)``: a
+            :class:`flyball.utils.PyDataset` or anything else with a length and indices, a generator, a loader, or any
+            other iterable. Arrays are trained on without Python between the steps, batches one by one.
         y : array
             What the loss expects: labels (samples,), distributions or values (samples, outputs).
         batch_size : int, optional
@@ -62,15 +82,30 @@ class Fitting(Compilation):
         callbacks : sequence of Callback, optional
         validation_split : float in [0, 1)
             Share of the samples, taken from the end before shuffling, that is kept for validation.
-        validation_data : pair (x, y), optional
+        validation_data : tuple (x, y) or (x, y, sample_weight), or batches, optional
             Takes precedence over ``validation_split``.
         shuffle : bool
-            Whether each epoch goes through the samples in another order.
+            Whether each epoch goes through the samples in another order; of batches that have indices, through the
+            batches. Without effect on iterables.
+        class_weight : dict of int to float, optional
+            What a sample of a class counts in the loss of training; 1 where a class is not named.
+        sample_weight : array (samples,), optional
+            What each sample counts: the loss of a batch is the mean of ``weight * loss`` over its samples, whatever
+            the weights add up to. Metrics are not weighted.
         initial_epoch : int
             Epoch to start at, when a run is resumed.
+        steps_per_epoch : int, optional
+            Steps an epoch has; the next one goes on where it ended. Where data with an end run out, the epoch ends
+            with a warning, and the next begins anew; where an iterator does, training ends. Without ``batch_size`` it
+            cuts arrays into that many batches.
+        validation_steps : int, optional
+            Batches to validate on; all by default. Those of an array have ``validation_batch_size`` samples.
         validation_batch_size : int, optional
+            Samples to look at at a time; by default as many as are fast. The result does not depend on it.
         validation_freq : int
             Epochs between validations.
+        **unknown
+            Refused by name.
 
         Returns
         -------
@@ -80,68 +115,77 @@ class Fitting(Compilation):
         Raises
         ------
         ValueError, TypeError
-            If an argument is not as described; the model is unchanged.
+            If an argument is not as described; the model is unchanged. A batch that cannot be trained on ends the
+            training when it comes; the model is as the last finished step left it.
         KeyboardInterrupt
             At Ctrl-C, within a tenth of a second; the model is as the last finished step left it.
         """
-        loss, optimizer = self._require_compiled()
+        _checks.no_more_arguments("fit", unknown, _checks.arguments(Fitting.fit))
+        self._require_compiled()
         epochs = _checks.integer("epochs", epochs, 1)
         validation_freq = _checks.integer("validation_freq", validation_freq, 1)
-        batch_size = DEFAULT_BATCH_SIZE if batch_size is None else _checks.integer("batch_size", batch_size, 1)
         initial_epoch = _checks.integer("initial_epoch", initial_epoch)
-        if validation_batch_size is not None:
-            validation_batch_size = _checks.integer("validation_batch_size", validation_batch_size, 1)
+        batch_size = _checks.optional_count("batch_size", batch_size)
+        steps_per_epoch = _checks.optional_count("steps_per_epoch", steps_per_epoch)
+        validation_batch_size = _checks.optional_count("validation_batch_size", validation_batch_size)
+        validation_steps = _checks.optional_count("validation_steps", validation_steps)
         validation_split = _checks.number("validation_split", validation_split, "[0, 1)")
-        samples, targets = self._prepare("x", x, "y", y)
-        validation = None
-        if validation_data is not None:
-            if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-                msg = f"validation_data must be a pair (x, y), got {type(validation_data).__name__}"
-                raise ValueError(msg)
-            validation = self._prepare(
-                "validation_data[0]", validation_data[0], "validation_data[1]", validation_data[1]
-            )
-        elif validation_split > 0.0:
-            split = int(len(samples) * (1.0 - validation_split))
-            if split in (0, len(samples)):
-                msg = f"validation_split must leave samples on both sides of {len(samples)}, got {validation_split}"
-                raise ValueError(msg)
-            validation = samples[split:], targets[split:]
-            samples, targets = samples[:split], targets[:split]
-        nodes = self._nodes()
-        needs_batches = batch_statistics_layer(nodes)
-        if needs_batches is not None:
-            for name, value in (("batch_size", batch_size), ("rows of x", len(samples))):
-                if value < 2:
-                    msg = f"{name} must be at least 2 for the batch statistics of layer {needs_batches!r}, got {value}"
-                    raise ValueError(msg)
+        shuffle = _checks.flag("shuffle", shuffle)
+        class_weights = self._class_weights(class_weight, sample_weight)
+        make_trainer: Callable[[], Trainer | StreamTrainer]
+        if are_batches(x, lists=y is None):
+            given = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+            refuse_beside_batches("x", given | {"validation_split": validation_split or None})
+            make_trainer, held_out = self._on_batches(x, class_weights, steps_per_epoch), None
+        else:
+            data = self._data_set(x, y, sample_weight, class_weights)
+            data, held_out = _split(data, 0.0 if validation_data is not None else validation_split)
+            if held_out is not None and class_weights is not None:
+                held_out = DataSet(held_out.x, held_out.y)
+            make_trainer = self._on_arrays(data, batch_size, steps_per_epoch)
+        if validation_data is None:
+            validation: DataSet | BatchSource | None = held_out
+        else:
+            several = (epochs - initial_epoch) // validation_freq > 1
+            validation = self._validation(validation_data, validation_steps, several=several)
+        if isinstance(validation, DataSet):
+            batch = validation_batch_size or batch_size
+            validation = first_steps(validation, batch, validation_steps, "validation_steps")
 
-        memory = self._require_built()
-        trainer = Trainer(nodes, memory, loss, optimizer, samples, targets, batch_size, self._seed)
-        evaluator = Evaluator(nodes, memory, loss, *validation, validation_batch_size) if validation else None
+        def make() -> tuple[Trainer | StreamTrainer, Evaluator | StreamEvaluator | None]:
+            if isinstance(validation, DataSet):
+                return make_trainer(), self._evaluator(validation, validation_batch_size)
+            return make_trainer(), None if validation is None else self._stream_evaluator(validation)
+
+        trainer, evaluator = make()
+        programs = self._programs
         self.history = callbacks_module.History()
         self.stop_training = False
         watchers = callbacks_module.CallbackList([*(callbacks or ()), self.history], cast("Sequential", self))
         watchers.set_params({"epochs": epochs, "steps": trainer.steps, "verbose": verbose})
         line = make_progress(verbose, epochs, trainer.steps)
-        batches = _Batches(self, watchers) if watchers.wants_batches else None
+        watcher = _Watcher(self, watchers) if watchers.wants_batches else None
         run = self._run = Run(trainer, initial_epoch, self._epochs)
         logs: dict[str, float] | None = None
-        trainer.start()
+        start(self._require_built())
         try:
             watchers.on_train_begin()
             try:
                 while run.epoch < epochs and not self.stop_training:
                     epoch = run.epoch
                     watchers.on_epoch_begin(epoch)
-                    if callbacks:  # they may have changed what the Program is made of
-                        trainer.refresh(self._nodes(), self._seed)
+                    if programs != self._programs:  # a callback has built or compiled the model anew
+                        (run.trainer, evaluator), programs = make(), self._programs
+                    elif callbacks:  # they may have changed what the Program is made of
+                        run.trainer.refresh(self._nodes(), self._seed)
                     started = time.perf_counter()
                     line.begin_epoch(epoch)
                     position = run.begin_epoch(self._epochs)
-                    means = trainer.run_epoch(
-                        self._epochs, shuffle=shuffle, progress=line.update, watcher=batches, position=position
+                    means = run.trainer.run_epoch(
+                        self._epochs, epoch, shuffle=shuffle, progress=line.update, watcher=watcher, position=position
                     )
+                    if means is None:  # an iterator had nothing left
+                        break
                     self._epochs += 1
                     logs = self._report(means)
                     if evaluator is not None and (epoch + 1) % validation_freq == 0:
@@ -149,7 +193,10 @@ class Fitting(Compilation):
                     run.end_epoch()
                     line.end_epoch(logs, time.perf_counter() - started)
                     watchers.on_epoch_end(epoch, logs)
-                trainer.finish()
+                    if run.trainer.exhausted:
+                        _warn_of_end(epoch, epochs, steps_per_epoch)
+                        break
+                finish(self._require_built(), self._require_compiled()[1])
                 watchers.completed = True
             finally:
                 line.close()
@@ -158,8 +205,55 @@ class Fitting(Compilation):
             self._run = None
         return self.history
 
+    # --- what an epoch runs on ---------------------------------------------------------------------------------------
 
-class _Batches:
+    def _on_arrays(self, data: DataSet, batch_size: int | None, steps: int | None) -> Callable[[], Trainer]:
+        if batch_size is None:
+            batch_size = DEFAULT_BATCH_SIZE if steps is None else -(-len(data) // steps)
+        rows = batch_size
+        layer = batch_statistics_layer(self._nodes())
+        if layer is not None:
+            for name, value in (("batch_size", rows), ("rows of x", len(data))):
+                if value < 2:
+                    msg = f"{name} must be at least 2 for the batch statistics of layer {layer!r}, got {value}"
+                    raise ValueError(msg)
+
+        def make() -> Trainer:
+            objective = self._require_compiled()
+            return Trainer(self._nodes(), self._require_built(), *objective, data, rows, self._seed, steps)
+
+        return make
+
+    def _on_batches(self, x: Any, class_weights: ClassWeights | None, steps: int | None) -> Callable[[], StreamTrainer]:
+        source = BatchSource("x", x, steps, seed=self._seed)
+
+        def prepare(name: str, batch: Any) -> DataSet:
+            return self._batch(name, batch, class_weights)
+
+        if not self.built:
+            prepare("x[0]", source.first())
+        return lambda: StreamTrainer(source, prepare, self._batch_trainer())
+
+    def _validation(self, given: Any, steps: int | None, *, several: bool) -> DataSet | BatchSource:
+        name = "validation_data"
+        if are_batches(given):
+            if several and steps is None and hasattr(given, "__next__"):
+                expectation = "something that can be gone through again after each epoch, or validation_steps given"
+                msg = f"{name} must be {expectation}, got {type(given).__name__}, which is empty after the first"
+                raise ValueError(msg)
+            source = BatchSource(name, given, steps, steps_name="validation_steps")
+            if not self.built:
+                self._batch(f"{name}[0]", source.first())
+            return source
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            expectation = "a tuple (x, y) or (x, y, sample_weight), or batches"
+            msg = f"{name} must be {expectation}, got {type(given).__name__}"
+            raise ValueError(msg)
+        x, y, weights = unpacked(name, given)
+        return self._data_set(x, y, weights, within=name)
+
+
+class _Watcher:
     """Hands the steps of an epoch to the callbacks."""
 
     def __init__(self, model: Fitting, watchers: CallbackList) -> None:
@@ -171,3 +265,20 @@ class _Batches:
     def after(self, step: int, means: dict[str, float]) -> bool:
         self._watchers.on_train_batch_end(step, self._model._report(means))
         return not self._model.stop_training
+
+
+def _split(data: DataSet, share: float) -> tuple[DataSet, DataSet | None]:
+    """Return what to train on, and the last ``share`` of the samples, which is kept for validation."""
+    if share == 0.0:
+        return data, None
+    split = int(len(data) * (1.0 - share))
+    if split in (0, len(data)):
+        msg = f"validation_split must leave samples on both sides of {len(data)}, got {share}"
+        raise ValueError(msg)
+    return data[:split], data[split:]
+
+
+def _warn_of_end(epoch: int, epochs: int, steps: int | None) -> None:
+    if epoch + 1 < epochs and steps is None:
+        msg = f"x must give batches for {epochs} epochs, got an iterator that ended in epoch {epoch + 1}: training ends"
+        warnings.warn(msg, UserWarning, stacklevel=3)

@@ -78,7 +78,7 @@ class Inspection(Fitting):
             drawn as in a first step.
         """
         training = _checks.flag("training", training)
-        samples = as_samples("x", x, self._features())
+        samples = as_samples("x", x, self._input_shape)
         if not self.built:
             self.build(samples.shape[1:])
         memory = self._require_built()
@@ -125,5 +125,5 @@ class Inspection(Fitting):
             x = np.random.default_rng(0).standard_normal((rows, *(self._input_shape or ()))).astype(self.dtype)
         if y is None:
             y = loss.sample_targets(len(x), self.layers[-1].output_shape or (), self.dtype)
-        samples, targets = self._prepare("x", x, "y", y)
-        return Trainer(self._nodes(), self._require_built(), loss, optimizer, samples, targets, rows, self._seed)
+        data = self._data_set(x, y)
+        return Trainer(self._nodes(), self._require_built(), loss, optimizer, data, rows, self._seed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flyball.training import Position, Trainer
+    from flyball.training import Position, StreamTrainer, Trainer
 
 
 @dataclass(eq=False)
@@ -15,7 +15,7 @@ class Run:
 
     Attributes
     ----------
-    trainer : Trainer
+    trainer : Trainer or StreamTrainer
     epoch : int
         The epoch that runs, or the next one; a callback may set it between epochs.
     number : int
@@ -26,7 +26,7 @@ class Run:
         Where inside the next epoch it begins.
     """
 
-    trainer: Trainer
+    trainer: Trainer | StreamTrainer
     epoch: int
     number: int
     inside: bool = False

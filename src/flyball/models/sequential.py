@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flyball import saving
+from flyball import _checks, saving
 from flyball.models.inference import Inference
 from flyball.models.inspection import Inspection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -40,6 +41,34 @@ class Sequential(Inference, Inspection):
     def load_weights(self, filepath: str | Path, skip_mismatch: bool = False) -> None:
         """Set the weights from a file; see :func:`flyball.saving.load_weights`."""
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch)
+
+    def export(
+        self,
+        filepath: str | Path,
+        format: str = "onnx",  # noqa: A002  # Keras' name
+        verbose: bool | None = None,
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the model for other runtimes, for inference; see :func:`flyball.onnx.export`.
+
+        Parameters
+        ----------
+        filepath : path
+            An existing file is replaced.
+        format : {"onnx"}
+            The file's format.
+        verbose : bool, optional
+            Whether to print where the file is.
+        metadata : mapping of str to str, optional
+            Notes of your own.
+        """
+        from flyball import onnx
+
+        _checks.choice("format", format, ("onnx",))
+        onnx.export(self, filepath, metadata=metadata)
+        if verbose:
+            print(f"Saved artifact at '{filepath}'.")
 
     def __reduce__(self) -> Any:
         """Refuse copies and pickles: they would tear the weights from the flat arrays that training works on."""

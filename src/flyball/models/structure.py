@@ -31,6 +31,7 @@ class Structure:
         self._input_shape: tuple[int, ...] | None = None
         self._memory: Memory | None = None
         self._predictor: Predictor | None = None
+        self._programs = 0
         self._seed = new_seed()
         for layer in layers or ():
             self.add(layer)
@@ -190,10 +191,9 @@ class Structure:
         return [node for layer in self.layers for node in layer.lower()]
 
     def _forget_programs(self) -> None:
+        """Let Programs be made anew: layers or memory are others; whoever keeps one compares ``_programs``."""
         self._predictor = None
-
-    def _features(self) -> int | None:
-        return None if self._input_shape is None else self._input_shape[-1]
+        self._programs += 1
 
     def _require_built(self) -> Memory:
         if not self.layers:

@@ -49,6 +49,17 @@ def write(
     replace(path, content)
 
 
+def user_metadata(metadata: Mapping[Any, Any] | None) -> dict[str, str]:
+    """Return a user's notes if they are strings by names that are not the format's own."""
+    entries = dict(metadata or {})
+    for name, value in entries.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            _checks.refuse("metadata", "strings by name", {name: value})
+        if name in RESERVED:
+            _checks.refuse("metadata", f"without the names {', '.join(RESERVED)}", name)
+    return entries
+
+
 def replace(path: str | os.PathLike[str], content: bytes) -> None:
     """Put ``content`` in the place of the file ``path``, at once: written beside it, flushed to the disk, renamed."""
     path = Path(path)

@@ -63,7 +63,7 @@ def save_model(
     if include_optimizer and config["compile"] is not None:
         tensors |= state.slot_tensors(model)
         config["training"] = state.counts(model)
-    files.write(path, tensors, config, _user_metadata(metadata))
+    files.write(path, tensors, config, files.user_metadata(metadata))
 
 
 def load_model(filepath: str | os.PathLike[str]) -> Sequential:
@@ -125,16 +125,6 @@ def _compile_config(model: Sequential) -> dict[str, Any] | None:
         return None
     names = [name for name in model.metrics_names if name != "loss"]
     return {"optimizer": serialize(model.optimizer), "loss": serialize(model.loss), "metrics": names}
-
-
-def _user_metadata(metadata: Mapping[Any, Any] | None) -> dict[str, str]:
-    entries = dict(metadata or {})
-    for name, value in entries.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            _checks.refuse("metadata", "strings by name", {name: value})
-        if name in files.RESERVED:
-            _checks.refuse("metadata", f"without the names {', '.join(files.RESERVED)}", name)
-    return entries
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,92 @@
+"""What data a model takes: arrays and batches, checked, and what runs over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flyball import _checks
+from flyball.data import DataSet, as_array, as_samples, require_finite, require_same_length
+from flyball.models.compilation import Compilation
+from flyball.sample_weights import ClassWeights, as_sample_weights
+from flyball.training import BatchEvaluator, BatchSource, BatchTrainer, Evaluator, StreamEvaluator, unpacked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Feeding(Compilation):
+    """A model with an objective that is given data."""
+
+    def _samples(self, name: str, x: Any) -> NDArray[Any]:
+        samples = as_samples(name, x, self._input_shape)
+        require_finite(name, samples)
+        return samples
+
+    def _data_set(
+        self,
+        x: Any,
+        y: Any,
+        weights: Any = None,
+        class_weights: ClassWeights | None = None,
+        *,
+        within: str | None = None,
+    ) -> DataSet:
+        """Check and convert samples, targets and weights; errors call them ``x``, ``y`` and ``sample_weight``.
+
+        Of a pair or triple ``within``, they call them ``within[0]`` and so on. Builds the model if need be.
+        """
+        names = ("x", "y", "sample_weight") if within is None else tuple(f"{within}[{i}]" for i in range(3))
+        loss, _ = self._require_compiled()
+        samples = self._samples(names[0], x)
+        if y is None:
+            msg = f"{names[1]} must be targets for the loss {loss.name}, got None"
+            raise ValueError(msg)
+        if not self.built:
+            self.build(samples.shape[1:])
+            self._check_output(loss)
+        self._require_built()
+        raw = as_array(names[1], y)
+        targets = loss.prepare_targets(raw, self.layers[-1].output_shape or (), self.dtype, name=names[1])
+        require_same_length(names[1], targets, names[0], samples)
+        if class_weights is not None:
+            weights = class_weights.of(names[1], raw)
+        if weights is not None:
+            weights = as_sample_weights(names[2], weights, len(samples), self.dtype)
+        return DataSet(samples, targets, weights)
+
+    def _class_weights(self, class_weight: Any, sample_weight: Any) -> ClassWeights | None:
+        if class_weight is None:
+            return None
+        if sample_weight is not None:
+            msg = "class_weight must be None where sample_weight is given: one of the two, or their product by yourself"
+            raise ValueError(msg)
+        shape = self.layers[-1].output_shape if self.layers else None
+        return ClassWeights(class_weight, shape[-1] if shape and shape[-1] > 1 else None)
+
+    def _batch(self, name: str, batch: Any, class_weights: ClassWeights | None = None) -> DataSet:
+        """Check and convert a batch (x, y) or (x, y, sample_weight)."""
+        x, y, weights = unpacked(name, batch)
+        if class_weights is not None and weights is not None:
+            msg = f"class_weight must be None where batches have weights, as {name} has"
+            raise ValueError(msg)
+        return self._data_set(x, y, weights, class_weights, within=name)
+
+    def _batch_trainer(self) -> BatchTrainer:
+        return BatchTrainer(self._nodes(), self._require_built(), *self._require_compiled(), self._seed)
+
+    def _batch_evaluator(self) -> BatchEvaluator:
+        return BatchEvaluator(self._nodes(), self._require_built(), self._require_compiled()[0])
+
+    def _evaluator(self, data: DataSet, batch_size: int | None) -> Evaluator:
+        return Evaluator(self._nodes(), self._require_built(), self._require_compiled()[0], data, batch_size)
+
+    def _stream_evaluator(self, source: BatchSource) -> StreamEvaluator:
+        return StreamEvaluator(source, self._batch, self._batch_evaluator())
+
+
+def refuse_beside_batches(name: str, others: dict[str, Any]) -> None:
+    """Refuse the arguments that are no None: batches have their own targets, weights and sizes."""
+    for other, value in others.items():
+        if value is not None:
+            msg = f"{other} must be None where {name} gives batches, got {_checks.shown(value)}"
+            raise ValueError(msg)

@@ -1,0 +1,33 @@
+"""Running a model's Programs over data.
+
+``arrays`` goes through a whole data set without returning to Python, ``batches`` takes one batch at a time, from a
+``source``; ``steps`` has what both need.
+"""
+
+from __future__ import annotations
+
+from flyball.training.arrays import Evaluator, Predictor, Trainer
+from flyball.training.batches import BatchEvaluator, BatchTrainer, StreamEvaluator, StreamTrainer
+from flyball.training.outputs import layer_outputs
+from flyball.training.source import BatchSource, are_batches, unpacked
+from flyball.training.steps import BatchWatcher, Position, batch_statistics_layer, finish, shuffled, start
+
+__all__ = [
+    "BatchEvaluator",
+    "BatchSource",
+    "BatchTrainer",
+    "BatchWatcher",
+    "Evaluator",
+    "Position",
+    "Predictor",
+    "StreamEvaluator",
+    "StreamTrainer",
+    "Trainer",
+    "are_batches",
+    "batch_statistics_layer",
+    "finish",
+    "layer_outputs",
+    "shuffled",
+    "start",
+    "unpacked",
+]

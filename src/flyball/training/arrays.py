@@ -1,0 +1,252 @@
+"""Whole data sets: epochs of training, evaluation, prediction, without Python between the steps."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball.backend import get_backend
+from flyball.data import step_bounds
+from flyball.program.lowering import Data, Lowering
+from flyball.program.profile import measure_limits, summarise
+from flyball.program.runners import Steps, runner
+from flyball.training.steps import (
+    INTERVAL,
+    Position,
+    batch_statistics_layer,
+    means,
+    no_learning,
+    set_totals,
+    shuffled,
+    totals,
+    train,
+    training_means,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from flyball.data import DataSet
+    from flyball.losses import Loss
+    from flyball.optimizers import Optimizer
+    from flyball.program.memory import Memory
+    from flyball.program.nodes import Node
+    from flyball.program.profile import Profile
+    from flyball.training.steps import BatchWatcher
+
+INFERENCE_ROWS = 1024
+"""Rows a prediction or evaluation takes at a time: enough to fill the kernels, few enough to stay in the cache."""
+
+
+class Trainer:
+    """Trains on one data set, an epoch at a time.
+
+    With ``steps`` an epoch is that many steps, and the next one goes on where it ended; where the data end, so does
+    the epoch, and the next one begins at the beginning.
+
+    Attributes
+    ----------
+    done : int
+        Steps of the epoch that have finished, whatever ended it.
+    exhausted : bool
+        Whether there can be no more epochs.
+    """
+
+    exhausted = False
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        memory: Memory,
+        loss: Loss,
+        optimizer: Optimizer,
+        data: DataSet,
+        batch_size: int,
+        seed: int,
+        steps: int | None = None,
+    ) -> None:
+        self.memory = memory
+        self.optimizer = optimizer
+        self.seed = seed
+        self.done = 0
+        needs_statistics = batch_statistics_layer(nodes) is not None
+        self.bounds = step_bounds(len(data), batch_size, batch_statistics=needs_statistics)
+        self._asked = steps
+        self.order = np.arange(len(data), dtype=np.int64)
+        self._loss, self._data = loss, Data(data.x, data.y, self.order, data.weights)
+        self._settings = self._settings_of(nodes)
+        self._lower(nodes)
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        self.seed = seed
+        settings = self._settings_of(nodes)
+        if settings != self._settings:
+            self.memory.regroup()
+            self._lower(nodes)
+            self._settings = settings
+
+    def _settings_of(self, nodes: list[Node]) -> str:
+        return repr((nodes, self.optimizer.update(), self.seed))
+
+    def _lower(self, nodes: list[Node]) -> None:
+        largest = int(np.diff(self.bounds).max())
+        lowering = Lowering(nodes, self.memory, self._data, largest, training=True, seed=self.seed)
+        lowering.objective(self._loss.objective)
+        lowering.update(self.optimizer.update())
+        self.program = lowering.program
+        self._runner = runner(self.program)
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return self._all_steps if self._asked is None else min(self._asked, self._all_steps)
+
+    @property
+    def _all_steps(self) -> int:
+        return len(self.bounds) - 1
+
+    def run_epoch(
+        self,
+        number: int,
+        epoch: int = 0,
+        *,
+        shuffle: bool,
+        progress: Callable[[int], None] | None = None,
+        watcher: BatchWatcher | None = None,
+        position: Position | None = None,
+    ) -> dict[str, float]:
+        """Train for epoch ``epoch`` of a run; return the means over its samples as :meth:`Evaluator.run` does.
+
+        ``number`` is what the order of samples is drawn from: how many epochs the model has been trained for. With a
+        ``watcher`` every step returns to Python, and the epoch ends where the watcher says so. With a ``position`` the
+        epoch goes on from there.
+        """
+        part = epoch % -(-self._all_steps // self.steps)  # how many epochs ago the order of samples was drawn
+        if shuffle:
+            self.order[:] = shuffled(len(self.order), self.seed, max(0, number - part))
+        first = part * self.steps
+        count = min(self.steps, self._all_steps - first)
+        if self._asked is not None and count < self._asked:
+            msg = (
+                f"steps_per_epoch must be at most the {count} steps there is data for in this epoch, got {self._asked}"
+            )
+            warnings.warn(msg, UserWarning, stacklevel=3)
+        set_totals(self.program)
+        self.done = 0
+        if position is not None:
+            self._go_to(position, count)
+        if watcher is None:
+            self._run(first, count, progress)
+        else:
+            reported = time.perf_counter()
+            while self.done < count:
+                watcher.before(self.done)
+                self._run(first, self.done + 1)
+                if progress is not None and time.perf_counter() - reported >= INTERVAL:
+                    progress(self.done)
+                    reported = time.perf_counter()
+                if not watcher.after(self.done - 1, self._means(first)):
+                    break
+        return self._means(first)
+
+    def position(self) -> Position:
+        """Return where the epoch stands."""
+        return Position(self.done, totals(self.program))
+
+    def _go_to(self, position: Position, count: int) -> None:
+        if position.done > count:
+            msg = f"position must be in an epoch of {count} steps, got {position}: the data have changed"
+            raise ValueError(msg)
+        set_totals(self.program, position.totals)
+        self.done = position.done
+
+    def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
+        """Run from where the epoch stands to its step ``end``; the epoch begins at step ``first`` of the data."""
+        begin = self.done
+        if begin == end:
+            return
+        report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
+        train(self._runner, self.optimizer, self.bounds[first + begin : first + end + 1], report, self._count)
+
+    def _count(self, steps: int) -> None:
+        self.done += steps
+
+    def _means(self, first: int) -> dict[str, float]:
+        rows = int(self.bounds[first + self.done] - self.bounds[first])
+        return training_means(totals(self.program), rows, self.done)
+
+    def profile(self, steps: int) -> Profile:
+        """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
+        rows = int(np.diff(self.bounds).max())
+        full = self.bounds[: max(2, len(self.order) // rows + 1)]
+        epoch = Steps(full, self.optimizer.learning_rates(len(full) - 1), self.optimizer.iterations)
+        saved = [array.copy() for array in self.memory.arrays()]
+        try:
+            seconds = [self._runner.profile(epoch) for _ in range(-(-steps // len(epoch)) + 1)]
+        finally:
+            for array, value in zip(self.memory.arrays(), saved, strict=True):
+                array[...] = value
+        limits = measure_limits(self.program, self.memory.dtype, self._runner.threads(rows))
+        return summarise(self.program, np.concatenate(seconds[1:]), rows, limits)
+
+
+class Evaluator:
+    """Computes loss and metrics on one data set with the model as it is."""
+
+    def __init__(self, nodes: list[Node], memory: Memory, loss: Loss, data: DataSet, batch_size: int | None) -> None:
+        self.memory = memory
+        rows = min(len(data), batch_size or INFERENCE_ROWS)
+        self.bounds = step_bounds(len(data), rows, batch_statistics=False)
+        lowering = Lowering(nodes, memory, Data(data.x, data.y, None, data.weights), rows, training=False)
+        lowering.objective(loss.objective)
+        self.program = lowering.program
+        self._runner = runner(self.program)
+        self._rows = len(data)
+
+    def run(self) -> dict[str, float]:
+        """Return the means over the samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties."""
+        set_totals(self.program)
+        self._runner.run(no_learning(self.bounds))
+        return means(totals(self.program), self._rows, self.memory.penalty())
+
+
+class Predictor:
+    """Predicts; made once for a model and a dtype of samples, used for any number of rows."""
+
+    def __init__(self, nodes: list[Node], memory: Memory, x: NDArray[Any], batch_size: int | None) -> None:
+        self.rows = batch_size or INFERENCE_ROWS
+        self.key = self.key_of(x, batch_size)
+        lowering = Lowering(nodes, memory, Data(x, None), self.rows, training=False)
+        lowering.predictions(len(x))
+        self.program = lowering.program
+        self._x, self._out = self.program.buffers["x"], self.program.buffers["predictions"]
+        self._runner = runner(self.program)
+        self._steps = no_learning(step_bounds(len(x), self.rows, batch_statistics=False))
+        self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
+
+    @staticmethod
+    def key_of(x: NDArray[Any], batch_size: int | None) -> tuple[object, ...]:
+        """What a Predictor is made for: another key needs another one."""
+        return x.dtype, x.flags.c_contiguous, batch_size, get_backend().name
+
+    def run(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the outputs, one row for each row of ``x``."""
+        rows = len(x)
+        bind, buffers = self._runner.bind, self.program.buffers
+        out = np.empty((rows, *self._out.array.shape[1:]), self._out.array.dtype)
+        with self._lock:
+            if rows != self._steps.bounds[-1]:
+                self._steps = no_learning(step_bounds(rows, self.rows, batch_statistics=False))
+            bind(self._x, x.reshape(rows, *self._x.sample_shape))
+            bind(self._out, out)
+            if "order" in buffers:
+                bind(buffers["order"], np.arange(rows, dtype=np.int64))
+            self._runner.run(self._steps)
+        return out

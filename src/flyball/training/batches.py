@@ -1,0 +1,259 @@
+"""One batch at a time, of any number of rows: what trains and evaluates on data that comes in batches."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flyball.backend import get_backend
+from flyball.program.lowering import Data, Lowering
+from flyball.program.runners import runner
+from flyball.training.steps import (
+    INTERVAL,
+    Position,
+    batch_statistics_layer,
+    means,
+    no_learning,
+    set_totals,
+    totals,
+    train,
+    training_means,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from flyball.data import DataSet
+    from flyball.losses import Loss
+    from flyball.optimizers import Optimizer
+    from flyball.program.instructions import Program
+    from flyball.program.memory import Memory
+    from flyball.program.nodes import Node
+    from flyball.program.runners import Runner
+    from flyball.training.source import BatchSource
+    from flyball.training.steps import BatchWatcher
+
+
+class _Batches:
+    """A Program that is given each batch's arrays; it is written again only for what it cannot take.
+
+    That is a batch of more rows than any before, or one with weights after one without.
+    """
+
+    def __init__(self, nodes: list[Node], memory: Memory, loss: Loss) -> None:
+        self.nodes, self.memory, self.loss = nodes, memory, loss
+        self.rows = self.steps = 0
+        self._capacity = 0
+        self._key: object = None
+        self._program: Program | None = None
+        self._runner: Runner | None = None
+        self._totals: Mapping[str, float] | None = None
+
+    def clear(self) -> None:
+        """Let the sums over steps begin anew."""
+        self.rows = self.steps = 0
+        self._totals = None
+        if self._program is not None:
+            set_totals(self._program)
+
+    def totals(self) -> Mapping[str, float]:
+        """Return the sums over steps so far, by name."""
+        return (self._totals or {}) if self._program is None else totals(self._program)
+
+    def forget(self) -> None:
+        """Write the Program anew for the next batch; sums over steps go on."""
+        if self._program is not None:
+            self._totals, self._program, self._runner = totals(self._program), None, None
+
+    def _take(self, batch: DataSet) -> tuple[Runner, NDArray[np.int64]]:
+        """Put the batch's arrays in their places; return what runs them, and their bounds."""
+        rows = len(batch)
+        dtype = self.memory.dtype
+        x = np.ascontiguousarray(batch.x, dtype)
+        if self._runner is None or rows > self._capacity or self._key != self._key_of(batch):
+            self._write(x, batch)
+        assert self._program is not None, "a Program has been written"
+        assert self._runner is not None, "a Program has been written"
+        buffers, bind = self._program.buffers, self._runner.bind
+        for name, array in (("x", x), ("y", batch.y), ("weights", batch.weights)):
+            if array is not None:
+                buffer = buffers[name]
+                bind(buffer, array.reshape(rows, *buffer.sample_shape))
+        if "order" in buffers:
+            bind(buffers["order"], np.arange(rows))
+        return self._runner, np.array([0, rows])
+
+    def _write(self, x: NDArray[Any], batch: DataSet) -> None:
+        self.forget()
+        self._capacity, self._key = max(self._capacity, len(batch)), self._key_of(batch)
+        program = self._lowered(Data(x, batch.y, None, batch.weights), self._capacity)
+        set_totals(program, self._totals)
+        self._program, self._totals, self._runner = program, None, runner(program)
+
+    @staticmethod
+    def _key_of(batch: DataSet) -> object:
+        return batch.weights is None, batch.y.shape[1:], get_backend().name
+
+    def _lowered(self, data: Data, capacity: int) -> Program:
+        raise NotImplementedError
+
+
+class BatchTrainer(_Batches):
+    """Trains on one batch after the other."""
+
+    def __init__(self, nodes: list[Node], memory: Memory, loss: Loss, optimizer: Optimizer, seed: int) -> None:
+        super().__init__(nodes, memory, loss)
+        self.optimizer, self.seed = optimizer, seed
+        self._settings = self._settings_of()
+
+    def step(self, batch: DataSet, name: str = "x") -> None:
+        """Train on ``batch``, which errors call ``name``."""
+        layer = self._needs_rows
+        if layer is not None and len(batch) < 2:
+            msg = f"{name} must have at least 2 samples for the batch statistics of layer {layer!r}, got 1"
+            raise ValueError(msg)
+        taker, bounds = self._take(batch)
+        train(taker, self.optimizer, bounds, count=self._count)
+        self.rows += len(batch)
+
+    def _count(self, steps: int) -> None:
+        self.steps += steps
+
+    def resume(self, position: Position) -> None:
+        """Let the sums over steps go on from ``position``."""
+        sums = dict(position.totals)
+        self.forget()
+        self.steps, self.rows = position.done, int(sums.pop("rows", 0))
+        self._totals = sums
+
+    def position(self) -> Position:
+        """Return the sums over steps, with their rows among them."""
+        return Position(self.steps, {**self.totals(), "rows": float(self.rows)})
+
+    def means(self) -> dict[str, float]:
+        """Return the means over the samples since :meth:`clear`."""
+        return training_means(self.totals(), self.rows, self.steps)
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        self.nodes, self.seed = nodes, seed
+        settings = self._settings_of()
+        if settings != self._settings:
+            self.memory.regroup()
+            self.forget()
+            self._settings = settings
+
+    def _settings_of(self) -> str:
+        self._needs_rows = batch_statistics_layer(self.nodes)
+        return repr((self.nodes, self.optimizer.update(), self.seed))
+
+    def _lowered(self, data: Data, capacity: int) -> Program:
+        lowering = Lowering(self.nodes, self.memory, data, capacity, training=True, seed=self.seed)
+        lowering.objective(self.loss.objective)
+        lowering.update(self.optimizer.update())
+        return lowering.program
+
+
+class BatchEvaluator(_Batches):
+    """Computes loss and metrics on one batch after the other."""
+
+    def step(self, batch: DataSet) -> None:
+        """Take in ``batch``."""
+        taker, bounds = self._take(batch)
+        taker.run(no_learning(bounds))
+        self.rows += len(batch)
+        self.steps += 1
+
+    def means(self) -> dict[str, float]:
+        """Return the means over the samples since :meth:`clear`."""
+        return means(self.totals(), self.rows, self.memory.penalty())
+
+    def _lowered(self, data: Data, capacity: int) -> Program:
+        lowering = Lowering(self.nodes, self.memory, data, capacity, training=False)
+        lowering.objective(self.loss.objective)
+        return lowering.program
+
+
+class StreamTrainer:
+    """Trains on the batches of a source, an epoch at a time; ``prepare`` makes a data set of a batch and its name.
+
+    Has what :class:`flyball.training.Trainer` has.
+    """
+
+    def __init__(self, source: BatchSource, prepare: Callable[[str, Any], DataSet], trainer: BatchTrainer) -> None:
+        self.source, self._prepare, self._trainer = source, prepare, trainer
+
+    @property
+    def done(self) -> int:
+        """Steps of the epoch that have finished, whatever ended it."""
+        return self._trainer.steps
+
+    @property
+    def steps(self) -> int | None:
+        """Steps in an epoch, where that is known."""
+        return self.source.steps
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there can be no more epochs."""
+        return self.source.exhausted
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        self.source.seed = seed
+        self._trainer.refresh(nodes, seed)
+
+    def position(self) -> Position:
+        """Return where the epoch stands."""
+        return self._trainer.position()
+
+    def run_epoch(
+        self,
+        number: int,
+        epoch: int = 0,
+        *,
+        shuffle: bool,
+        progress: Callable[[int], None] | None = None,
+        watcher: BatchWatcher | None = None,
+        position: Position | None = None,
+    ) -> dict[str, float] | None:
+        """Train for an epoch; return the means over its samples, or None if there was no batch.
+
+        As :meth:`flyball.training.Trainer.run_epoch`; a ``position`` skips the batches before it.
+        """
+        del epoch
+        trainer = self._trainer
+        trainer.clear()
+        if position is not None:
+            trainer.resume(position)
+        reported = time.perf_counter()
+        for name, given in self.source.epoch(number, shuffle=shuffle, skip=trainer.steps):
+            batch = self._prepare(name, given)
+            if watcher is not None:
+                watcher.before(trainer.steps)
+            trainer.step(batch, name)
+            if progress is not None and time.perf_counter() - reported >= INTERVAL:
+                progress(trainer.steps)
+                reported = time.perf_counter()
+            if watcher is not None and not watcher.after(trainer.steps - 1, trainer.means()):
+                break
+        return trainer.means() if trainer.steps else None
+
+
+class StreamEvaluator:
+    """Computes loss and metrics on the batches of a source with the model as it is."""
+
+    def __init__(self, source: BatchSource, prepare: Callable[[str, Any], DataSet], evaluator: BatchEvaluator) -> None:
+        self._source, self._prepare, self._evaluator = source, prepare, evaluator
+
+    def run(self) -> dict[str, float] | None:
+        """Return the means over the samples, or None if there was no batch."""
+        self._evaluator.clear()
+        self._source.restart()
+        for name, given in self._source.epoch():
+            self._evaluator.step(self._prepare(name, given))
+        return self._evaluator.means() if self._evaluator.steps else None

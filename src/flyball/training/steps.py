@@ -1,0 +1,144 @@
+"""What all runs share: the order of rows, steps that are counted whatever happens, and the sums they add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from flyball.program.interrupts import HeldInterrupts
+from flyball.program.memory import UNAVERAGED
+from flyball.program.runners import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from flyball.optimizers import Optimizer
+    from flyball.program.instructions import Program
+    from flyball.program.memory import Memory
+    from flyball.program.nodes import Node
+    from flyball.program.runners import Runner
+
+INTERVAL = 0.1
+"""Seconds between two reports of progress."""
+
+
+class BatchWatcher(Protocol):
+    """Who wants to be told of every step."""
+
+    def before(self, step: int) -> None:
+        """Run before a step of the epoch."""
+        ...
+
+    def after(self, step: int, means: dict[str, float]) -> bool:
+        """Run after a step with the means of the epoch so far; return whether the epoch goes on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place inside an epoch: how many of its steps are done, and what they have added to its totals."""
+
+    done: int
+    totals: Mapping[str, float]
+
+
+def batch_statistics_layer(nodes: list[Node]) -> str | None:
+    """Name the first layer that needs more than one row to train on, or return None."""
+    return next((node.layer for node in nodes if node.needs_batch), None)
+
+
+def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the order of rows in an epoch: a function of (seed, epoch) only."""
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
+    return generator.permutation(rows)
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+def train(
+    runner: Runner,
+    optimizer: Optimizer,
+    bounds: NDArray[np.int64],
+    progress: Callable[[int], None] | None = None,
+    count: Callable[[int], None] | None = None,
+) -> None:
+    """Run training steps over the rows between ``bounds``.
+
+    However it ends, the optimizer has counted the steps that are done, and ``count`` was told of them.
+    """
+    steps = Steps(bounds, optimizer.learning_rates(len(bounds) - 1), optimizer.iterations)
+    # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
+    with HeldInterrupts() as interrupts:
+        try:
+            runner.run(steps, progress, INTERVAL, interrupts.deliver)
+        finally:
+            optimizer.iterations += steps.done
+            if count is not None:
+                count(steps.done)
+
+
+def no_learning(bounds: NDArray[np.int64], first: int = 0) -> Steps:
+    """Return steps over the rows between ``bounds`` for a Program that updates nothing."""
+    return Steps(bounds, np.zeros(len(bounds) - 1), first)
+
+
+def start(memory: Memory) -> None:
+    """Begin or go on: where :func:`finish` averaged the parameters, they are again what they were before."""
+    before = memory.slots.pop(UNAVERAGED, None)
+    if before is not None and np.array_equal(memory.parameters, memory.slot("average")):
+        memory.parameters[...] = before
+
+
+def finish(memory: Memory, optimizer: Optimizer) -> None:
+    """End the training: where the optimizer averages the parameters, they become their average."""
+    if optimizer.use_ema and optimizer.iterations:
+        memory.slot(UNAVERAGED)[...] = memory.parameters
+        memory.parameters[...] = memory.slot("average")
+
+
+# --- sums over steps -------------------------------------------------------------------------------------------------
+
+
+def totals(program: Program) -> dict[str, float]:
+    """Return the sums over steps so far, by name."""
+    return {name: float(program.buffers[name].array[0]) for name in program.buffers if _is_total(name)}
+
+
+def set_totals(program: Program, values: Mapping[str, float] | None = None) -> None:
+    """Let the sums over steps begin at ``values``, or at zero.
+
+    Raises
+    ------
+    ValueError
+        If ``values`` are not those of such a Program.
+    """
+    names = sorted(name for name in program.buffers if _is_total(name))
+    if values is not None and sorted(values) != names:
+        msg = f"totals must be {', '.join(names)}, got {dict(values)}: the data or the model have changed"
+        raise ValueError(msg)
+    for name in names:
+        program.buffers[name].array[0] = 0.0 if values is None else values[name]
+
+
+def training_means(sums: Mapping[str, float], rows: int, steps: int) -> dict[str, float]:
+    """Return the means over ``rows`` samples of ``steps`` training steps, with the mean penalty of a step."""
+    penalties = sum(value for name, value in sums.items() if name.startswith("penalty["))
+    return means(sums, rows, penalties / steps)
+
+
+def means(sums: Mapping[str, float], rows: int, penalty: float) -> dict[str, float]:
+    """Return the means over ``rows`` samples: ``data_loss``, ``hits``, and ``objective``, the loss with ``penalty``."""
+    loss = sums["total_loss"] / rows
+    found = {"data_loss": loss, "objective": loss + penalty}
+    if "total_hits" in sums:
+        found["hits"] = sums["total_hits"] / rows
+    return found
+
+
+def _is_total(name: str) -> bool:
+    return name.startswith(("total_", "penalty["))
