@@ -1,14 +1,14 @@
-"""Five networks trained beside PyTorch from the same weights (golden/make_torch_curves.py): the same loss at each step."""
+"""Five networks beside PyTorch from the same weights (golden/make_torch_curves.py): the same loss at each step."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from golden.networks import FEATURES, NETWORKS, STEPS, batch, samples
 
 import flyball
 from flyball import layers, losses, optimizers, regularizers
-from golden.networks import FEATURES, NETWORKS, STEPS, batch, samples
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "torch_curves.json").read_text(encoding="utf-8"))
 EPSILON = 1e-14
@@ -26,10 +26,17 @@ TRAINING = [
         lambda: optimizers.SGD(0.05, momentum=0.9, nesterov=True),
     ),
     ("tanh", False, regularizers.L2(0.01), "sigmoid", "bce", lambda: optimizers.Adam(0.02, epsilon=EPSILON)),
-    ("relu", True, None, "softmax", "sparse_categorical_crossentropy", lambda: optimizers.RMSprop(0.005, epsilon=EPSILON)),
+    (
+        "relu",
+        True,
+        None,
+        "softmax",
+        "sparse_categorical_crossentropy",
+        lambda: optimizers.RMSprop(0.005, epsilon=EPSILON),
+    ),
     ("elu", False, None, None, "mse", lambda: optimizers.AdamW(0.01, weight_decay=0.1, epsilon=EPSILON)),
     ("softplus", False, None, None, losses.Huber(0.5), lambda: optimizers.Adagrad(0.1, epsilon=EPSILON)),
-]  # fmt: skip
+]
 
 
 def model_of(weights, activation, norm, regularizer, last):

@@ -8,6 +8,10 @@ _SEED = "a seed that moves on from call to call; a seed of flyball's is a number
 _TF = "skipped by Keras itself on any backend but TensorFlow's, or Torch's"
 
 NOT_APPLICABLE = {
+    "callbacks/early_stopping_test.py": {
+        "EarlyStoppingTest.test_early_stopping": "an attribute of Keras: the comparison as a function",
+        "*.test_state_reset_across_fit_calls": "a best value of None before the first epoch; flyball's is infinite",
+    },
     "constraints/constraints_test.py": {
         "ConstraintsTest.test_default_constraint_call": "the base class: abstract here",
     },
@@ -63,10 +67,10 @@ NOT_APPLICABLE = {
         "AUCTest.*prgain*": "a curve that flyball does not have",
         "MultiAUCTest.test_keras_model_compiles": "a model that is a graph of functions",
         "MultiAUCTest.test_reset_state": "sums of a shape that is known before the first batch",
-        "PrecisionAtRecallTest.*": "a metric that flyball does not have",
-        "RecallAtPrecisionTest.*": "a metric that flyball does not have",
-        "SensitivityAtSpecificityTest.*": "a metric that flyball does not have",
-        "SpecificityAtSensitivityTest.*": "a metric that flyball does not have",
+        "PrecisionAtRecallTest.test_[!e]*": "a metric that flyball does not have",
+        "RecallAtPrecisionTest.test_[!e]*": "a metric that flyball does not have",
+        "SensitivityAtSpecificityTest.test_[!e]*": "a metric that flyball does not have",
+        "SpecificityAtSensitivityTest.test_[!e]*": "a metric that flyball does not have",
     },
     "metrics/f_score_metrics_test.py": {
         "*.test_beta_integer_type_raises_value_error": "a number that has to be written with a point",

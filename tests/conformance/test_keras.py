@@ -13,6 +13,7 @@ if source_directory() is None:
     pytest.skip("Keras, whose tests these are, is not installed", allow_module_level=True)
 
 FILES = [
+    "callbacks/early_stopping_test.py",
     "constraints/constraints_test.py",
     "initializers/constant_initializers_test.py",
     "initializers/random_initializers_test.py",

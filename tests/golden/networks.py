@@ -22,7 +22,8 @@ def samples(name):
     signal = x @ random.standard_normal((FEATURES, sizes[-1])) + 0.3 * random.standard_normal((ROWS, sizes[-1]))
     y = {"classes": signal.argmax(1), "yes or no": (signal > 0).astype(float), "value": np.sin(signal) * 2}[target]
     shapes = zip((FEATURES, *sizes), sizes, strict=False)
-    return x, y, [(random.standard_normal(shape) / np.sqrt(shape[0]), 0.1 * random.standard_normal(shape[1])) for shape in shapes]
+    weights = [(random.standard_normal(s) / np.sqrt(s[0]), 0.1 * random.standard_normal(s[1])) for s in shapes]
+    return x, y, weights
 
 
 def batch(step):

@@ -243,7 +243,9 @@ class AUC(Metric):
             x, y = (no_nan(fp, fp + tn), recall) if self.curve == "ROC" else (recall, no_nan(tp, tp + fp))
             ends = np.stack([y[:-1], y[1:]])
             method = self.summation_method
-            height = ends.mean(0) if method == "interpolation" else (ends.min(0) if method == "minoring" else ends.max(0))
+            height = (
+                ends.mean(0) if method == "interpolation" else (ends.min(0) if method == "minoring" else ends.max(0))
+            )
             areas = (x[:-1] - x[1:]) * height
         total = areas.sum(axis=0)
         if not self.multi_label:

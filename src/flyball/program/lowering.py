@@ -139,9 +139,16 @@ class Lowering:
 
     # --- the end of a step ---------------------------------------------------------------------------------------
 
-    def objective(self, objective: Objective) -> None:
-        """Write the forward pass, the loss and, in training, the backward pass."""
-        outputs = self.matrix_of_samples(self.forward(stop_before=objective.fused))
+    def objective(self, objective: Objective, *, recorded: int | None = None) -> None:
+        """Write the forward pass, the loss and, in training, the backward pass.
+
+        With ``recorded`` what the loss is computed of stays in a buffer ``outputs`` of so many rows, each in the place
+        of its row of the order.
+        """
+        value = self.forward(stop_before=objective.fused)
+        if recorded is not None:
+            self._keep_rows(value, "outputs", recorded)
+        outputs = self.matrix_of_samples(value)
         losses = self.program.batch("losses", (self.rows,), np.float64)
         gradient = self.gradient_like(outputs) if self.training else None
         hits = self.program.batch("hits", (self.rows,), np.float64) if objective.counts_hits else None
@@ -232,11 +239,14 @@ class Lowering:
 
     def predictions(self, rows: int) -> None:
         """Write the forward pass into a buffer ``predictions``, one row for each of the ``rows`` of the order."""
-        value = self.forward()
+        self._keep_rows(self.forward(), "predictions", rows)
+
+    def _keep_rows(self, value: Buffer, name: str, rows: int) -> None:
+        """Give the memory of ``value`` a row for each of the ``rows`` of the order, and call it ``name``."""
         buffer, buffers = value.root, self.program.buffers
         del buffers[buffer.name]
-        buffer.name = "predictions"
-        buffers[buffer.name] = buffer
+        buffer.name = name
+        buffers[name] = buffer
         for part in (buffer, *buffer.views):
             part.kind = Kind.WINDOW
         buffer.replace(np.empty((rows, *buffer.sample_shape), self.memory.dtype))

@@ -9,7 +9,7 @@ from flyball import metrics as own
 
 
 class Variables:
-    """A metric that lists its sums, and takes Keras' dtype, of which flyball's sums in double precision have no need."""
+    """A metric that lists its sums, and takes Keras' dtype: flyball's sums are of double precision."""
 
     def __init__(self, *args, dtype=None, **arguments):
         super().__init__(*args, **arguments)
