@@ -188,6 +188,12 @@ def test_bad_arguments(tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_unknown_arguments_are_refused_by_name(tmp_path):
+    model = fb.Sequential([layers.Dense(2, input_shape=(3,))])
+    with pytest.raises(TypeError, match="export got an unexpected keyword argument 'fromat'; did you mean 'format'"):
+        model.export(tmp_path / "m.onnx", fromat="onnx")
+
+
 def test_a_model_that_is_not_built_is_refused(tmp_path):
     with pytest.raises(ValueError, match="model must be built before it is exported: give it an input shape"):
         fb.Sequential([layers.Dense(2)]).export(tmp_path / "m.onnx")

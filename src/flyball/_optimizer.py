@@ -88,6 +88,11 @@ class Optimizer(Configurable):
         else:
             self._learning_rate = _checks.number("learning_rate", value, "[0, inf)")
 
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the learning rate is a schedule's."""
+        return isinstance(self._learning_rate, LearningRateSchedule)
+
     def learning_rates(self, steps: int) -> NDArray[np.float64]:
         """Return the learning rates of the next ``steps`` steps."""
         schedule = self._learning_rate

@@ -1,8 +1,15 @@
 """Callbacks: what ``fit`` calls at the beginnings and ends of training, of its epochs and of its steps."""
 
+from flyball.callbacks.backup import BackupAndRestore
 from flyball.callbacks.base import Callback, CallbackList
+from flyball.callbacks.checkpoints import ModelCheckpoint
+from flyball.callbacks.csv_logger import CSVLogger
 from flyball.callbacks.early_stopping import EarlyStopping
 from flyball.callbacks.functions import LambdaCallback
 from flyball.callbacks.history import History
+from flyball.callbacks.learning_rates import LearningRateScheduler, ReduceLROnPlateau
 
-__all__ = ["Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback"]
+__all__ = [
+    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
+    "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau",
+]  # fmt: skip

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flyball import _checks
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from flyball.models import Sequential
 
@@ -40,7 +42,7 @@ class Callback:
     model: Sequential
     params: Mapping[str, Any]
     runs_last: bool = False
-    """Whether ``on_epoch_end`` comes after that of the others: for callbacks that keep what all have come to."""
+    """Whether ``on_epoch_end`` comes after that of the others, for callbacks that keep what all have come to."""
     _watchers: CallbackList
 
     def set_model(self, model: Sequential) -> None:
@@ -88,7 +90,7 @@ class Callback:
 
 
 class CallbackList:
-    """Calls each of the callbacks in turn; ``on_train_end`` reaches all of them even where one raises.
+    """Calls each of the callbacks in turn; an end reaches all of them even where one raises.
 
     Attributes
     ----------
@@ -135,7 +137,11 @@ class CallbackList:
             own = next((entry for entry in states if entry[0] == type(callback).__name__), None)
             if own is not None:
                 states.remove(own)
-                callback.set_state(own[1])
+                try:
+                    callback.set_state(own[1])
+                except (KeyError, TypeError, ValueError, AttributeError) as error:
+                    msg = f"the state of {own[0]} must be what its get_state returned, got {_checks.shown(own[1])}"
+                    raise ValueError(msg) from error
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Tell all."""
@@ -151,14 +157,7 @@ class CallbackList:
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Tell all, then raise the first error there was."""
-        first: BaseException | None = None
-        for callback in self.callbacks:
-            try:
-                callback.on_train_end(logs)
-            except BaseException as error:  # raised below
-                first = first or error
-        if first is not None:
-            raise first
+        _all(lambda callback: callback.on_train_end(logs), self.callbacks)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Tell all."""
@@ -166,9 +165,9 @@ class CallbackList:
             callback.on_epoch_begin(epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Tell all, and last those that keep what the others have come to."""
-        for callback in sorted(self.callbacks, key=lambda callback: callback.runs_last):
-            callback.on_epoch_end(epoch, logs)
+        """Tell all, and last those that keep what the others have come to; then raise the first error there was."""
+        callbacks = sorted(self.callbacks, key=lambda callback: callback.runs_last)
+        _all(lambda callback: callback.on_epoch_end(epoch, logs), callbacks)
 
     @property
     def wants_batches(self) -> bool:
@@ -189,3 +188,15 @@ class CallbackList:
         """Tell all."""
         for callback in self.callbacks:
             callback.on_train_batch_end(batch, logs)
+
+
+def _all(tell: Callable[[Callback], None], callbacks: Iterable[Callback]) -> None:
+    """Call ``tell`` with each, then raise the first error there was."""
+    first: BaseException | None = None
+    for callback in callbacks:
+        try:
+            tell(callback)
+        except BaseException as error:  # raised below
+            first = first or error
+    if first is not None:
+        raise first

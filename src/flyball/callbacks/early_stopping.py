@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import sys
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from flyball import _checks
-from flyball.callbacks.base import Callback
+from flyball.callbacks.monitoring import MonitorCallback
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from flyball.callbacks.base import Logs
 
 
-class EarlyStopping(Callback):
+_STATE = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
+
+class EarlyStopping(MonitorCallback):
     """Stop when a quantity has not improved for ``patience`` epochs.
 
     Parameters
@@ -56,6 +54,8 @@ class EarlyStopping(Callback):
     epoch's end.
     """
 
+    consequence = "early stopping does nothing"
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -67,28 +67,29 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        self.monitor = _checks.text("monitor", monitor)
-        self.min_delta = abs(_checks.number("min_delta", min_delta))
+        super().__init__(monitor, mode, min_delta, verbose)
         self.patience = _checks.integer("patience", patience)
-        if verbose not in (0, 1):
-            _checks.refuse("verbose", "0 or 1", verbose)
-        self.verbose = verbose
-        self.mode = _checks.choice("mode", mode, ("auto", "min", "max"))
         self.baseline = None if baseline is None else _checks.number("baseline", baseline)
         self.restore_best_weights = _checks.flag("restore_best_weights", restore_best_weights)
         self.start_from_epoch = _checks.integer("start_from_epoch", start_from_epoch)
-        maximises = mode == "max" or (mode == "auto" and ("acc" in monitor or monitor.endswith("auc")))
-        self._sign = -1.0 if maximises else 1.0
         self._reset()
 
     def _reset(self) -> None:
         self.wait = 0
         self.stopped_epoch = 0
-        self.best = self._sign * math.inf
+        self.best = self.worst
         self.best_epoch = 0
         self.best_weights: list[NDArray[Any]] | None = None
         self._weights_before: list[NDArray[Any]] | None = None
         self._warned = False
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what was the best so far, and how long ago."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        vars(self).update({name: state[name] for name in _STATE})
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Forget an earlier training."""
@@ -104,18 +105,14 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Compare, remember, and stop."""
-        logs = logs or {}
-        if epoch < self.start_from_epoch:
+        value = None if epoch < self.start_from_epoch else self.current(logs)
+        if value is None:
             return
-        if self.monitor not in logs:
-            self._warn_missing(logs)
-            return
-        value = logs[self.monitor]
         self.wait += 1
-        if self._improves(value, self.best):
+        if self.improves(value, self.best):
             self.best = value
             self._keep(epoch)
-            if self.baseline is None or self._improves(value, self.baseline):
+            if self.baseline is None or self.improves(value, self.baseline):
                 self.wait = 0
             return
         if (
@@ -129,25 +126,14 @@ class EarlyStopping(Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         """Restore the best epoch's weights."""
         del logs
-        if self.stopped_epoch and self.verbose:
-            sys.stdout.write(f"Epoch {self.stopped_epoch + 1}: early stopping\n")
+        if self.stopped_epoch:
+            self.say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights is not None:
-            if self.verbose:
-                sys.stdout.write(f"Restoring model weights from the best epoch: {self.best_epoch + 1}\n")
+            self.say(f"Restoring model weights from the best epoch: {self.best_epoch + 1}")
             self.model.set_weights(self.best_weights)
-
-    def _improves(self, value: float, reference: float) -> bool:
-        return self._sign * value + self.min_delta < self._sign * reference
 
     def _keep(self, epoch: int) -> None:
         self.best_epoch = epoch
         if self.restore_best_weights:
             before, self._weights_before = self._weights_before, None
             self.best_weights = before if before is not None else self.model.get_weights()
-
-    def _warn_missing(self, logs: Mapping[str, float]) -> None:
-        if not self._warned:
-            self._warned = True
-            near = _checks.hint(self.monitor, logs)
-            msg = f"monitor must be one of {', '.join(logs)}, got {self.monitor!r}: early stopping does nothing{near}"
-            warnings.warn(msg, UserWarning, stacklevel=2)

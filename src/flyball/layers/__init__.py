@@ -3,23 +3,62 @@
 from __future__ import annotations
 
 from flyball._registry import Registry, serialize
+from flyball.layers.augmentation import (
+    RandomAffine,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
 from flyball.layers.base import Layer
+from flyball.layers.colour import (
+    RandomBrightness,
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomContrast,
+    RandomSaturation,
+)
 from flyball.layers.core import ELU, Activation, Dense, Input, InputLayer, LeakyReLU, ReLU, Softmax
+from flyball.layers.mixing import CutMix, MixUp, RandomErasing, SwapNoise
 from flyball.layers.normalization import BatchNormalization
+from flyball.layers.preprocessing import Normalization, Rescaling
 from flyball.layers.regularization import Dropout
+from flyball.layers.resizing import CenterCrop, Resizing
 
 __all__ = [
     "ELU",
     "Activation",
     "BatchNormalization",
+    "CenterCrop",
+    "CutMix",
     "Dense",
     "Dropout",
     "Input",
     "InputLayer",
     "Layer",
     "LeakyReLU",
+    "MixUp",
+    "Normalization",
+    "RandomAffine",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
+    "Rescaling",
+    "Resizing",
     "Softmax",
+    "SwapNoise",
     "deserialize",
     "from_config",
     "serialize",
@@ -35,6 +74,26 @@ _names: dict[str, type[Layer]] = {
     "softmax": Softmax,
     "batch_normalization": BatchNormalization,
     "dropout": Dropout,
+    "random_affine": RandomAffine,
+    "random_crop": RandomCrop,
+    "random_flip": RandomFlip,
+    "random_rotation": RandomRotation,
+    "random_shear": RandomShear,
+    "random_translation": RandomTranslation,
+    "random_zoom": RandomZoom,
+    "random_brightness": RandomBrightness,
+    "random_color_degeneration": RandomColorDegeneration,
+    "random_color_jitter": RandomColorJitter,
+    "random_contrast": RandomContrast,
+    "random_saturation": RandomSaturation,
+    "cut_mix": CutMix,
+    "mix_up": MixUp,
+    "random_erasing": RandomErasing,
+    "swap_noise": SwapNoise,
+    "normalization": Normalization,
+    "rescaling": Rescaling,
+    "center_crop": CenterCrop,
+    "resizing": Resizing,
 }
 REGISTRY: Registry[Layer] = Registry("layer", Layer, _names)
 

@@ -103,7 +103,8 @@ class Compilation(Structure):
         return self.loss, self.optimizer
 
     def _check_output(self, loss: Loss) -> None:
-        """Refuse a loss that the last layer's activation does not fit."""
+        """Refuse a loss that the last layer's activation does not fit, and layers that cannot be where they are."""
+        self._check_augmentation()
         nodes = self._nodes()
         last = nodes[-1] if nodes else None
         fused = loss.objective.fused
@@ -117,6 +118,16 @@ class Compilation(Structure):
         if loss.from_logits and ends_in_it:
             msg = f"loss must be given from_logits=False: layer {layer!r} ends in {fused}, whose outputs are no logits"
             raise ValueError(msg)
+
+    def _check_augmentation(self) -> None:
+        """Refuse augmentation of what a layer before it learns to make: it passes no gradient on."""
+        learning = ""
+        for layer in self.layers:
+            if learning and any(node.augments for node in layer.lower()):
+                msg = f"{layer.name}: augmentation must come before all layers that learn, got it after {learning!r}"
+                raise ValueError(msg)
+            if any(weight.trainable for weight in layer.weights):
+                learning = learning or layer.name
 
 
 def _metrics(argument: str, given: Sequence[object] | None, loss: Loss) -> list[Metric]:

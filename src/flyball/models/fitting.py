@@ -180,9 +180,14 @@ class Fitting(Feeding):
                         run.trainer.refresh(self._nodes(), self._seed)
                     started = time.perf_counter()
                     line.begin_epoch(epoch)
-                    position = run.begin_epoch(self._epochs)
+                    run.begin_epoch(self._epochs)
                     means = run.trainer.run_epoch(
-                        self._epochs, epoch, shuffle=shuffle, progress=line.update, watcher=watcher, position=position
+                        self._epochs,
+                        epoch,
+                        shuffle=shuffle,
+                        progress=line.update,
+                        watcher=watcher,
+                        position=run.position,
                     )
                     if means is None:  # an iterator had nothing left
                         break
@@ -190,8 +195,8 @@ class Fitting(Feeding):
                     logs = self._report(means)
                     if evaluator is not None and (epoch + 1) % validation_freq == 0:
                         logs |= {f"val_{name}": value for name, value in self._report(evaluator.run()).items()}
-                    run.end_epoch()
                     line.end_epoch(logs, time.perf_counter() - started)
+                    run.end_epoch()
                     watchers.on_epoch_end(epoch, logs)
                     if run.trainer.exhausted:
                         _warn_of_end(epoch, epochs, steps_per_epoch)

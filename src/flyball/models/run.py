@@ -32,12 +32,15 @@ class Run:
     inside: bool = False
     position: Position | None = None
 
-    def begin_epoch(self, number: int) -> Position | None:
-        """Enter the epoch; return where it begins."""
-        position, self.position = self.position, None
+    def begin_epoch(self, number: int) -> None:
+        """Enter the epoch."""
+        self.trainer.clear()
         self.number, self.inside = number, True
-        return position
 
     def end_epoch(self) -> None:
         """Leave the epoch: the next one is ahead."""
-        self.epoch, self.inside = self.epoch + 1, False
+        self.epoch, self.inside, self.position = self.epoch + 1, False, None
+
+    def where(self) -> Position | None:
+        """Return the place inside the epoch, None at its beginning."""
+        return self.trainer.position() if self.inside and self.trainer.done else self.position

@@ -49,6 +49,7 @@ class Sequential(Inference, Inspection):
         verbose: bool | None = None,
         *,
         metadata: Mapping[str, str] | None = None,
+        **unknown: Any,
     ) -> None:
         """Write the model for other runtimes, for inference; see :func:`flyball.onnx.export`.
 
@@ -62,9 +63,12 @@ class Sequential(Inference, Inspection):
             Whether to print where the file is.
         metadata : mapping of str to str, optional
             Notes of your own.
+        **unknown
+            Refused by name.
         """
         from flyball import onnx
 
+        _checks.no_more_arguments("export", unknown, _checks.arguments(Sequential.export))
         _checks.choice("format", format, ("onnx",))
         onnx.export(self, filepath, metadata=metadata)
         if verbose:

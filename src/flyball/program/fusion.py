@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flyball.backend import ACTIVATIONS
-from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
+from flyball.program.nodes import ActivationNode, AffineNode, BatchNormNode, DenseNode, DropoutNode
 
 if TYPE_CHECKING:
     from flyball.program.nodes import Node
@@ -43,4 +43,6 @@ def merge(first: Node, second: Node, training: bool) -> Node | None:
             return replace(first, activation=name)
         case BatchNormNode(rate=0.0), DropoutNode(rate=rate, seed=seed) if training:
             return replace(first, rate=rate, seed=seed)
+        case AffineNode(), AffineNode() if training:  # elsewhere there are crops only, one after the other
+            return first.then(second)
     return None

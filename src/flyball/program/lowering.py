@@ -13,6 +13,7 @@ from flyball.backend import OPERATIONS
 from flyball.program.fusion import fuse
 from flyball.program.instructions import Buffer, Dynamic, Kind, Program
 from flyball.program.nodes import ActivationNode, DenseNode
+from flyball.program.targets import mix_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from flyball.program.memory import Group, Memory
     from flyball.program.nodes import Node, Weight
+    from flyball.program.targets import Mixture
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Objective:
     fused: str = "linear"
     counts_hits: bool = False
     scalars: tuple[tuple[str, float | str | Callable[[int], float]], ...] = ()
+
+    def of_outputs(self, outputs: int) -> Objective:
+        """Return what it is for so many outputs: with numbers in the place of functions."""
+        scalars = ((name, value(outputs) if callable(value) else value) for name, value in self.scalars)
+        return replace(self, scalars=tuple(scalars))
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,8 @@ class Lowering:
         self.seed = seed
         self._backward: list[Callable[[Buffer], Buffer | None]] = []
         self._nodes = self.fused(nodes)
+        self._for_outputs: list[Callable[[Buffer], None]] = []
+        self._mixtures: list[Mixture] = []
         self._streams = 0
         self._learns = False  # whether a node so far has something to learn
         self._data = data
@@ -112,7 +121,9 @@ class Lowering:
 
     def fused(self, nodes: Sequence[Node]) -> list[Node]:
         """Return the nodes that act here, neighbours merged."""
-        return fuse([node for node in nodes if self.noisy or not node.training_only], training=self.training)
+        noise, augmentation = self.noisy, self.noisy and self.training
+        acting = [node for node in nodes if (augmentation if node.augments else noise) or not node.training_only]
+        return fuse(acting, training=self.training)
 
     def forward(self, *, stop_before: str = "linear") -> Buffer:
         """Write the forward pass; a final activation ``stop_before`` is left to the objective."""
@@ -149,6 +160,11 @@ class Lowering:
         if recorded is not None:
             self._keep_rows(value, "outputs", recorded)
         outputs = self.matrix_of_samples(value)
+        objective = objective.of_outputs(int(np.prod(outputs.sample_shape, dtype=np.int64)))
+        for write in self._for_outputs:
+            write(outputs)
+        if self._mixtures:
+            objective = mix_targets(self, objective, outputs, self._mixtures)
         losses = self.program.batch("losses", (self.rows,), np.float64)
         gradient = self.gradient_like(outputs) if self.training else None
         hits = self.program.batch("hits", (self.rows,), np.float64) if objective.counts_hits else None
@@ -158,9 +174,7 @@ class Lowering:
             arrays["hits"] = hits
         arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: self.target}
         arrays["weights"] = self._row_weights()
-        columns = int(np.prod(outputs.sample_shape, dtype=np.int64))
-        scalars = {name: value(columns) if callable(value) else value for name, value in objective.scalars}
-        self.add(objective.op, "loss", arrays, **scalars, scale=Dynamic.INVERSE_ROWS)
+        self.add(objective.op, "loss", arrays, **dict(objective.scalars), scale=Dynamic.INVERSE_ROWS)
         for name, values in (("loss", losses), ("hits", hits)):
             if values is not None:
                 total = self.whole(f"total_{name}", np.zeros(1))
@@ -279,6 +293,19 @@ class Lowering:
         nobody asks for the gradient of the input.
         """
         self._backward.append(write)
+
+    def on_outputs(self, write: Callable[[Buffer], None]) -> None:
+        """Note what waits for the network's outputs, one row a sample: they tell how many classes there are."""
+        self._for_outputs.append(write)
+
+    def mix(self, mixture: Mixture) -> None:
+        """Note that the step's rows were mixed: so will be its targets."""
+        self._mixtures.append(mixture)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the step's rows were mixed, so that a row has no single target."""
+        return bool(self._mixtures)
 
     @property
     def pending(self) -> int:

@@ -33,14 +33,14 @@ def slot_tensors(model: Sequential) -> dict[str, NDArray[Any]]:
     """Return the optimizer's arrays, one for each slot and weight, by name."""
     memory = model._require_built()
     return {
-        _slot_name(slot, weight): memory.state_of(slot, weight)
+        slot_name(slot, weight.name): memory.state_of(slot, weight)
         for slot in sorted(memory.slots)
         for weight in memory.parameter_weights()
     }
 
 
-def expected_slots(weights: Sequence[Weight], optimizer: Optimizer | None, facts: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the optimizer's arrays by name; raise ValueError where ``facts`` are not :func:`counts`."""
+def check_counts(facts: Any, optimizer: Optimizer | None) -> None:
+    """Raise ValueError where ``facts`` are not what :func:`counts` returns for a model with ``optimizer``."""
     files.keys("the training", facts, ("iterations", "epochs", "seed", "slots"))
     for name in ("iterations", "epochs", "seed"):
         _checks.integer(f"the training's {name}", facts[name])
@@ -51,7 +51,12 @@ def expected_slots(weights: Sequence[Weight], optimizer: Optimizer | None, facts
     if not isinstance(slots, list) or len(slots) != len({*map(str, slots)}) or not set(slots) <= set(known):
         expected = f"some of {', '.join(known)}" if known else "empty"
         _checks.refuse("the training's slots", f"{expected}, each once", slots)
-    shapes = {_slot_name(slot, w): w.shape for slot in slots for w in weights if w.trainable}
+
+
+def expected_slots(weights: Sequence[Weight], optimizer: Optimizer | None, facts: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the optimizer's arrays by name; raise ValueError where ``facts`` are not :func:`counts`."""
+    check_counts(facts, optimizer)
+    shapes = {slot_name(slot, w.name): w.shape for slot in facts["slots"] for w in weights if w.trainable}
     clash = sorted(set(shapes) & {weight.name for weight in weights})
     if clash:
         _checks.refuse("names of weights", "others than those of the optimizer's state", clash)
@@ -72,7 +77,7 @@ def restore(model: Sequential, tensors: Mapping[str, NDArray[Any]], facts: Mappi
             memory.slot(slot, initial[slot]).fill(initial[slot])
         for slot in facts["slots"]:
             for weight in memory.parameter_weights():
-                memory.state_of(slot, weight)[...] = tensors[_slot_name(slot, weight)]
+                memory.state_of(slot, weight)[...] = tensors[slot_name(slot, weight.name)]
     model._epochs, model._seed = facts["epochs"], facts["seed"]
 
 
@@ -83,5 +88,6 @@ def _initial(optimizer: Optimizer) -> dict[str, float]:
     return dict.fromkeys(update.slots, update.initial) | averages
 
 
-def _slot_name(slot: str, weight: Weight) -> str:
-    return f"optimizer/{slot}/{weight.name}"
+def slot_name(slot: str, weight: str) -> str:
+    """Return what the optimizer's array ``slot`` for a weight is called in files."""
+    return f"optimizer/{slot}/{weight}"

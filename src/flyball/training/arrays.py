@@ -146,11 +146,10 @@ class Trainer:
                 f"steps_per_epoch must be at most the {count} steps there is data for in this epoch, got {self._asked}"
             )
             warnings.warn(msg, UserWarning, stacklevel=3)
-        set_totals(self.program)
-        self._meters.reset()
-        self.done = 0
+        self.clear()
         if position is not None:
-            self._go_to(position, count)
+            set_totals(self.program, position.totals)
+            self.done = position.done
         if watcher is None:
             self._run(first, count, progress)
         else:
@@ -167,14 +166,13 @@ class Trainer:
 
     def position(self) -> Position:
         """Return where the epoch stands."""
-        return Position(self.done, totals(self.program))
+        return Position(self.done, self.steps, totals(self.program))
 
-    def _go_to(self, position: Position, count: int) -> None:
-        if position.done > count:
-            msg = f"position must be in an epoch of {count} steps, got {position}: the data have changed"
-            raise ValueError(msg)
-        set_totals(self.program, position.totals)
-        self.done = position.done
+    def clear(self) -> None:
+        """Stand at the beginning of an epoch."""
+        self.done = 0
+        set_totals(self.program)
+        self._meters.reset()
 
     def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
         """Run from where the epoch stands to its step ``end``; the epoch begins at step ``first`` of the data."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,7 +149,7 @@ class BatchTrainer(_Batches):
 
     def position(self) -> Position:
         """Return the sums over steps, with their rows among them."""
-        return Position(self.steps, {**self.totals(), "rows": float(self.rows)})
+        return Position(self.steps, None, {**self.totals(), "rows": float(self.rows)})
 
     def means(self) -> dict[str, float]:
         """Return the means over the samples since :meth:`clear`."""
@@ -228,7 +229,11 @@ class StreamTrainer:
 
     def position(self) -> Position:
         """Return where the epoch stands."""
-        return self._trainer.position()
+        return replace(self._trainer.position(), steps=self.steps)
+
+    def clear(self) -> None:
+        """Stand at the beginning of an epoch."""
+        self._trainer.clear()
 
     def run_epoch(
         self,

@@ -43,7 +43,16 @@ class Position:
     """A place inside an epoch: how many of its steps are done, and what they have added to its totals."""
 
     done: int
+    steps: int | None
+    """Of the epoch, where that is known."""
     totals: Mapping[str, float]
+
+    def require(self, steps: int | None) -> None:
+        """Raise ValueError unless an epoch of ``steps`` steps has such a place."""
+        if self.steps != steps or self.done < 1 or (steps is not None and self.done > steps):
+            of = "" if steps is None else f" of {steps} steps"
+            msg = f"position must be one in an epoch{of}, got {self}: the data have changed"
+            raise ValueError(msg)
 
 
 def batch_statistics_layer(nodes: list[Node]) -> str | None:

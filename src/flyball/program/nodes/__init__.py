@@ -7,19 +7,31 @@ instructions with :class:`flyball.program.lowering.Lowering`. One file a family,
 from __future__ import annotations
 
 from flyball.program.nodes.activation import ActivationNode
+from flyball.program.nodes.augment import AffineNode, AugmentNode, PixelsNode, Ranges, ResampleNode
 from flyball.program.nodes.base import Node, Projection, Weight
 from flyball.program.nodes.dense import DenseNode
 from flyball.program.nodes.dropout import DropoutNode
+from flyball.program.nodes.mixing import BoxNode, MixNode, SwapNode
 from flyball.program.nodes.norm import BatchNormNode
+from flyball.program.nodes.scale import ScaleNode
 from flyball.program.nodes.shape import ReshapeNode
 
 __all__ = [
     "ActivationNode",
+    "AffineNode",
+    "AugmentNode",
     "BatchNormNode",
+    "BoxNode",
     "DenseNode",
     "DropoutNode",
+    "MixNode",
     "Node",
+    "PixelsNode",
     "Projection",
+    "Ranges",
+    "ResampleNode",
     "ReshapeNode",
+    "ScaleNode",
+    "SwapNode",
     "Weight",
 ]

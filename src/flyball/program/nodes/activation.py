@@ -51,7 +51,7 @@ class ActivationNode(Node):
         to.add(f"{self.activation}_forward", self.layer, {"y": y, "x": x})
 
         def backward(dy: Buffer) -> Buffer:
-            dy = to.matrix(dy)
+            dy = to.shaped(dy, y)
             to.add(f"{self.activation}_backward", self.layer, {"dx": dy, "dy": dy, "y": y})
             return dy
 

@@ -62,6 +62,11 @@ class Node:
         return False
 
     @property
+    def augments(self) -> bool:
+        """Whether it makes other samples of those given: what training alone does, to inputs that need no gradient."""
+        return False
+
+    @property
     def needs_batch(self) -> bool:
         """Whether training takes more than one row at a time."""
         return False

@@ -42,7 +42,7 @@ class DenseNode(Node):
         to.add("dense_forward", self.layer, {"y": y, "x": x, "w": w, "b": b}, **self._activation())
 
         def backward(dy: Buffer) -> Buffer | None:
-            dy = to.matrix(dy)
+            dy = to.shaped(dy, y)
             if self.activation != "linear":
                 activation_backward(to, self.layer, dy, None, y, **self._activation())
             dx = None if first else to.gradient_like(x)

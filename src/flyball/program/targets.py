@@ -1,0 +1,53 @@
+"""Targets of samples that were mixed: soft rows, whatever they were before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flyball.program.instructions import Buffer
+    from flyball.program.lowering import Lowering, Objective
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Each row's partner, (rows,), and the share of its own part, (rows,), as ``mix_rows`` takes them."""
+
+    layer: str
+    partners: Buffer
+    weights: Buffer
+
+
+def mix_targets(to: Lowering, objective: Objective, outputs: Buffer, mixtures: Sequence[Mixture]) -> Objective:
+    """Write the targets' mixtures, in the order of the rows'; return the objective that takes what they give."""
+    if objective.target_name == "labels":
+        objective = soften(to, objective, outputs, mixtures[0].layer)
+    for mixture in mixtures:
+        x = to.target
+        y = to.target = to.like(x, "mixed_targets")
+        to.add("mix_rows", mixture.layer, {"y": y, "x": x, "partners": mixture.partners, "weights": mixture.weights})
+    return objective
+
+
+def soften(to: Lowering, objective: Objective, outputs: Buffer, layer: str) -> Objective:
+    """Write one row of probabilities for each label, the labels' smoothing included; return the objective of rows.
+
+    The rows are gathered from a table of one row a class.
+    """
+    (classes,) = outputs.sample_shape
+    scalars: dict[str, Any] = dict(objective.scalars)
+    smoothing = float(scalars.get("smoothing", 0.0))
+    if smoothing:
+        table = np.full((classes, classes), smoothing, to.memory.dtype)
+        np.fill_diagonal(table, 1.0 - (classes - 1) * smoothing)
+    else:
+        table = np.eye(classes, dtype=np.uint8)
+    labels = to.target
+    to.target = to.batch("soft_targets", (classes,))
+    to.add("gather", layer, {"out": to.target, "x": to.whole("classes", table), "rows": labels})
+    return replace(objective, op=f"{objective.op}_soft", target_name="targets", scalars=())
