@@ -17,13 +17,12 @@ from flyball.program.runners import Steps, runner
 from flyball.training.steps import (
     INTERVAL,
     Position,
+    Totals,
     batch_statistics_layer,
     means,
     no_learning,
     noise,
-    set_totals,
     shuffled,
-    totals,
     train,
     training_means,
 )
@@ -106,6 +105,7 @@ class Trainer:
         lowering.objective(self._goal.objective, recorded=len(self.order) if self._meters.recorded else None)
         lowering.update(self.optimizer.update())
         self.program = lowering.program
+        self._totals = Totals(self.program)
         self._runner = runner(self.program)
 
     @property
@@ -148,7 +148,7 @@ class Trainer:
             warnings.warn(msg, UserWarning, stacklevel=3)
         self.clear()
         if position is not None:
-            set_totals(self.program, position.totals)
+            self._totals.begin(position.totals)
             self.done = position.done
         if watcher is None:
             self._run(first, count, progress)
@@ -166,12 +166,12 @@ class Trainer:
 
     def position(self) -> Position:
         """Return where the epoch stands."""
-        return Position(self.done, self.steps, totals(self.program))
+        return Position(self.done, self.steps, self._totals.values())
 
     def clear(self) -> None:
         """Stand at the beginning of an epoch."""
         self.done = 0
-        set_totals(self.program)
+        self._totals.begin()
         self._meters.reset()
 
     def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
@@ -191,7 +191,7 @@ class Trainer:
 
     def _means(self, first: int) -> dict[str, float]:
         rows = int(self.bounds[first + self.done] - self.bounds[first])
-        found = training_means(totals(self.program), rows, self.done)
+        found = training_means(self._totals.values(), rows, self.done)
         return found | self._meters.report(found)
 
     def profile(self, steps: int) -> Profile:
@@ -220,16 +220,17 @@ class Evaluator:
         lowering = Lowering(nodes, memory, Data(data.x, targets, None, data.weights), rows, training=False)
         lowering.objective(goal.objective, recorded=len(data) if self._meters.recorded else None)
         self.program = lowering.program
+        self._totals = Totals(self.program)
         self._runner = runner(self.program)
 
     def run(self) -> dict[str, float]:
         """Return the means over the samples: ``data_loss``, ``hits``, ``objective`` (with penalties), and metrics."""
-        set_totals(self.program)
+        self._totals.begin()
         self._meters.reset()
         self._runner.run(no_learning(self.bounds))
         if self._meters.recorded:
             self._meters.update(self._data.y, self.program.buffers["outputs"].array, self._data.weights)
-        found = means(totals(self.program), len(self._data), self.memory.penalty())
+        found = means(self._totals.values(), len(self._data), self.memory.penalty())
         return found | self._meters.report(found)
 
 
