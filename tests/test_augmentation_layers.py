@@ -251,6 +251,10 @@ def test_a_policy_needs_labels():
         run([layers.RandomRotation(0.5, policy={6: None})], GREY, one_hot, soft)
     with pytest.raises(ValueError, match="got rows that a layer before it has mixed"):
         run([layers.MixUp(), layers.RandomRotation(0.5, policy={6: None})], GREY)
+    lowering = Lowering([], Memory([], np.dtype("float64")), Data(GREY), 24, training=True)
+    nodes = node_of(layers.RandomRotation(0.5, policy={6: None}), shape=(10, 12))
+    with pytest.raises(ValueError, match="policy needs the samples' labels, got samples alone"):
+        lowering.write(nodes)
     with pytest.raises(ValueError, match=r"policy must name classes in \[0, 10\), got 12"):
         run([layers.RandomRotation(0.5, policy={12: None})], GREY)
 
