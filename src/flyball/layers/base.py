@@ -8,6 +8,7 @@ import numpy as np
 
 from flyball import _checks, initializers, regularizers, utils
 from flyball._registry import Configurable, parameters, snake_case
+from flyball.layers.calling import Caller
 from flyball.program.nodes import Weight
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Layer(Configurable):
         All arrays, in Keras' order: parameters, then running statistics.
     """
 
+    _augments = False
+    """Whether it makes other samples of those given, so that calling it without ``training`` is to see it do so."""
+
     def __init__(self, **options: Unpack[LayerOptions]) -> None:
         _checks.no_more_arguments(
             type(self).__name__,
@@ -68,6 +72,36 @@ class Layer(Configurable):
         self.declared_input_shape = _declared_shape(options.get("input_shape"), options.get("input_dim"))
         self.input_shape = self.declared_input_shape
         self.output_shape: tuple[int, ...] | None = None
+        self._caller: Caller | None = None
+
+    def __call__(self, x: ArrayLike, *, training: bool | None = None) -> NDArray[Any]:
+        """Return what the layer makes of samples (samples, ...), on its own: to look at, or before a model is there.
+
+        Each call draws other random numbers. A layer that is not built is, and its weights get their first values; one
+        of a model has the model's weights.
+
+        Parameters
+        ----------
+        x : array (samples, ...)
+            Float, integer or bool.
+        training : bool, optional
+            Whether the layer behaves as in training. As in Keras, augmentation does if not said otherwise, others do
+            not.
+
+        Returns
+        -------
+        y : array (samples, ...)
+            In double precision where ``x`` or the model is, else in single precision.
+
+        Raises
+        ------
+        ValueError
+            If ``x`` is no such array, or its samples do not fit the layer.
+        """
+        if self._caller is None:
+            self._caller = Caller(self)
+        training = self._augments if training is None else _checks.flag("training", training)
+        return self._caller(x, training=training)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of one sample of the output; raise ValueError where ``input_shape`` is not possible."""
