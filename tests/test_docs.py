@@ -104,11 +104,6 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(path), f"{identifier(page)}: {target}"
 
 
-@pytest.mark.parametrize("image", sorted((DOCS / "images").glob("*")), ids=identifier)
-def test_pictures_are_shown(image):
-    assert any(f"images/{image.name})" in page.read_text(encoding="utf-8") for page in TEXTS)
-
-
 # --- the reference ---------------------------------------------------------------------------------------------------
 
 
