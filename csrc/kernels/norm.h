@@ -86,10 +86,10 @@ struct NormKernels {
 
   // --- rows; gamma, beta and mean may be null: without mean, x is divided by its root mean square ---
   void (*row_normalise)(T* y, double* mean, double* rstd, const T* x, const T* gamma, const T* beta, double epsilon,
-                        Index rows, Index columns);
+                        Stores stores, Index rows, Index columns);
   // dgamma += sum(dy * xhat), dbeta += sum(dy), in T over the rows; dx (null or not) may be dy.
   void (*row_gradient)(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const double* mean,
-                       const double* rstd, Index rows, Index columns);
+                       const double* rstd, Stores stores, Index rows, Index columns);
 };
 
 }  // namespace flyball

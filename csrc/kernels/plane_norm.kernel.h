@@ -42,19 +42,22 @@ FLYBALL_INLINE double total_of(const Vec<T> (&sums)[chains]) {
   return total.total();
 }
 
-// Two passes while the values are in the first-level cache: the mean, relative to the first value so that a large one
-// costs no digits; then squares about `middle`, the mean rounded to T, corrected for the rounding.
+// The mean, relative to the first value so that a large one costs no digits.
 template <class T>
-FLYBALL_INLINE void block_moments(double* mean, double* m2, const T* x, Index ld, Index rows, Index width) {
+FLYBALL_INLINE double block_mean(const T* x, Index ld, Index rows, Index width) {
   const T origin = *x;
-  const double count = static_cast<double>(rows * width);
   Vec<T> sums[1][chains] = {};
   for (Index i = 0; i < rows; ++i) {
     add_terms<T>(sums, i * ld, width,
                  [&](auto part, Index at, Vec<T>* d) { d[0] = part.load(x + at, origin) - origin; });
   }
-  const double average = static_cast<double>(origin) + total_of<T>(sums[0]) / count;
-  const T middle = static_cast<T>(average);
+  return static_cast<double>(origin) + total_of<T>(sums[0]) / static_cast<double>(rows * width);
+}
+
+// The sum of squares about the mean: about `middle`, the mean rounded to T, corrected for the rounding.
+template <class T>
+FLYBALL_INLINE double block_m2(double mean, const T* x, Index ld, Index rows, Index width) {
+  const T middle = static_cast<T>(mean);
   Vec<T> squares[1][chains] = {};
   for (Index i = 0; i < rows; ++i) {
     add_terms<T>(squares, i * ld, width, [&](auto part, Index at, Vec<T>* e) {
@@ -62,10 +65,16 @@ FLYBALL_INLINE void block_moments(double* mean, double* m2, const T* x, Index ld
       e[0] = d * d;
     });
   }
-  const double rounding = average - static_cast<double>(middle);
-  const double m = total_of<T>(squares[0]) - count * rounding * rounding;
-  *mean = average;
-  *m2 = m < 0.0 ? 0.0 : m;
+  const double rounding = mean - static_cast<double>(middle);
+  const double m = total_of<T>(squares[0]) - static_cast<double>(rows * width) * rounding * rounding;
+  return m < 0.0 ? 0.0 : m;
+}
+
+// Both, while the values are in the first-level cache.
+template <class T>
+FLYBALL_INLINE void block_moments(double* mean, double* m2, const T* x, Index ld, Index rows, Index width) {
+  *mean = block_mean(x, ld, rows, width);
+  *m2 = block_m2(*mean, x, ld, rows, width);
 }
 
 // Calls body(j, at) for the planes of each channel j; `at` is a plane's first element.

@@ -3,6 +3,7 @@
 
 #include "kernels/column_norm.kernel.h"
 #include "kernels/plane_norm.kernel.h"
+#include "kernels/stream.kernel.h"
 
 namespace flyball {
 namespace {
@@ -85,23 +86,63 @@ FLYBALL_INLINE double row_squares(const T* x, Index columns) {
   return total;
 }
 
+// Rows of up to this many elements are taken several at a time: four whose sums are folded side by side, a fifth less
+// time for rows of 512; in the backward pass two, so that dgamma and dbeta are touched once for both. Of longer ones
+// each row is taken alone: several would not stay in the caches, and rows that are a multiple of a page apart meet in
+// one set of the first level.
+constexpr Index long_row = run_values;
+
+// Not inlined: a row must have the same bits alone and among four, and GCC found other multiply-adds for four at once.
+template <class T>
+__attribute__((noinline)) double row_m2(double mean, const T* x, Index columns) {
+  return block_m2(mean, x, 0, 1, columns);
+}
+
+// The second moment of each of `count` rows about the mean, which is found as well, or about 0 without `means`.
+template <int count, class T>
+FLYBALL_INLINE void rows_moments(double* averages, double* m2, bool means, const T* x, Index columns) {
+  if (!means) {
+    for (int r = 0; r < count; ++r) m2[r] = row_squares(x + r * columns, columns);
+  } else if (columns > run_values) {
+    for (int r = 0; r < count; ++r) m2[r] = row_moments(averages + r, x + r * columns, columns);
+  } else {
+    for (int r = 0; r < count; ++r) averages[r] = block_mean(x + r * columns, 0, 1, columns);
+    for (int r = 0; r < count; ++r) m2[r] = row_m2(averages[r], x + r * columns, columns);
+  }
+}
+
 template <class T>
 void row_normalise(T* y, double* mean, double* rstd, const T* x, const T* gamma, const T* beta, double epsilon,
-                   Index rows, Index columns) {
-  with_affine<T>(gamma, beta, [&](auto times, auto plus) {
-    for (Index row = 0; row < rows; ++row, y += columns, x += columns) {
-      double average = 0.0;
-      const double m2 = mean != nullptr ? row_moments(&average, x, columns) : row_squares(x, columns);
-      const double inverse = 1.0 / __builtin_sqrt(m2 / static_cast<double>(columns) + epsilon);
-      if (mean != nullptr) mean[row] = average;
-      rstd[row] = inverse;
-      const T center = static_cast<T>(average);
-      const T scale = static_cast<T>(inverse);
-      const T shift = static_cast<T>((static_cast<double>(center) - average) * inverse);
-      for_each_vector<T>(columns, [&](auto part, Index i) {
-        part.store(y + i, plus(part, i, times(part, i, (part.load(x + i) - center) * scale + shift)));
-      });
+                   Stores stores, Index rows, Index columns) {
+  const auto run = [&](auto store, auto times, auto plus) {
+    const auto group_of = [&](auto group, Index i) FLYBALL_INLINE_LAMBDA {
+      constexpr int count = decltype(group)::rows;
+      double averages[count] = {};
+      double m2[count];
+      rows_moments<count>(averages, m2, mean != nullptr, x + i * columns, columns);
+      for (int r = 0; r < count; ++r) {
+        const double average = averages[r];
+        const double inverse = 1.0 / __builtin_sqrt(m2[r] / static_cast<double>(columns) + epsilon);
+        if (mean != nullptr) mean[i + r] = average;
+        rstd[i + r] = inverse;
+        const T center = static_cast<T>(average);
+        const T scale = static_cast<T>(inverse);
+        const T shift = static_cast<T>((static_cast<double>(center) - average) * inverse);
+        const T* from = x + (i + r) * columns;
+        T* to = y + (i + r) * columns;
+        for_each_vector<T>(columns, [&](auto part, Index j) {
+          store(part, to + j, plus(part, j, times(part, j, (part.load(from + j) - center) * scale + shift)));
+        });
+      }
+    };
+    if (columns <= long_row) {
+      for_each_group<4>(rows, group_of);
+    } else {
+      for_each_group<1>(rows, group_of);
     }
+  };
+  with_stores(stores, y, columns, [&](auto store) {
+    with_affine<T>(gamma, beta, [&](auto times, auto plus) { run(store, times, plus); });
   });
 }
 
@@ -116,6 +157,17 @@ struct RowMap {
   T scale;
   T shift;
 };
+
+// The same in registers: from memory the compiler would load it anew after each store.
+template <class T>
+struct RowVectors {
+  Vec<T> center, rstd, rest, scale, shift;
+};
+
+template <class T>
+FLYBALL_INLINE RowVectors<T> in_registers(const RowMap<T>& map) {
+  return {broadcast(map.center), broadcast(map.rstd), broadcast(map.rest), broadcast(map.scale), broadcast(map.shift)};
+}
 
 template <class T, class Gain>
 FLYBALL_INLINE RowMap<T> row_map(const T* dy, const T* x, Gain gain, const double* mean, double rstd, Index columns) {
@@ -141,39 +193,38 @@ FLYBALL_INLINE RowMap<T> row_map(const T* dy, const T* x, Gain gain, const doubl
 }
 
 // Columns [begin, end) of `count` rows: dx, and what they add to dgamma and dbeta, each of which may be absent.
-template <int count, class T, class Gain>
-FLYBALL_INLINE void row_group_gradient(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, Gain gain,
+template <int count, class T, class Store, class Gain>
+FLYBALL_INLINE void row_group_gradient(Store store, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, Gain gain,
                                        const RowMap<T>* maps, Index ld, Index begin, Index width) {
+  RowVectors<T> vectors[count];
+#pragma GCC unroll 2
+  for (int r = 0; r < count; ++r) vectors[r] = in_registers(maps[r]);
   for_each_vector<T>(width, [&](auto part, Index i) {
     const Index j = begin + i;
     Vec<T> s = zero<T>();
     Vec<T> p = zero<T>();
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (int r = 0; r < count; ++r) {
-      const RowMap<T>& map = maps[r];
+      const RowVectors<T>& map = vectors[r];
       const Index at = r * ld + j;
       const Vec<T> g = part.load(dy + at);
       const Vec<T> d = part.load(x + at) - map.center;
       s += g;
       p += g * (d * map.rstd + map.rest);
-      if (dx != nullptr) part.store(dx + at, gain(part, j, g) * map.rstd + (d * map.scale + map.shift));
+      if (dx != nullptr) store(part, dx + at, gain(part, j, g) * map.rstd + (d * map.scale + map.shift));
     }
     if (dgamma != nullptr) part.store(dgamma + j, part.load(dgamma + j) + p);
     if (dbeta != nullptr) part.store(dbeta + j, part.load(dbeta + j) + s);
   });
 }
 
-// Rows of up to this many elements are taken four at a time, so that dgamma and dbeta are touched once for four. Of
-// longer ones, piece after piece, each row alone: what it adds to stays in the first-level cache, and rows that are a
-// multiple of a page apart do not meet in one set of it.
-constexpr Index long_row = 4096;
 constexpr Index piece = 1024;
 
 template <class T>
 void row_gradient(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const double* mean,
-                  const double* rstd, Index rows, Index columns) {
-  with_gamma<T>(gamma, [&](auto gain) {
-    for_each_group<4>(rows, [&](auto group, Index i) {
+                  const double* rstd, Stores stores, Index rows, Index columns) {
+  const auto run = [&](auto store, auto gain) {
+    for_each_group<2>(rows, [&](auto group, Index i) {
       constexpr int count = decltype(group)::rows;
       RowMap<T> maps[count];
       for (int r = 0; r < count; ++r) {
@@ -182,20 +233,21 @@ void row_gradient(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* 
       }
       T* const group_dx = dx == nullptr ? nullptr : dx + i * columns;
       if (columns <= long_row) {
-        row_group_gradient<count>(group_dx, dgamma, dbeta, dy + i * columns, x + i * columns, gain, maps, columns, 0,
-                                  columns);
+        row_group_gradient<count>(store, group_dx, dgamma, dbeta, dy + i * columns, x + i * columns, gain, maps,
+                                  columns, 0, columns);
         return;
       }
       for (Index j = 0; j < columns; j += piece) {
         const Index width = columns - j < piece ? columns - j : piece;
         for (int r = 0; r < count; ++r) {
           const Index at = (i + r) * columns;
-          row_group_gradient<1>(dx == nullptr ? nullptr : dx + at, dgamma, dbeta, dy + at, x + at, gain, maps + r,
-                                columns, j, width);
+          row_group_gradient<1>(store, dx == nullptr ? nullptr : dx + at, dgamma, dbeta, dy + at, x + at, gain,
+                                maps + r, columns, j, width);
         }
       }
     });
-  });
+  };
+  with_stores(stores, dx, columns, [&](auto store) { with_gamma<T>(gamma, [&](auto gain) { run(store, gain); }); });
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ void layer_norm_forward(Team& team, T* y, double* mean, double* rstd, const T* x
                         Index n, Index c, double epsilon) {
   const Range mine = team.range(n);
   const Index i = mine.begin;
-  kernels<T>().norm.row_normalise(y + i * c, at(mean, i), rstd + i, x + i * c, gamma, beta, epsilon, mine.size(), c);
+  kernels<T>().norm.row_normalise(y + i * c, at(mean, i), rstd + i, x + i * c, gamma, beta, epsilon,
+                                  stores_to(y, x, n * c), mine.size(), c);
 }
 
 template <class T>
@@ -48,7 +49,7 @@ void layer_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, co
     if (gamma_sums != nullptr) std::fill_n(gamma_sums, c, T(0));
     if (beta_sums != nullptr) std::fill_n(beta_sums, c, T(0));
     kernels<T>().norm.row_gradient(at(dx, i * c), gamma_sums, beta_sums, dy + i * c, x + i * c, gamma, at(mean, i),
-                                   rstd + i, rows, c);
+                                   rstd + i, stores_to(dx, dy, n * c), rows, c);
   }
   if (dgamma == nullptr && dbeta == nullptr) return;
   team.barrier();

@@ -121,15 +121,15 @@ def axes(name: str, value: Any) -> int | list[int]:
     return numbers if isinstance(value, (tuple, list)) else numbers[0]
 
 
-def arguments(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the arguments that ``function`` takes by name."""
-    code = function.__code__
-    return [name for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if name != "self"]
+def no_more_arguments(what: str, unknown: dict[str, Any], valid: Iterable[str] | Callable[..., Any]) -> None:
+    """Refuse the keyword arguments ``unknown`` of ``what``, naming the nearest valid one.
 
-
-def no_more_arguments(what: str, unknown: dict[str, Any], valid: Iterable[str]) -> None:
-    """Refuse the keyword arguments ``unknown`` of ``what``, naming the nearest valid one."""
+    ``valid`` are names, or the function that takes them.
+    """
     if unknown:
+        if callable(valid):
+            code = valid.__code__
+            valid = [n for n in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if n != "self"]
         valid = list(valid)
         name = next(iter(unknown))
         near = hint(name, valid) or f"; valid arguments are {', '.join(valid)}"

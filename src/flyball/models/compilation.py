@@ -62,7 +62,7 @@ class Compilation(Structure):
             If an argument is not as described, or a layer cannot work with the loss; the model is unchanged.
         """
         del run_eagerly, steps_per_execution, jit_compile
-        _checks.no_more_arguments("compile", unknown, _checks.arguments(Compilation.compile))
+        _checks.no_more_arguments("compile", unknown, Compilation.compile)
         chosen_optimizer = optimizers_module.get(optimizer)
         chosen_loss = losses_module.get(loss)
         chosen_metrics = [metrics_module.get(metric, chosen_loss) for metric in metrics or ()]

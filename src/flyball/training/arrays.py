@@ -17,12 +17,11 @@ from flyball.program.runners import Steps, runner
 from flyball.training.steps import (
     INTERVAL,
     Position,
+    Totals,
     batch_statistics_layer,
     means,
     no_learning,
-    set_totals,
     shuffled,
-    totals,
     train,
     training_means,
 )
@@ -101,6 +100,7 @@ class Trainer:
         lowering.objective(self._loss.objective)
         lowering.update(self.optimizer.update())
         self.program = lowering.program
+        self._totals = Totals(self.program)
         self._runner = runner(self.program)
 
     @property
@@ -140,7 +140,7 @@ class Trainer:
             warnings.warn(msg, UserWarning, stacklevel=3)
         self.clear()
         if position is not None:
-            set_totals(self.program, position.totals)
+            self._totals.begin(position.totals)
             self.done = position.done
         if watcher is None:
             self._run(first, count, progress)
@@ -158,12 +158,12 @@ class Trainer:
 
     def position(self) -> Position:
         """Return where the epoch stands."""
-        return Position(self.done, self.steps, totals(self.program))
+        return Position(self.done, self.steps, self._totals.values())
 
     def clear(self) -> None:
         """Stand at the beginning of an epoch."""
         self.done = 0
-        set_totals(self.program)
+        self._totals.begin()
 
     def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
         """Run from where the epoch stands to its step ``end``; the epoch begins at step ``first`` of the data."""
@@ -178,7 +178,7 @@ class Trainer:
 
     def _means(self, first: int) -> dict[str, float]:
         rows = int(self.bounds[first + self.done] - self.bounds[first])
-        return training_means(totals(self.program), rows, self.done)
+        return training_means(self._totals.values(), rows, self.done)
 
     def profile(self, steps: int) -> Profile:
         """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
@@ -205,14 +205,15 @@ class Evaluator:
         lowering = Lowering(nodes, memory, Data(data.x, data.y, None, data.weights), rows, training=False)
         lowering.objective(loss.objective)
         self.program = lowering.program
+        self._totals = Totals(self.program)
         self._runner = runner(self.program)
         self._rows = len(data)
 
     def run(self) -> dict[str, float]:
         """Return the means over the samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties."""
-        set_totals(self.program)
+        self._totals.begin()
         self._runner.run(no_learning(self.bounds))
-        return means(totals(self.program), self._rows, self.memory.penalty())
+        return means(self._totals.values(), self._rows, self.memory.penalty())
 
 
 class Predictor:

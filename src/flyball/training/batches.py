@@ -14,11 +14,10 @@ from flyball.program.runners import runner
 from flyball.training.steps import (
     INTERVAL,
     Position,
+    Totals,
     batch_statistics_layer,
     means,
     no_learning,
-    set_totals,
-    totals,
     train,
     training_means,
 )
@@ -52,23 +51,25 @@ class _Batches:
         self._key: object = None
         self._program: Program | None = None
         self._runner: Runner | None = None
-        self._totals: Mapping[str, float] | None = None
+        self._totals: Totals | None = None
+        self._first_totals: Mapping[str, float] | None = None
 
     def clear(self) -> None:
         """Let the sums over steps begin anew."""
         self.rows = self.steps = 0
-        self._totals = None
-        if self._program is not None:
-            set_totals(self._program)
+        self._first_totals = None
+        if self._totals is not None:
+            self._totals.begin()
 
     def totals(self) -> Mapping[str, float]:
         """Return the sums over steps so far, by name."""
-        return (self._totals or {}) if self._program is None else totals(self._program)
+        return (self._first_totals or {}) if self._totals is None else self._totals.values()
 
     def forget(self) -> None:
         """Write the Program anew for the next batch; sums over steps go on."""
-        if self._program is not None:
-            self._totals, self._program, self._runner = totals(self._program), None, None
+        if self._totals is not None:
+            self._first_totals, self._totals = self._totals.values(), None
+        self._program = self._runner = None
 
     def _take(self, batch: DataSet) -> tuple[Runner, NDArray[np.int64]]:
         """Put the batch's arrays in their places; return what runs them, and their bounds."""
@@ -92,8 +93,9 @@ class _Batches:
         self.forget()
         self._capacity, self._key = max(self._capacity, len(batch)), self._key_of(batch)
         program = self._lowered(Data(x, batch.y, None, batch.weights), self._capacity)
-        set_totals(program, self._totals)
-        self._program, self._totals, self._runner = program, None, runner(program)
+        totals = Totals(program)
+        totals.begin(self._first_totals)
+        self._program, self._totals, self._runner = program, totals, runner(program)
 
     @staticmethod
     def _key_of(batch: DataSet) -> object:
@@ -129,7 +131,7 @@ class BatchTrainer(_Batches):
         sums = dict(position.totals)
         self.forget()
         self.steps, self.rows = position.done, int(sums.pop("rows", 0))
-        self._totals = sums
+        self._first_totals = sums
 
     def position(self) -> Position:
         """Return the sums over steps, with their rows among them."""
