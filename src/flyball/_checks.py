@@ -110,15 +110,26 @@ def shape(name: str, value: object) -> tuple[int, ...]:
         refuse(name, "a tuple of positive integers, the shape of one sample", value)
 
 
-def arguments(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the arguments that ``function`` takes by name."""
-    code = function.__code__
-    return [name for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if name != "self"]
+def axes(name: str, value: Any) -> int | list[int]:
+    """Return an axis, or a list of several different ones; negative ones count from the end."""
+    many = list(value) if isinstance(value, (tuple, list)) else [value]
+    if not many or any(isinstance(axis, bool) or not hasattr(axis, "__index__") for axis in many):
+        refuse(name, "an axis, or several different ones", value)
+    numbers = [operator.index(axis) for axis in many]
+    if len(set(numbers)) < len(numbers):
+        refuse(name, "an axis, or several different ones", value)
+    return numbers if isinstance(value, (tuple, list)) else numbers[0]
 
 
-def no_more_arguments(what: str, unknown: dict[str, Any], valid: Iterable[str]) -> None:
-    """Refuse the keyword arguments ``unknown`` of ``what``, naming the nearest valid one."""
+def no_more_arguments(what: str, unknown: dict[str, Any], valid: Iterable[str] | Callable[..., Any]) -> None:
+    """Refuse the keyword arguments ``unknown`` of ``what``, naming the nearest valid one.
+
+    ``valid`` are names, or the function that takes them.
+    """
     if unknown:
+        if callable(valid):
+            code = valid.__code__
+            valid = [n for n in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if n != "self"]
         valid = list(valid)
         name = next(iter(unknown))
         near = hint(name, valid) or f"; valid arguments are {', '.join(valid)}"

@@ -120,7 +120,7 @@ class Fitting(Feeding):
         KeyboardInterrupt
             At Ctrl-C, within a tenth of a second; the model is as the last finished step left it.
         """
-        _checks.no_more_arguments("fit", unknown, _checks.arguments(Fitting.fit))
+        _checks.no_more_arguments("fit", unknown, Fitting.fit)
         self._require_compiled()
         epochs = _checks.integer("epochs", epochs, 1)
         validation_freq = _checks.integer("validation_freq", validation_freq, 1)
@@ -224,8 +224,8 @@ class Fitting(Feeding):
                     raise ValueError(msg)
 
         def make() -> Trainer:
-            objective = self._require_compiled()
-            return Trainer(self._nodes(), self._require_built(), *objective, data, rows, self._seed, steps)
+            _, optimizer = self._require_compiled()
+            return Trainer(self._nodes(), self._require_built(), self._goal(), optimizer, data, rows, self._seed, steps)
 
         return make
 

@@ -55,7 +55,7 @@ class Inference(Feeding):
         float, list of float or dict of str to float
             The loss, or ``[loss, *metrics]`` (:attr:`metrics_names`) where there are metrics.
         """
-        _checks.no_more_arguments("evaluate", unknown, _checks.arguments(Inference.evaluate))
+        _checks.no_more_arguments("evaluate", unknown, Inference.evaluate)
         self._require_compiled()
         check_verbose(verbose)
         batch_size = _checks.optional_count("batch_size", batch_size)
@@ -69,13 +69,9 @@ class Inference(Feeding):
         else:
             data = first_steps(self._data_set(x, y, sample_weight), batch_size, steps, "steps")
             means = self._evaluator(data, batch_size).run()
-        logs = self._report(means)
         if verbose in (1, 2):
-            print(" - ".join(f"{name}: {value:.4f}" for name, value in logs.items()))
-        if return_dict:
-            return logs
-        values = [logs[name] for name in self.metrics_names]
-        return values if self._metrics else values[0]
+            print(" - ".join(f"{name}: {value:.4f}" for name, value in self._report(means).items()))
+        return self._returned(means, return_dict=return_dict)
 
     def predict(
         self,
@@ -105,7 +101,7 @@ class Inference(Feeding):
         array (samples, ...)
             One row a sample, in the model's dtype.
         """
-        _checks.no_more_arguments("predict", unknown, _checks.arguments(Inference.predict))
+        _checks.no_more_arguments("predict", unknown, Inference.predict)
         check_verbose(verbose)
         batch_size = _checks.optional_count("batch_size", batch_size)
         steps = _checks.optional_count("steps", steps)
@@ -120,6 +116,14 @@ class Inference(Feeding):
             samples = as_samples(f"{name}[0]", unpacked(name, batch)[0], self._input_shape)
             outputs.append(self._predict(np.asarray(samples, self.dtype), None))
         return np.concatenate(outputs)
+
+    def _returned(self, means: dict[str, float] | None, *, return_dict: bool) -> Any:
+        """Return what has been found in the shape in which Keras returns it."""
+        logs = self._report(means)
+        if return_dict:
+            return logs
+        values = [logs[name] for name in self.metrics_names]
+        return values if len(values) > 1 else values[0]
 
     def _predict(self, samples: NDArray[Any], batch_size: int | None) -> NDArray[Any]:
         if not self.built:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flyball import _checks, saving
-from flyball.models.inference import Inference
 from flyball.models.inspection import Inspection
+from flyball.models.on_batch import OnBatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 
-class Sequential(Inference, Inspection):
+class Sequential(OnBatch, Inspection):
     """A linear stack of layers.
 
     Parameters
@@ -68,7 +68,7 @@ class Sequential(Inference, Inspection):
         """
         from flyball import onnx
 
-        _checks.no_more_arguments("export", unknown, _checks.arguments(Sequential.export))
+        _checks.no_more_arguments("export", unknown, Sequential.export)
         _checks.choice("format", format, ("onnx",))
         onnx.export(self, filepath, metadata=metadata)
         if verbose:

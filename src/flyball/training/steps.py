@@ -66,6 +66,12 @@ def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return generator.permutation(rows)
 
 
+def noise(seed: int, number: int) -> np.random.Generator:
+    """Return the source of label noise of an epoch or a step: a function of (seed, number) only."""
+    # Far ahead in the stream that the order of the same epoch's rows is drawn from.
+    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)).jumped())
+
+
 # --- steps -----------------------------------------------------------------------------------------------------------
 
 
@@ -113,25 +119,31 @@ def finish(memory: Memory, optimizer: Optimizer) -> None:
 # --- sums over steps -------------------------------------------------------------------------------------------------
 
 
-def totals(program: Program) -> dict[str, float]:
-    """Return the sums over steps so far, by name."""
-    return {name: float(program.buffers[name].array[0]) for name in program.buffers if _is_total(name)}
+class Totals:
+    """The sums over steps that a Program adds up, by name."""
 
+    def __init__(self, program: Program) -> None:
+        names = [name for name in program.buffers if name.startswith(("total_", "penalty["))]
+        self._arrays = {name: program.buffers[name].array for name in names}
 
-def set_totals(program: Program, values: Mapping[str, float] | None = None) -> None:
-    """Let the sums over steps begin at ``values``, or at zero.
+    def values(self) -> dict[str, float]:
+        """Return the sums so far."""
+        return {name: array.item(0) for name, array in self._arrays.items()}
 
-    Raises
-    ------
-    ValueError
-        If ``values`` are not those of such a Program.
-    """
-    names = sorted(name for name in program.buffers if _is_total(name))
-    if values is not None and sorted(values) != names:
-        msg = f"totals must be {', '.join(names)}, got {dict(values)}: the data or the model have changed"
-        raise ValueError(msg)
-    for name in names:
-        program.buffers[name].array[0] = 0.0 if values is None else values[name]
+    def begin(self, values: Mapping[str, float] | None = None) -> None:
+        """Begin at ``values``, or at zero.
+
+        Raises
+        ------
+        ValueError
+            If ``values`` are not those of such a Program.
+        """
+        if values is not None and set(values) != set(self._arrays):
+            names = ", ".join(self._arrays)
+            msg = f"totals must be {names}, got {dict(values)}: the data or the model have changed"
+            raise ValueError(msg)
+        for name, array in self._arrays.items():
+            array[0] = 0.0 if values is None else values[name]
 
 
 def training_means(sums: Mapping[str, float], rows: int, steps: int) -> dict[str, float]:
@@ -147,7 +159,3 @@ def means(sums: Mapping[str, float], rows: int, penalty: float) -> dict[str, flo
     if "total_hits" in sums:
         found["hits"] = sums["total_hits"] / rows
     return found
-
-
-def _is_total(name: str) -> bool:
-    return name.startswith(("total_", "penalty["))
