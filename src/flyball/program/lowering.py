@@ -268,6 +268,11 @@ class Lowering:
     # --- what nodes write with -----------------------------------------------------------------------------------
 
     @property
+    def has_targets(self) -> bool:
+        """Whether the samples came with targets."""
+        return self._data.y is not None
+
+    @property
     def target(self) -> Buffer:
         """The targets of the step's rows; a node that mixes rows puts others in their place."""
         if self._target is None:
