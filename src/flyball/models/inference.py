@@ -132,4 +132,5 @@ class Inference(Feeding):
         predictor = self._predictor
         if predictor is None or predictor.key != Predictor.key_of(samples, batch_size):
             predictor = self._predictor = Predictor(self._nodes(), memory, samples, batch_size)
-        return predictor.run(samples)
+        # Where no layer computes anything, the Program hands on rows that are flat.
+        return predictor.run(samples).reshape(len(samples), *self.output_shape[1:])
