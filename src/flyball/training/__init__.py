@@ -12,7 +12,7 @@ from flyball.training.monte_carlo import MonteCarlo, MonteCarloPrediction
 from flyball.training.outputs import layer_outputs
 from flyball.training.source import BatchSource, are_batches, unpacked
 from flyball.training.statistics import recompute_statistics
-from flyball.training.steps import BatchWatcher, Position, batch_statistics_layer, finish, shuffled, start
+from flyball.training.steps import BatchWatcher, EpochEnds, Position, batch_statistics_layer, finish, shuffled, start
 
 __all__ = [
     "INFERENCE_ROWS",
@@ -20,6 +20,7 @@ __all__ = [
     "BatchSource",
     "BatchTrainer",
     "BatchWatcher",
+    "EpochEnds",
     "Evaluator",
     "MonteCarlo",
     "MonteCarloPrediction",
