@@ -31,7 +31,7 @@ class Weight:
     ``initializer(shape, dtype, rng)`` makes its first value. ``value`` is a view into one of the model's flat arrays
     once the model is built. ``l1`` and ``l2`` are the penalty ``l1 * sum(|w|) + l2 / 2 * sum(w**2)``, whose gradient
     is ``l1 * sign(w) + l2 * w``. It is divided by the number of training samples where it is ``per_sample``; l1 is no
-    gradient but a step of its own where it is ``proximal``. ``decays`` says whether an optimiser's weight decay applies;
+    gradient but a step by itself where it is ``proximal``. ``decays`` says whether an optimiser's weight decay applies;
     ``projection`` is its constraint.
     """
 
