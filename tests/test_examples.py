@@ -1,29 +1,103 @@
-"""Every example runs, in a process of its own, and says what it promises."""
+"""Every example runs, in a process of its own, and its numbers say what its picture is there to show."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Numbers = dict[str, float]
+
+EXAMPLES = sorted(path for path in (Path(__file__).parents[1] / "examples").glob("[!_]*.py"))
+LARGEST_PICTURE = 150_000
+
+pytestmark = pytest.mark.skipif(not EXAMPLES, reason="tests without the repository around them")
 
 
-@pytest.mark.skipif(not EXAMPLES, reason="tests without the repository around them")
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_example(example: Path, tmp_path: Path) -> None:
-    pytest.importorskip("sklearn")
-    if "matplotlib" in example.read_text(encoding="utf-8"):
-        pytest.importorskip("matplotlib")
+def run(example: Path, folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(example)],
+        [sys.executable, "-W", "error", str(example), *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
-        cwd=tmp_path,
+        cwd=folder,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) > 0.95
+    return done.stdout
+
+
+# --- what the pictures show -----------------------------------------------------------------------------------------
+
+
+def initialisation(n: Numbers) -> None:
+    for activation in ("tanh", "sigmoid", "relu"):
+        assert n[f"{activation} N(0, 0.01^2) signal kept"] < 1e-6
+    assert n["tanh N(0, 1) saturated"] > 0.7
+    assert n["sigmoid N(0, 1) saturated"] > 0.4
+    assert n["relu N(0, 1) signal kept"] > 1e5
+    assert n["tanh Xavier signal kept"] > 0.3
+    assert n["relu Xavier signal kept"] < 0.1
+    assert n["relu He signal kept"] > 0.3
+    for good, bad in (("Xavier", "N(0, 0.01^2)"), ("Xavier", "N(0, 1)")):
+        assert n[f"tanh {good} accuracy"] > n[f"tanh {bad} accuracy"] + 0.2
+
+
+def symmetry(n: Numbers) -> None:
+    assert n["constant different units"] == 1
+    assert n["random different units"] == 25
+    assert n["constant change of weights"] > 1.0
+    assert n["random accuracy"] > n["constant accuracy"] + 0.1
+
+
+def batch_normalisation(n: Numbers) -> None:
+    assert n["batch-norm accuracy at rate 1"] > n["plain accuracy at rate 1"] + 0.3
+    assert n["batch-norm worst accuracy over scales"] > n["plain worst accuracy over scales"] + 0.2
+    assert n["batch-norm signal kept"] > 0.5
+    assert n["plain signal kept"] < 0.01
+
+
+def overfitting(n: Numbers) -> None:
+    assert n["too small train"] > 2 * n["too large train"]
+    assert n["too small test"] > n["as large test"]
+    assert n["too large test"] > 2 * n["too large train"]
+    assert n["too large test"] > n["as large test"]
+    assert n["as large train"] > n["too large train"]
+    assert n["20 rows test"] - n["20 rows train"] > 3 * (n["320 rows test"] - n["320 rows train"])
+
+
+CLAIMS: dict[str, Callable[[Numbers], None]] = {
+    f"{claim.__name__}.py": claim for claim in (batch_normalisation, initialisation, overfitting, symmetry)
+}
+
+
+def test_every_picture_has_a_claim() -> None:
+    drawing = {path.name for path in EXAMPLES if "_figure" in path.read_text(encoding="utf-8")}
+    assert drawing == set(CLAIMS)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_numbers_show_what_the_picture_says(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    said = run(EXAMPLES[0].with_name(name), tmp_path, "--quick", "--out", str(tmp_path / "pictures"))
+    CLAIMS[name]({key: float(value) for key, value in re.findall(r"^(.+) = (\S+)$", said, re.MULTILINE)})
+    pictures = list((tmp_path / "pictures").glob("*.png"))
+    assert len(pictures) == said.count("picture: ") > 0
+    assert all(1000 < picture.stat().st_size < LARGEST_PICTURE for picture in pictures)
+
+
+@pytest.mark.parametrize("example", [path for path in EXAMPLES if path.name not in CLAIMS], ids=lambda path: path.name)
+def test_example(example: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    if "matplotlib" in example.read_text(encoding="utf-8"):
+        pytest.importorskip("matplotlib")
+    assert float(run(example, tmp_path).split()[-1]) > 0.95

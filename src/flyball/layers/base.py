@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from flyball.constraints import Constraint
     from flyball.program.nodes import Node
     from flyball.regularizers import Regularizer
+
+T = TypeVar("T")
 
 
 class LayerOptions(TypedDict, total=False):
@@ -202,6 +204,17 @@ class Layer(Configurable):
                 raise ValueError(msg)
         for weight, array in zip(self.weights, arrays, strict=True):
             weight.value[...] = array
+
+    def require_built(self) -> tuple[int, ...]:
+        """Return the input shape of a built layer; raise ValueError where it is not built."""
+        return self.required(self.input_shape if self.built else None)
+
+    def required(self, made_by_build: T | None) -> T:
+        """Return what :meth:`build` made; raise ValueError where it was not called."""
+        if made_by_build is None:
+            msg = f"{self.name} must be built before it is lowered"
+            raise ValueError(msg)
+        return made_by_build
 
     def _require_memory(self) -> None:
         if not self.built or any(weight.value.shape != weight.shape for weight in self.weights):

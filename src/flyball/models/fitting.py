@@ -224,8 +224,8 @@ class Fitting(Feeding):
                     raise ValueError(msg)
 
         def make() -> Trainer:
-            objective = self._require_compiled()
-            return Trainer(self._nodes(), self._require_built(), *objective, data, rows, self._seed, steps)
+            _, optimizer = self._require_compiled()
+            return Trainer(self._nodes(), self._require_built(), self._goal(), optimizer, data, rows, self._seed, steps)
 
         return make
 

@@ -123,7 +123,7 @@ class Inference(Feeding):
         if return_dict:
             return logs
         values = [logs[name] for name in self.metrics_names]
-        return values if self._metrics else values[0]
+        return values if len(values) > 1 else values[0]
 
     def _predict(self, samples: NDArray[Any], batch_size: int | None) -> NDArray[Any]:
         if not self.built:

@@ -8,6 +8,22 @@ the computing, and draws with ``plot(ax=None)``, as often as wanted; the arrays 
 
 from __future__ import annotations
 
+from flyball.plotting.activations import ActivationHistogramDisplay
+from flyball.plotting.augmentation import AugmentationDisplay
 from flyball.plotting.learning_curve import LearningCurveDisplay
+from flyball.plotting.minima import FlatMinimaDisplay
+from flyball.plotting.penalty import PenaltyContourDisplay
+from flyball.plotting.schedules import ScheduleDisplay
+from flyball.plotting.subnetworks import SubnetworksDisplay
+from flyball.plotting.weights import WeightDisplay
 
-__all__ = ["LearningCurveDisplay"]
+__all__ = [
+    "ActivationHistogramDisplay",
+    "AugmentationDisplay",
+    "FlatMinimaDisplay",
+    "LearningCurveDisplay",
+    "PenaltyContourDisplay",
+    "ScheduleDisplay",
+    "SubnetworksDisplay",
+    "WeightDisplay",
+]

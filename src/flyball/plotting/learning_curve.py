@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ROOM = 0.42
 """Share of the width that the curves leave for their labels."""
+NEAR = 0.2
+"""Share of the width within which a text that is centred on its mark would reach over the axis."""
 LINE = 0.058
 """Height of a label in shares of the axes."""
 
@@ -221,12 +223,13 @@ class LearningCurveDisplay:
                 where = {"xy": (0.99, 0.98 - line * LINE), "xycoords": "axes fraction", "ha": "right", "va": "top"}
                 ax.annotate(f"● {run}: {', '.join(words)}", fontsize=9, color=drawn, **where)
                 continue
+            first, last = ax.get_xlim()
             ax.annotate(
                 ",\n".join(words),
                 place,
                 xytext=(0, 26),
                 textcoords="offset points",
-                ha="center",
+                ha="center" if place[0] - first > NEAR * (last - first) else "left",
                 va="bottom",
                 fontsize=9,
                 color=drawn,
@@ -288,14 +291,15 @@ def _logarithmic(ax: Any) -> None:
 def _near_the_end(ax: Any, ends: list[float]) -> None:
     """Show shares from where they end, not from the first epochs' guesses."""
     worst = max(1.0 - min(ends), 0.02)
-    ax.set_ylim(max(0.0, 1.0 - 4.0 * worst), 1.0 + 0.3 * worst)
+    low = max(0.0, 1.0 - 4.0 * worst)
+    ax.set_ylim(low, 1.0 + 0.075 * (1.0 - low))
 
 
 def _label_ends(ax: Any, labels: Sequence[tuple[float, float, str, str]]) -> None:
     """Write the labels right of the longest curve, each as near to its own curve's height as there is room."""
     if not labels:
         return
-    ax.figure.canvas.draw()
+    ax.get_ylim()  # settles the limits, which are all that the transformation to the axes depends on
     to_axes = ax.transData + ax.transAxes.inverted()
     ordered = sorted(labels, key=lambda label: label[1])
     ends = [to_axes.transform(label[:2]) for label in ordered]

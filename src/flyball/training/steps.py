@@ -66,6 +66,12 @@ def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return generator.permutation(rows)
 
 
+def noise(seed: int, number: int) -> np.random.Generator:
+    """Return the source of label noise of an epoch or a step: a function of (seed, number) only."""
+    # Far ahead in the stream that the order of the same epoch's rows is drawn from.
+    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)).jumped())
+
+
 # --- steps -----------------------------------------------------------------------------------------------------------
 
 
