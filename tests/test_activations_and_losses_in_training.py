@@ -92,11 +92,37 @@ def test_binary_cross_entropy_of_sigmoid_and_of_logits_train_alike():
 @pytest.mark.parametrize("loss", [losses.Hinge, losses.SquaredHinge])
 def test_hinge_takes_both_codings(loss):
     for y in (YES, 2 * YES - 1):
-        np.testing.assert_array_equal(loss().prepare_targets(y, (2,), np.float32), 2 * YES - 1)
+        targets = loss().prepare_targets(y, (2,), np.float32)
+        np.testing.assert_array_equal(targets, y)
+        np.testing.assert_array_equal(loss().training_targets(targets, 2), 2 * YES - 1)
 
 
 def test_smoothed_targets_are_those_of_keras():
-    one_hot = losses.CategoricalCrossentropy(label_smoothing=0.3).prepare_targets([[0, 1, 0]], (3,), np.float64)
+    def smoothed(loss, y):
+        outputs = np.shape(y)[-1] if np.ndim(y) > 1 else 1
+        return loss.training_targets(loss.prepare_targets(y, (outputs,), np.float64), outputs)
+
+    one_hot = smoothed(losses.CategoricalCrossentropy(label_smoothing=0.3), [[0, 1, 0]])
     np.testing.assert_allclose(one_hot, [[0.1, 0.8, 0.1]])
-    binary = losses.BinaryCrossentropy(label_smoothing=0.2).prepare_targets([0, 1], (1,), np.float64)
-    np.testing.assert_allclose(binary, [[0.1], [0.9]])
+    one_hot = smoothed(losses.CategoricalCrossentropy(label_smoothing=0.3, smooth="others"), [[0, 1, 0]])
+    np.testing.assert_allclose(one_hot, [[0.15, 0.7, 0.15]])
+    np.testing.assert_allclose(smoothed(losses.BinaryCrossentropy(label_smoothing=0.2), [0, 1]), [[0.1], [0.9]])
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("smooth", ["all", "others"])
+def test_smoothed_labels_train_as_smoothed_rows_do(smooth):
+    # The operation for labels smooths them by itself; for rows it is given smoothed ones.
+    labels = np.arange(len(X)) % 3
+    results = []
+    for loss, y in (
+        (losses.SparseCategoricalCrossentropy(label_smoothing=0.3, smooth=smooth), labels),
+        (losses.CategoricalCrossentropy(label_smoothing=0.3, smooth=smooth), np.eye(3)[labels]),
+    ):
+        fb.utils.set_random_seed(0)
+        model = fb.Sequential([layers.Dense(3, "softmax", input_shape=X.shape[1:])], dtype="float64")
+        model.compile("sgd", loss)
+        results.append((model.fit(X, y, epochs=3, verbose=0).history["loss"], model.get_weights()))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-12)
+    for ours, theirs in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-14)

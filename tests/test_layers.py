@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from flyball import initializers, layers, regularizers, utils
+from flyball import activations, initializers, layers, regularizers, utils
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
 
 
@@ -119,21 +119,21 @@ def test_declared_input_shape():
 
 
 def test_a_failed_build_leaves_the_layer_as_it_was():
-    layer = layers.Dense(3)
-    with pytest.raises(ValueError, match="dense: input_shape must be"):
-        layer.build((2, 2))
+    layer = layers.BatchNormalization(axis=2)
+    with pytest.raises(ValueError, match="batch_normalization: axis must be -1"):
+        layer.build((2,))
     assert not layer.built
-    layer.build((2,))
-    assert len(layer.weights) == 2
+    layer.build((3, 2))
+    assert len(layer.weights) == 4
 
 
 def test_trainable_spares_statistics():
     layer = built(layers.BatchNormalization())
     layer.trainable = False
     assert layer.trainable_weights == []
-    with pytest.raises(ValueError, match="batch_normalization: trainable must be True"):
-        layer.lower()
+    assert layer.lower()[0].frozen
     layer.trainable = True
+    assert not layer.lower()[0].frozen
     assert layer.trainable_weights == [layer.gamma, layer.beta]
     frozen = built(layers.Dense(3, trainable=False))
     assert frozen.trainable_weights == []
@@ -182,6 +182,15 @@ def test_weights_need_a_model():
         lambda: layers.ReLU(name="r"),
         lambda: layers.BatchNormalization(momentum=0.5, center=False, gamma_regularizer="l2"),
         lambda: layers.Dropout(0.5, seed=3),
+        lambda: layers.Dense(2, activations.gelu, kernel_noise=0.1),
+        lambda: layers.Softmax(axis=(1, 2)),
+        layers.Flatten,
+        lambda: layers.Reshape((2, -1)),
+        lambda: layers.BatchNormalization(axis=1, trainable=False),
+        lambda: layers.LayerNormalization(axis=[-2, -1], scale=False),
+        lambda: layers.GroupNormalization(4, 1, 1e-5, beta_constraint="non_neg"),
+        lambda: layers.RMSNormalization(epsilon=1e-5),
+        lambda: layers.UnitNormalization(axis=[1, 2]),
     ],
 )
 def test_config_round_trip(layer):
@@ -226,7 +235,28 @@ def test_config_round_trip(layer):
         (lambda: layers.BatchNormalization(momentum=1.5), "momentum must be in [0, 1], got 1.5"),
         (lambda: layers.BatchNormalization(epsilon=0), "epsilon must be in (0, inf), got 0"),
         (lambda: layers.BatchNormalization(epsilon=float("inf")), "epsilon must be in (0, inf), got inf"),
-        (lambda: layers.BatchNormalization().build((2, 3)), "batch_normalization: input_shape must be (features,)"),
+        (lambda: layers.BatchNormalization(axis=2).build((4, 2, 3)), "axis must be -1 (channels last) or 1"),
+        (lambda: layers.BatchNormalization(axis=[1, 2]).build((2, 3)), "axis must be one axis, got [1, 2]"),
+        (lambda: layers.BatchNormalization(synchronized=True), "synchronized must be False: a model trains in one"),
+        (lambda: layers.LayerNormalization(axis=1).build((2, 3)), "layer_normalization: axis must be -1, or several"),
+        (lambda: layers.LayerNormalization(axis=[1, 1]), "axis must be an axis, or several different ones, got [1, 1]"),
+        (lambda: layers.LayerNormalization(axis=0).build((2,)), "layer_normalization: axis must be -1"),
+        (lambda: layers.LayerNormalization(axis=[0, 1]).build((2,)), "layer_normalization: axis must be -1"),
+        (lambda: layers.RMSNormalization(axis="x"), "axis must be an axis, or several different ones, got 'x'"),
+        (lambda: layers.UnitNormalization(axis=5).build((2,)), "unit_normalization: axis must be -1"),
+        (lambda: layers.Softmax(axis=1).build((2, 3)), "softmax: axis must be -1, or several axes up to the last"),
+        (lambda: layers.GroupNormalization(groups=0), "groups must be a positive integer, or -1"),
+        (lambda: layers.GroupNormalization(groups=4).build((6,)), "groups must be a divisor of the 6 channels, or -1"),
+        (lambda: layers.Flatten("channels_first"), "data_format must be 'channels_last': elements stay in"),
+        (lambda: layers.Flatten("channel_last"), "data_format must be one of channels_last, channels_first"),
+        (lambda: layers.Reshape((-1, -1)), "target_shape must be a tuple of positive integers, of which one may be"),
+        (lambda: layers.Reshape(()), "target_shape must be a tuple of positive integers"),
+        (lambda: layers.Reshape((0, 2)), "target_shape must be a tuple of positive integers"),
+        (lambda: layers.Reshape((4, -1)).build((6,)), "reshape: target_shape must be as many elements as samples of"),
+        (lambda: layers.Reshape((4, 2)).build((6,)), "which have 6, got (4, 2)"),
+        (lambda: layers.Dense(2, max), "activation must be a name or a function of flyball.activations, got <built-in"),
+        (lambda: layers.Dense(2, kernel_noise=-0.1), "kernel_noise must be in [0, inf), got -0.1"),
+        (lambda: layers.ReLU(threshold=1.0), "threshold must be 0, got 1.0"),
         (lambda: layers.deserialize({"class_name": "System", "config": {}}), "class_name of a layer must be one of"),
         (
             lambda: layers.deserialize({"class_name": "Dense", "config": [3]}),
@@ -245,7 +275,7 @@ def test_bad_arguments(make, message):
     [
         (lambda: layers.Dense(3, unit=3), "Dense got an unexpected keyword argument 'unit'; did you mean 'units'?"),
         (lambda: layers.Dropout(0.5, trainabel=False), "'trainabel'; did you mean 'trainable'?"),
-        (lambda: layers.Softmax(xyz=1), "'xyz'; valid arguments are name, trainable, input_shape, input_dim"),
+        (lambda: layers.Softmax(xyz=1), "'xyz'; valid arguments are axis, name, trainable, input_shape, input_dim"),
     ],
 )
 def test_unknown_arguments_are_refused_by_name(make, message):

@@ -1,4 +1,4 @@
-"""Losses' names and the targets they take, and the metrics read off them."""
+"""Losses: their names, the targets they take, and their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from flyball import losses, metrics
+from flyball import losses
 
 SPARSE = losses.SparseCategoricalCrossentropy()
 DENSE = losses.CategoricalCrossentropy()
@@ -35,6 +35,7 @@ def test_config_round_trip():
         "reduction": "sum_over_batch_size",
         "name": "categorical_crossentropy",
         "smooth": "all",
+        "label_noise": 0.0,
     }
     assert losses.get(losses.serialize(loss)).get_config() == config
     assert losses.get(losses.serialize(losses.Huber(0.5))).objective.scalars == (("loss", "huber"), ("delta", 0.5))
@@ -110,38 +111,6 @@ def test_bad_targets(loss, y, shape, message):
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
-
-
-@pytest.mark.parametrize(
-    ("name", "loss", "source"),
-    [
-        ("accuracy", SPARSE, "hits"),
-        ("acc", DENSE, "hits"),
-        ("sparse_categorical_accuracy", SPARSE, "hits"),
-        ("categorical_accuracy", DENSE, "hits"),
-        ("mse", SQUARED, "data_loss"),
-        ("mean_squared_error", SQUARED, "data_loss"),
-    ],
-)
-def test_metrics(name, loss, source):
-    metric = metrics.get(name, loss)
-    assert (metric.name, metric.source) == (name, source)
-    assert metrics.get(metric, loss) == metric
-
-
-@pytest.mark.parametrize(
-    ("name", "loss", "message"),
-    [
-        ("accuracy", SQUARED, "metric must be one of mse, mean_squared_error with the loss mean_squared_error"),
-        ("mse", SPARSE, "metric must be one of accuracy, acc, sparse_categorical_accuracy with the loss"),
-        ("categorical_accuracy", SPARSE, "got 'categorical_accuracy'"),
-        ("acuracy", SPARSE, "got 'acuracy'; did you mean 'accuracy'?"),
-        (3, SPARSE, "got 3"),
-    ],
-)
-def test_bad_metrics(name, loss, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        metrics.get(name, loss)
 
 
 # --- values ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ except ImportError as _error:
     raise ImportError(_message, name="flyball._core") from _error
 
 from flyball import (
+    activations,
     backend,
     callbacks,
     constraints,
@@ -41,6 +42,7 @@ if _TYPE_CHECKING:
 __all__ = [
     "Input",
     "Sequential",
+    "activations",
     "backend",
     "build_info",
     "callbacks",

@@ -110,6 +110,17 @@ def shape(name: str, value: object) -> tuple[int, ...]:
         refuse(name, "a tuple of positive integers, the shape of one sample", value)
 
 
+def axes(name: str, value: Any) -> int | list[int]:
+    """Return an axis, or a list of several different ones; negative ones count from the end."""
+    many = list(value) if isinstance(value, (tuple, list)) else [value]
+    if not many or any(isinstance(axis, bool) or not hasattr(axis, "__index__") for axis in many):
+        refuse(name, "an axis, or several different ones", value)
+    numbers = [operator.index(axis) for axis in many]
+    if len(set(numbers)) < len(numbers):
+        refuse(name, "an axis, or several different ones", value)
+    return numbers if isinstance(value, (tuple, list)) else numbers[0]
+
+
 def no_more_arguments(what: str, unknown: dict[str, Any], valid: Iterable[str] | Callable[..., Any]) -> None:
     """Refuse the keyword arguments ``unknown`` of ``what``, naming the nearest valid one.
 

@@ -33,6 +33,10 @@ class DataSet:
     def __getitem__(self, rows: slice) -> DataSet:
         return DataSet(self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
+    def outcomes(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return the targets and weights of ``rows``."""
+        return self.y[rows], None if self.weights is None else self.weights[rows]
+
 
 # --- arrays of anything ----------------------------------------------------------------------------------------------
 

@@ -13,11 +13,20 @@ if source_directory() is None:
     pytest.skip("Keras, whose tests these are, is not installed", allow_module_level=True)
 
 FILES = [
+    "callbacks/early_stopping_test.py",
     "constraints/constraints_test.py",
     "initializers/constant_initializers_test.py",
     "initializers/random_initializers_test.py",
     "losses/loss_test.py",
     "losses/losses_test.py",
+    "metrics/accuracy_metrics_test.py",
+    "metrics/confusion_metrics_test.py",
+    "metrics/f_score_metrics_test.py",
+    "metrics/hinge_metrics_test.py",
+    "metrics/metric_test.py",
+    "metrics/probabilistic_metrics_test.py",
+    "metrics/reduction_metrics_test.py",
+    "metrics/regression_metrics_test.py",
     "optimizers/adadelta_test.py",
     "optimizers/adagrad_test.py",
     "optimizers/adam_test.py",

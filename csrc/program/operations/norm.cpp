@@ -106,6 +106,53 @@ std::size_t layer_norm_workspace_of(I i) {
   return layer_norm_workspace(i.buffers[array]->rows, columns(i, array));
 }
 
+// Rows, channels, the product of the other axes and groups, of x (N, C, S) or (N, S, C) and mean (N, G).
+struct GroupSizes {
+  Index n, c, s, g;
+};
+
+GroupSizes group_sizes(Index rows, I i, std::size_t x, std::size_t mean, bool channels_last) {
+  return {rows, extent(i, x, channels_last ? 2 : 1), extent(i, x, channels_last ? 1 : 2), columns(i, mean)};
+}
+
+// y, mean, rstd, x, gamma, beta; channels_last, epsilon
+template <class T>
+void group_norm_forward(Team& team, const Step& step, I i) {
+  const bool channels_last = number(step, i, 0) != 0;
+  const auto [n, c, s, g] = group_sizes(rows(step, i, 3), i, 3, 1, channels_last);
+  flyball::group_norm_forward(team, at<T>(step, i, 0), at<double>(step, i, 1), at<double>(step, i, 2),
+                              at<const T>(step, i, 3), at<const T>(step, i, 4), at<const T>(step, i, 5), n, c, s, g,
+                              channels_last, number(step, i, 1));
+}
+
+// dx, dgamma, dbeta, dy, x, gamma, mean, rstd; channels_last
+template <class T>
+void group_norm_backward(Team& team, const Step& step, I i) {
+  const bool channels_last = number(step, i, 0) != 0;
+  const auto [n, c, s, g] = group_sizes(rows(step, i, 4), i, 4, 6, channels_last);
+  flyball::group_norm_backward(team, at<T>(step, i, 0), at<T>(step, i, 1), at<T>(step, i, 2), at<const T>(step, i, 3),
+                               at<const T>(step, i, 4), at<const T>(step, i, 5), at<const double>(step, i, 6),
+                               at<const double>(step, i, 7), n, c, s, g, channels_last);
+}
+
+// Of the largest batch.
+template <std::size_t x, std::size_t mean>
+GroupSizes group_sizes_of(I i) {
+  return group_sizes(i.buffers[x]->rows, i, x, mean, i.scalars[0].number != 0);
+}
+
+template <std::size_t x, std::size_t mean>
+double group_norm_cost_of(I i) {
+  const auto [n, c, s, g] = group_sizes_of<x, mean>(i);
+  return group_norm_cost(n, c, s);
+}
+
+template <std::size_t x, std::size_t mean>
+std::size_t group_norm_workspace_of(I i) {
+  const auto [n, c, s, g] = group_sizes_of<x, mean>(i);
+  return group_norm_workspace(n, c, s, g);
+}
+
 constexpr Operation rows_of_table[] = {
     {"batch_norm_forward", 9, 4, 1, 5, 0, FLYBALL_BOTH(batch_norm_forward), batch_norm_cost_of<0, 1>,
      batch_norm_workspace_of<0, 1>},
@@ -118,6 +165,10 @@ constexpr Operation rows_of_table[] = {
     {"rms_norm_forward", 4, 1, 0, 2, 0, FLYBALL_BOTH(rms_norm_forward), layer_norm_cost_of<0>, nullptr},
     {"rms_norm_backward", 6, 0, 0, 2, 2, FLYBALL_BOTH(rms_norm_backward), layer_norm_cost_of<2>,
      layer_norm_workspace_of<2>},
+    {"group_norm_forward", 6, 2, 0, 3, 0, FLYBALL_BOTH(group_norm_forward), group_norm_cost_of<3, 1>,
+     group_norm_workspace_of<3, 1>},
+    {"group_norm_backward", 8, 1, 0, 3, 3, FLYBALL_BOTH(group_norm_backward), group_norm_cost_of<4, 6>,
+     group_norm_workspace_of<4, 6>},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flyball._registry import Registry, serialize
+from flyball.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from flyball.layers.augmentation import (
     RandomAffine,
     RandomCrop,
@@ -20,12 +21,19 @@ from flyball.layers.colour import (
     RandomContrast,
     RandomSaturation,
 )
-from flyball.layers.core import ELU, Activation, Dense, Input, InputLayer, LeakyReLU, ReLU, Softmax
+from flyball.layers.core import Dense, Input, InputLayer
 from flyball.layers.mixing import CutMix, MixUp, RandomErasing, SwapNoise
-from flyball.layers.normalization import BatchNormalization
+from flyball.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from flyball.layers.preprocessing import Normalization, Rescaling
 from flyball.layers.regularization import Dropout
 from flyball.layers.resizing import CenterCrop, Resizing
+from flyball.layers.shape import Flatten, Reshape
 
 __all__ = [
     "ELU",
@@ -35,12 +43,16 @@ __all__ = [
     "CutMix",
     "Dense",
     "Dropout",
+    "Flatten",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "MixUp",
     "Normalization",
+    "RMSNormalization",
     "RandomAffine",
     "RandomBrightness",
     "RandomColorDegeneration",
@@ -56,9 +68,11 @@ __all__ = [
     "RandomZoom",
     "ReLU",
     "Rescaling",
+    "Reshape",
     "Resizing",
     "Softmax",
     "SwapNoise",
+    "UnitNormalization",
     "deserialize",
     "from_config",
     "serialize",
@@ -72,7 +86,13 @@ _names: dict[str, type[Layer]] = {
     "leaky_re_lu": LeakyReLU,
     "elu": ELU,
     "softmax": Softmax,
+    "flatten": Flatten,
+    "reshape": Reshape,
     "batch_normalization": BatchNormalization,
+    "layer_normalization": LayerNormalization,
+    "group_normalization": GroupNormalization,
+    "rms_normalization": RMSNormalization,
+    "unit_normalization": UnitNormalization,
     "dropout": Dropout,
     "random_affine": RandomAffine,
     "random_crop": RandomCrop,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
 from flyball import _checks, initializers, regularizers, utils
 from flyball._registry import Configurable, parameters, snake_case
+from flyball.layers.calling import Caller
 from flyball.program.nodes import Weight
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from flyball.constraints import Constraint
     from flyball.program.nodes import Node
     from flyball.regularizers import Regularizer
+
+T = TypeVar("T")
 
 
 class LayerOptions(TypedDict, total=False):
@@ -53,6 +56,9 @@ class Layer(Configurable):
         All arrays, in Keras' order: parameters, then running statistics.
     """
 
+    _augments = False
+    """Whether it makes other samples of those given, so that calling it without ``training`` is to see it do so."""
+
     def __init__(self, **options: Unpack[LayerOptions]) -> None:
         _checks.no_more_arguments(
             type(self).__name__,
@@ -68,6 +74,36 @@ class Layer(Configurable):
         self.declared_input_shape = _declared_shape(options.get("input_shape"), options.get("input_dim"))
         self.input_shape = self.declared_input_shape
         self.output_shape: tuple[int, ...] | None = None
+        self._caller: Caller | None = None
+
+    def __call__(self, x: ArrayLike, *, training: bool | None = None) -> NDArray[Any]:
+        """Return what the layer makes of samples (samples, ...), on its own: to look at, or before a model is there.
+
+        Each call draws other random numbers. A layer that is not built is, and its weights get their first values; one
+        of a model has the model's weights.
+
+        Parameters
+        ----------
+        x : array (samples, ...)
+            Float, integer or bool.
+        training : bool, optional
+            Whether the layer behaves as in training. As in Keras, augmentation does if not said otherwise, others do
+            not.
+
+        Returns
+        -------
+        y : array (samples, ...)
+            In double precision where ``x`` or the model is, else in single precision.
+
+        Raises
+        ------
+        ValueError
+            If ``x`` is no such array, or its samples do not fit the layer.
+        """
+        if self._caller is None:
+            self._caller = Caller(self)
+        training = self._augments if training is None else _checks.flag("training", training)
+        return self._caller(x, training=training)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of one sample of the output; raise ValueError where ``input_shape`` is not possible."""
@@ -202,6 +238,17 @@ class Layer(Configurable):
                 raise ValueError(msg)
         for weight, array in zip(self.weights, arrays, strict=True):
             weight.value[...] = array
+
+    def require_built(self) -> tuple[int, ...]:
+        """Return the input shape of a built layer; raise ValueError where it is not built."""
+        return self.required(self.input_shape if self.built else None)
+
+    def required(self, made_by_build: T | None) -> T:
+        """Return what :meth:`build` made; raise ValueError where it was not called."""
+        if made_by_build is None:
+            msg = f"{self.name} must be built before it is lowered"
+            raise ValueError(msg)
+        return made_by_build
 
     def _require_memory(self) -> None:
         if not self.built or any(weight.value.shape != weight.shape for weight in self.weights):

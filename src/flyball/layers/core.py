@@ -1,19 +1,18 @@
-"""Input, Dense, and activations."""
+"""The input, and products with a matrix."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from flyball import _checks, backend, constraints, initializers, regularizers
+from flyball import _checks, activations, constraints, initializers, regularizers
+from flyball.layers.activation import activation_nodes
 from flyball.layers.base import Layer, LayerOptions
-from flyball.program.nodes import ActivationNode, DenseNode
+from flyball.program.nodes import DenseNode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flyball.program.nodes import Node, Weight
-
-ACTIVATIONS = (*backend.ACTIVATIONS, "softmax", "log_softmax")
 
 
 class InputLayer(Layer):
@@ -46,15 +45,14 @@ def Input(shape: Sequence[int], *, name: str | None = None) -> InputLayer:  # Ke
 
 
 class Dense(Layer):
-    """``y = activation(x @ kernel + bias)``, with x (n, in), kernel (in, units), bias (units,).
+    """``y = activation(x @ kernel + bias)`` over the last axis: x (n, ..., in), kernel (in, units), bias (units,).
 
     Parameters
     ----------
     units : int
         Number of outputs.
-    activation : str, optional
-        A name of :data:`flyball.backend.ACTIVATIONS`, ``"linear"`` being the same as None, ``"softmax"`` or
-        ``"log_softmax"``.
+    activation : str or function, optional
+        A name or a function of :mod:`flyball.activations`; ``"linear"`` is the same as None.
     use_bias : bool
         Whether there is a bias. In front of batch normalisation it changes nothing.
     kernel_initializer, bias_initializer : str or Initializer
@@ -63,8 +61,12 @@ class Dense(Layer):
         Penalties added to the loss.
     kernel_constraint, bias_constraint : str or Constraint, optional
         What the weights must be after each step.
+    kernel_noise : float
+        Standard deviation of weight noise: in training each step computes, forward and backward, with ``kernel +
+        kernel_noise * n``, n standard normal and new at each step, and changes the kernel without the noise. It prefers
+        flat minima: Murray and Edwards 1994, Hochreiter and Schmidhuber 1997, Graves 2011.
     **options
-        ``name``, ``trainable``, ``input_shape``, ``input_dim``.
+        What every layer takes, see :class:`flyball.layers.base.LayerOptions`.
 
     Raises
     ------
@@ -75,7 +77,7 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: str | None = None,
+        activation: object = None,
         use_bias: bool = True,
         kernel_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
@@ -83,11 +85,13 @@ class Dense(Layer):
         bias_regularizer: object = None,
         kernel_constraint: object = None,
         bias_constraint: object = None,
+        *,
+        kernel_noise: float = 0.0,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
         self.units = _checks.integer("units", units, 1)
-        self.activation = _activation(activation)
+        self.activation = activations.name_of(activation)
         self.use_bias = _checks.flag("use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
         self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
@@ -95,18 +99,17 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
         self.kernel_constraint = constraints.get(kernel_constraint, "kernel_constraint")
         self.bias_constraint = constraints.get(bias_constraint, "bias_constraint")
+        self.kernel_noise = _checks.number("kernel_noise", kernel_noise, "[0, inf)")
         self.kernel: Weight | None = None
         self.bias: Weight | None = None
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return ``(units,)``."""
-        if len(input_shape) != 1:
-            _checks.refuse("input_shape", "(features,): one axis beside the batch", input_shape)
-        return (self.units,)
+        """Return ``input_shape`` with ``units`` in place of the last axis."""
+        return (*input_shape[:-1], self.units)
 
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Declare the kernel and the bias."""
-        shape = (input_shape[0], self.units)
+        shape = (input_shape[-1], self.units)
         self.kernel = self.add_weight(
             "kernel", shape, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
         )
@@ -117,116 +120,5 @@ class Dense(Layer):
 
     def lower(self) -> list[Node]:
         """Return a dense node, and an activation node unless the activation is linear."""
-        if self.kernel is None:
-            msg = f"{self.name} must be built before it is lowered"
-            raise ValueError(msg)
-        return [DenseNode(self.name, self.kernel, self.bias), *_activation_nodes(self.name, self.activation)]
-
-
-class Activation(Layer):
-    """An activation on its own.
-
-    A name of :data:`flyball.backend.ACTIVATIONS`, or ``"softmax"`` or ``"log_softmax"``, over the columns.
-    """
-
-    def __init__(self, activation: str | None, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(**options)
-        self.activation = _activation(activation)
-
-    def lower(self) -> list[Node]:
-        """Return an activation node, unless the activation is linear."""
-        return _activation_nodes(self.name, self.activation)
-
-
-class ReLU(Layer):
-    """``max(x, 0)``, or ``negative_slope * x`` below 0, or at most ``max_value``.
-
-    Parameters
-    ----------
-    max_value : float, optional
-        6 or None.
-    negative_slope : float
-        Not negative; 0 where there is a ``max_value``.
-    **options
-        ``name``, ``trainable``, ``input_shape``, ``input_dim``.
-    """
-
-    def __init__(
-        self, max_value: float | None = None, negative_slope: float = 0.0, **options: Unpack[LayerOptions]
-    ) -> None:
-        super().__init__(**options)
-        if max_value is not None and max_value != 6:
-            _checks.refuse("max_value", "6 or None", max_value)
-        self.max_value = None if max_value is None else 6.0
-        self.negative_slope = _checks.number("negative_slope", negative_slope, "[0, inf)")
-        if self.max_value is not None and self.negative_slope > 0.0:
-            _checks.refuse("negative_slope", "0 where max_value is given", negative_slope)
-
-    def lower(self) -> list[Node]:
-        """Return an activation node."""
-        if self.max_value is not None:
-            return _activation_nodes(self.name, "relu6")
-        if self.negative_slope > 0.0:
-            return _activation_nodes(self.name, "leaky_relu", self.negative_slope)
-        return _activation_nodes(self.name, "relu")
-
-
-class LeakyReLU(Layer):
-    """``x`` where it is positive, else ``negative_slope * x``.
-
-    Parameters
-    ----------
-    negative_slope : float
-        Not negative.
-    **options
-        ``name``, ``trainable``, ``input_shape``, ``input_dim``.
-    """
-
-    def __init__(self, negative_slope: float = 0.3, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(**options)
-        self.negative_slope = _checks.number("negative_slope", negative_slope, "[0, inf)")
-
-    def lower(self) -> list[Node]:
-        """Return an activation node."""
-        return _activation_nodes(self.name, "leaky_relu", self.negative_slope)
-
-
-class ELU(Layer):
-    """``x`` where it is positive, else ``alpha * (exp(x) - 1)``. Clevert et al. 2016.
-
-    Parameters
-    ----------
-    alpha : float
-        Not negative.
-    **options
-        ``name``, ``trainable``, ``input_shape``, ``input_dim``.
-    """
-
-    def __init__(self, alpha: float = 1.0, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(**options)
-        self.alpha = _checks.number("alpha", alpha, "[0, inf)")
-
-    def lower(self) -> list[Node]:
-        """Return an activation node."""
-        return _activation_nodes(self.name, "elu", self.alpha)
-
-
-class Softmax(Layer):
-    """``exp(x) / sum(exp(x))`` over the columns."""
-
-    def __init__(self, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(**options)
-
-    def lower(self) -> list[Node]:
-        """Return an activation node."""
-        return _activation_nodes(self.name, "softmax")
-
-
-def _activation(value: str | None) -> str:
-    return "linear" if value is None else _checks.choice("activation", value, ACTIVATIONS)
-
-
-def _activation_nodes(layer: str, activation: str, alpha: float | None = None) -> list[Node]:
-    if alpha is None:
-        alpha = backend.ALPHAS.get(activation, 0.0)
-    return [] if activation == "linear" else [ActivationNode(layer, activation, alpha)]
+        node = DenseNode(self.name, self.required(self.kernel), self.bias, noise=self.kernel_noise)
+        return [node, *activation_nodes(self.name, self.activation)]

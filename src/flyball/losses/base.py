@@ -38,12 +38,15 @@ class Loss(Configurable):
     ----------
     from_logits : bool
         Whether predictions are logits, not probabilities.
+    label_noise : float
+        How probable it is that a target of training is replaced by another class.
     objective : Objective
         The operation that computes it in training.
     """
 
     default_name: ClassVar[str] = "loss"
     from_logits: bool = False
+    label_noise: float = 0.0
     objective: Objective
 
     def __init__(
@@ -118,6 +121,16 @@ class Loss(Configurable):
         del y, output_shape, dtype, name
         msg = f"loss must be one of flyball.losses to train with, got {type(self).__name__}, which has no gradient"
         raise ValueError(msg)
+
+    def training_targets(
+        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+    ) -> NDArray[Any]:
+        """Return what the operation takes, from what :meth:`prepare_targets` returned: targets smoothed, say.
+
+        ``outputs`` is the number of the model's. With ``random``, label noise is drawn from it where the loss has some.
+        """
+        del outputs, random
+        return targets
 
     def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return targets for ``rows`` samples that :meth:`prepare_targets` accepts: zeros, or the first class."""

@@ -32,12 +32,14 @@ class _Classes(Loss):
         name: str | None = None,
         *,
         smooth: str = "all",
+        label_noise: float = 0.0,
         **unknown: object,
     ) -> None:
         super().__init__(reduction, name, **unknown)
         self.from_logits = _checks.flag("from_logits", from_logits)
         self.label_smoothing = _checks.number("label_smoothing", label_smoothing, "[0, 1)")
         self.smooth = _checks.choice("smooth", smooth, ("all", "others"))
+        self.label_noise = _checks.number("label_noise", label_noise, "[0, 1]")
 
     def share(self, classes: int) -> float:
         """Return what label smoothing gives to each class that is not the label's."""
@@ -79,12 +81,12 @@ class SparseCategoricalCrossentropy(_Classes):
     smooth : {"all", "others"}
         Over all classes, as in Keras and PyTorch: ``1 - eps + eps / classes`` for the label, ``eps / classes`` for
         each other; or over the others, so that the label keeps ``1 - eps``: ``eps / (classes - 1)`` for each other.
+    label_noise : float
+        In [0, 1]: how probable it is that a target is replaced by another class, drawn anew in every epoch of training
+        from the model's seed. Evaluation knows no noise.
     """
 
     default_name = "sparse_categorical_crossentropy"
-    objective = Objective(
-        "softmax_cross_entropy", "labels", fused="softmax", counts_hits=True, scalars=(("smoothing", 0.0),)
-    )
 
     def __init__(
         self,
@@ -94,9 +96,18 @@ class SparseCategoricalCrossentropy(_Classes):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         smooth: str = "all",
+        label_noise: float = 0.0,
         **unknown: object,
     ) -> None:
-        super().__init__(from_logits, label_smoothing, reduction, name, smooth=smooth, **unknown)
+        options = {"smooth": smooth, "label_noise": label_noise, **unknown}
+        super().__init__(from_logits, label_smoothing, reduction, name, **options)  # type: ignore[arg-type]
+        self.objective = Objective(
+            "softmax_cross_entropy",
+            "labels",
+            fused="softmax",
+            counts_hits=True,
+            scalars=(("smoothing", self.share),),
+        )
 
     def paired(self, y_true: Any, y_pred: Any) -> tuple[Floats, NDArray[Any]]:
         """Return predictions, and class indices without their last axis."""
@@ -132,6 +143,15 @@ class SparseCategoricalCrossentropy(_Classes):
             raise ValueError(msg)
         return _labels(name, values, classes)
 
+    def training_targets(
+        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+    ) -> NDArray[Any]:
+        """See :class:`Loss`."""
+        if random is None or not self.label_noise:
+            return targets
+        others = (targets + random.integers(1, max(outputs, 2), len(targets))) % outputs
+        return np.where(random.random(len(targets)) < self.label_noise, others, targets)
+
     def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return the first class for all ``rows``."""
         del output_shape, dtype
@@ -152,6 +172,9 @@ class CategoricalCrossentropy(_Classes):
     smooth : {"all", "others"}
         Over all classes, as in Keras and PyTorch: the targets become ``(1 - eps) * t + eps / classes``; or over the
         others, so that a one-hot target keeps ``1 - eps``: ``(1 - eps) * t + eps / (classes - 1) * (1 - t)``.
+    label_noise : float
+        In [0, 1]: how probable it is that a target changes the places of its largest class and
+        another one, drawn anew in every epoch of training from the model's seed. Evaluation knows no noise.
     """
 
     default_name = "categorical_crossentropy"
@@ -177,7 +200,19 @@ class CategoricalCrossentropy(_Classes):
         refuse_rows(name, "non-negative and finite", values, ~((values >= 0) & np.isfinite(values)))
         sums = values.sum(axis=1, dtype=np.float64)
         refuse_rows(name, "rows that sum to 1", sums, np.abs(sums - 1.0) > PROBABILITY_TOLERANCE, "a sum of ")
-        return np.ascontiguousarray(self.smoothed(values), dtype=dtype)
+        return np.ascontiguousarray(values, dtype=dtype)
+
+    def training_targets(
+        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+    ) -> NDArray[Any]:
+        """See :class:`Loss`."""
+        if random is not None and self.label_noise:
+            changed = np.flatnonzero(random.random(len(targets)) < self.label_noise)
+            places = targets.argmax(axis=1)[changed]
+            others = (places + random.integers(1, max(outputs, 2), len(changed))) % outputs
+            targets = targets.copy()
+            targets[changed, places], targets[changed, others] = targets[changed, others], targets[changed, places]
+        return np.ascontiguousarray(self.smoothed(targets), dtype=targets.dtype)
 
     def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return equal probabilities of all classes for all ``rows``."""
@@ -196,6 +231,9 @@ class BinaryCrossentropy(Values):
         eps in [0, 1): the targets become ``(1 - eps) * t + eps / 2``.
     reduction, name : str, optional
         See :class:`Loss`.
+    label_noise : float
+        In [0, 1]: how probable it is that a target t becomes 1 - t, drawn anew in every epoch of training from the
+        model's seed. Evaluation knows no noise.
     """
 
     default_name = "binary_crossentropy"
@@ -207,11 +245,14 @@ class BinaryCrossentropy(Values):
         label_smoothing: float = 0.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
+        *,
+        label_noise: float = 0.0,
         **unknown: object,
     ) -> None:
         super().__init__(reduction, name, **unknown)
         self.from_logits = _checks.flag("from_logits", from_logits)
         self.label_smoothing = _checks.number("label_smoothing", label_smoothing, "[0, 1)")
+        self.label_noise = _checks.number("label_noise", label_noise, "[0, 1]")
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
         """Return the cross-entropy of each vector along the last axis."""
@@ -224,7 +265,16 @@ class BinaryCrossentropy(Values):
         """Return ``y``, values in [0, 1] of the outputs' shape, in ``dtype``."""
         values = super().prepare_targets(y, output_shape, dtype, name=name)
         refuse_rows(name, "in [0, 1]", values, (values < 0.0) | (values > 1.0))
-        return np.ascontiguousarray(self._smoothed(values), dtype=dtype)
+        return values
+
+    def training_targets(
+        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+    ) -> NDArray[Any]:
+        """See :class:`Loss`."""
+        del outputs
+        if random is not None and self.label_noise:
+            targets = np.where(random.random(targets.shape) < self.label_noise, 1.0 - targets, targets)
+        return np.ascontiguousarray(self._smoothed(targets), dtype=targets.dtype)
 
     def _smoothed(self, targets: NDArray[Any]) -> NDArray[Any]:
         if not self.label_smoothing:
@@ -248,7 +298,14 @@ class Hinge(Values):
         """Return ``y``, values -1 and 1, or 0 and 1, of the outputs' shape, in ``dtype``."""
         values = super().prepare_targets(y, output_shape, dtype, name=name)
         refuse_rows(name, "-1 or 1, or 0 or 1", values, ~np.isin(values, (-1.0, 0.0, 1.0)))
-        return np.ascontiguousarray(_signs(values), dtype=dtype)
+        return values
+
+    def training_targets(
+        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+    ) -> NDArray[Any]:
+        """See :class:`Loss`."""
+        del outputs, random
+        return np.ascontiguousarray(_signs(targets), dtype=targets.dtype)
 
 
 class SquaredHinge(Hinge):

@@ -10,9 +10,11 @@ from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
 from flyball.models.structure import Structure
 from flyball.program.nodes import ActivationNode
+from flyball.training.goal import Goal
+from flyball.training.meters import key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flyball.losses import Loss
     from flyball.metrics import Metric
@@ -25,18 +27,20 @@ class Compilation(Structure):
     optimizer: Optimizer | None = None
     loss: Loss | None = None
     _metrics: Sequence[Metric] = ()
+    _weighted_metrics: Sequence[Metric] = ()
 
     @property
     def metrics_names(self) -> list[str]:
         """Names of what :meth:`evaluate` returns."""
-        return ["loss", *(metric.name for metric in self._metrics)]
+        return ["loss", *(metric.name for metric in (*self._metrics, *self._weighted_metrics))]
 
     def compile(
         self,
         optimizer: str | Optimizer = "rmsprop",
         loss: str | Loss | None = None,
         *,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[str | Metric | Callable[..., Any]] | None = None,
+        weighted_metrics: Sequence[str | Metric | Callable[..., Any]] | None = None,
         run_eagerly: bool = False,
         steps_per_execution: int | str = 1,
         jit_compile: bool | str = "auto",
@@ -50,8 +54,11 @@ class Compilation(Structure):
             A name such as ``"adam"``, or an instance from :mod:`flyball.optimizers`.
         loss : str or Loss
             As in :mod:`flyball.losses`.
-        metrics : sequence of str, optional
-            Such as ``["accuracy"]``.
+        metrics : sequence of str, Metric or callable, optional
+            Such as ``["accuracy", flyball.metrics.AUC()]``; see :func:`flyball.metrics.get`. What the loss computes
+            anyway costs nothing; the others are computed in NumPy after each epoch, of the outputs its steps had.
+        weighted_metrics : sequence of str, Metric or callable, optional
+            Metrics in which samples count as much as their weights, or their classes', say.
         run_eagerly, steps_per_execution, jit_compile
             Taken for scripts that come from Keras, and without effect: every model is compiled, and its steps run
             without Python between them.
@@ -65,10 +72,16 @@ class Compilation(Structure):
         _checks.no_more_arguments("compile", unknown, Compilation.compile)
         chosen_optimizer = optimizers_module.get(optimizer)
         chosen_loss = losses_module.get(loss)
-        chosen_metrics = [metrics_module.get(metric, chosen_loss) for metric in metrics or ()]
+        chosen = _metrics("metrics", metrics, chosen_loss), _metrics("weighted_metrics", weighted_metrics, chosen_loss)
+        names = ["loss", *(metric.name for group in chosen for metric in group)]
+        for name in names:
+            if names.count(name) > 1:
+                msg = f"metrics must have different names, and none 'loss', got {name!r} twice"
+                raise ValueError(msg)
         if self.built:
             self._check_output(chosen_loss)
-        self.optimizer, self.loss, self._metrics = chosen_optimizer, chosen_loss, chosen_metrics
+        self.optimizer, self.loss = chosen_optimizer, chosen_loss
+        self._metrics, self._weighted_metrics = chosen
         if self._input_shape is not None:
             self.build(self._input_shape)  # new memory: without state, and as the layers' `trainable` now stands
 
@@ -76,7 +89,12 @@ class Compilation(Structure):
         """Return the loss and the metrics by name, from what a run found; nothing where there was no data."""
         if means is None:
             return {}
-        return {**{metric.name: means[metric.source] for metric in self._metrics}, "loss": means["objective"]}
+        return {name: means[key(name)] for name in self.metrics_names[1:]} | {"loss": means["objective"]}
+
+    def _goal(self) -> Goal:
+        loss, _ = self._require_compiled()
+        self._require_built()
+        return Goal(loss, self.layers[-1].output_shape or (), self._metrics, self._weighted_metrics)
 
     def _require_compiled(self) -> tuple[Loss, Optimizer]:
         if self.loss is None or self.optimizer is None:
@@ -110,3 +128,11 @@ class Compilation(Structure):
                 raise ValueError(msg)
             if any(weight.trainable for weight in layer.weights):
                 learning = learning or layer.name
+
+
+def _metrics(argument: str, given: Sequence[object] | None, loss: Loss) -> list[Metric]:
+    if given is None:
+        return []
+    if isinstance(given, str) or not isinstance(given, (list, tuple)):
+        _checks.refuse(argument, "a list of names or metrics", given)
+    return [metrics_module.get(metric, loss) for metric in given]

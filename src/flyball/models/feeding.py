@@ -72,13 +72,14 @@ class Feeding(Compilation):
         return self._data_set(x, y, weights, class_weights, within=name)
 
     def _batch_trainer(self) -> BatchTrainer:
-        return BatchTrainer(self._nodes(), self._require_built(), *self._require_compiled(), self._seed)
+        _, optimizer = self._require_compiled()
+        return BatchTrainer(self._nodes(), self._require_built(), self._goal(), optimizer, self._seed)
 
     def _batch_evaluator(self) -> BatchEvaluator:
-        return BatchEvaluator(self._nodes(), self._require_built(), self._require_compiled()[0])
+        return BatchEvaluator(self._nodes(), self._require_built(), self._goal())
 
     def _evaluator(self, data: DataSet, batch_size: int | None) -> Evaluator:
-        return Evaluator(self._nodes(), self._require_built(), self._require_compiled()[0], data, batch_size)
+        return Evaluator(self._nodes(), self._require_built(), self._goal(), data, batch_size)
 
     def _stream_evaluator(self, source: BatchSource) -> StreamEvaluator:
         return StreamEvaluator(source, self._batch, self._batch_evaluator())

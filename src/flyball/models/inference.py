@@ -123,7 +123,7 @@ class Inference(Feeding):
         if return_dict:
             return logs
         values = [logs[name] for name in self.metrics_names]
-        return values if self._metrics else values[0]
+        return values if len(values) > 1 else values[0]
 
     def _predict(self, samples: NDArray[Any], batch_size: int | None) -> NDArray[Any]:
         if not self.built:
@@ -132,4 +132,5 @@ class Inference(Feeding):
         predictor = self._predictor
         if predictor is None or predictor.key != Predictor.key_of(samples, batch_size):
             predictor = self._predictor = Predictor(self._nodes(), memory, samples, batch_size)
-        return predictor.run(samples)
+        # Where no layer computes anything, the Program hands on rows that are flat.
+        return predictor.run(samples).reshape(len(samples), *self.output_shape[1:])

@@ -126,4 +126,4 @@ class Inspection(Fitting):
         if y is None:
             y = loss.sample_targets(len(x), self.layers[-1].output_shape or (), self.dtype)
         data = self._data_set(x, y)
-        return Trainer(self._nodes(), self._require_built(), loss, optimizer, data, rows, self._seed)
+        return Trainer(self._nodes(), self._require_built(), self._goal(), optimizer, data, rows, self._seed)

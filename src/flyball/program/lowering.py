@@ -30,14 +30,19 @@ class Objective:
     """What a step's end computes.
 
     ``op`` is an operation of the losses, ``fused`` the activation it includes; ``scalars`` are the operation's before
-    ``scale``, by name and in its order.
+    ``scale``, by name and in its order, a function being one of the number of outputs.
     """
 
     op: str
     target_name: str
     fused: str = "linear"
     counts_hits: bool = False
-    scalars: tuple[tuple[str, float | str], ...] = ()
+    scalars: tuple[tuple[str, float | str | Callable[[int], float]], ...] = ()
+
+    def of_outputs(self, outputs: int) -> Objective:
+        """Return what it is for so many outputs: with numbers in the place of functions."""
+        scalars = ((name, value(outputs) if callable(value) else value) for name, value in self.scalars)
+        return replace(self, scalars=tuple(scalars))
 
 
 @dataclass(frozen=True)
@@ -145,9 +150,17 @@ class Lowering:
 
     # --- the end of a step ---------------------------------------------------------------------------------------
 
-    def objective(self, objective: Objective) -> None:
-        """Write the forward pass, the loss and, in training, the backward pass."""
-        outputs = self.matrix_of_samples(self.forward(stop_before=objective.fused))
+    def objective(self, objective: Objective, *, recorded: int | None = None) -> None:
+        """Write the forward pass, the loss and, in training, the backward pass.
+
+        With ``recorded`` what the loss is computed of stays in a buffer ``outputs`` of so many rows, each in the place
+        of its row of the order.
+        """
+        value = self.forward(stop_before=objective.fused)
+        if recorded is not None:
+            self._keep_rows(value, "outputs", recorded)
+        outputs = self.matrix_of_samples(value)
+        objective = objective.of_outputs(int(np.prod(outputs.sample_shape, dtype=np.int64)))
         for write in self._for_outputs:
             write(outputs)
         if self._mixtures:
@@ -240,16 +253,24 @@ class Lowering:
 
     def predictions(self, rows: int) -> None:
         """Write the forward pass into a buffer ``predictions``, one row for each of the ``rows`` of the order."""
-        value = self.forward()
+        self._keep_rows(self.forward(), "predictions", rows)
+
+    def _keep_rows(self, value: Buffer, name: str, rows: int) -> None:
+        """Give the memory of ``value`` a row for each of the ``rows`` of the order, and call it ``name``."""
         buffer, buffers = value.root, self.program.buffers
         del buffers[buffer.name]
-        buffer.name = "predictions"
-        buffers[buffer.name] = buffer
+        buffer.name = name
+        buffers[name] = buffer
         for part in (buffer, *buffer.views):
             part.kind = Kind.WINDOW
         buffer.replace(np.empty((rows, *buffer.sample_shape), self.memory.dtype))
 
     # --- what nodes write with -----------------------------------------------------------------------------------
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether the samples came with targets."""
+        return self._data.y is not None
 
     @property
     def target(self) -> Buffer:

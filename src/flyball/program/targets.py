@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,7 +40,8 @@ def soften(to: Lowering, objective: Objective, outputs: Buffer, layer: str) -> O
     The rows are gathered from a table of one row a class.
     """
     (classes,) = outputs.sample_shape
-    smoothing = float(dict(objective.scalars).get("smoothing", 0.0))
+    scalars: dict[str, Any] = dict(objective.scalars)
+    smoothing = float(scalars.get("smoothing", 0.0))
     if smoothing:
         table = np.full((classes, classes), smoothing, to.memory.dtype)
         np.fill_diagonal(table, 1.0 - (classes - 1) * smoothing)

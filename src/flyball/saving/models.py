@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flyball.layers import Layer
+    from flyball.metrics import Metric
     from flyball.models import Sequential
     from flyball.optimizers import Optimizer
     from flyball.program.nodes import Weight
@@ -123,8 +124,12 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 def _compile_config(model: Sequential) -> dict[str, Any] | None:
     if model.optimizer is None or model.loss is None:
         return None
-    names = [name for name in model.metrics_names if name != "loss"]
-    return {"optimizer": serialize(model.optimizer), "loss": serialize(model.loss), "metrics": names}
+    return {
+        "optimizer": serialize(model.optimizer),
+        "loss": serialize(model.loss),
+        "metrics": [metrics.serialize(metric) for metric in model._metrics],
+        "weighted_metrics": [metrics.serialize(metric) for metric in model._weighted_metrics],
+    }
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -163,15 +168,19 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], expected: dict[str, tuple[i
 def _optimizer(config: Any) -> Optimizer | None:
     if config is None:
         return None
-    files.keys("the compilation", config, ("optimizer", "loss", "metrics"))
+    files.keys("the compilation", config, ("optimizer", "loss", "metrics", "weighted_metrics"))
     return optimizers.REGISTRY.deserialize(config["optimizer"])
 
 
 def _compile(model: Sequential, optimizer: Optimizer | None, config: Any) -> None:
     if optimizer is None:
         return
-    if not isinstance(config["metrics"], list):
-        _checks.refuse("the compilation's metrics", "a list", config["metrics"])
     loss = losses.REGISTRY.deserialize(config["loss"])
-    names = [metrics.get(name, loss).name for name in config["metrics"]]
-    model.compile(optimizer, loss, metrics=names)
+    plain, weighted = (_metrics(name, config[name]) for name in ("metrics", "weighted_metrics"))
+    model.compile(optimizer, loss, metrics=plain, weighted_metrics=weighted)
+
+
+def _metrics(name: str, config: Any) -> list[Metric]:
+    if not isinstance(config, list):
+        _checks.refuse(f"the compilation's {name}", "a list", config)
+    return [metrics.REGISTRY.deserialize(item) for item in config]

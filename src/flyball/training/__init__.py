@@ -10,13 +10,14 @@ from flyball.training.arrays import Evaluator, Predictor, Trainer
 from flyball.training.batches import BatchEvaluator, BatchTrainer, StreamEvaluator, StreamTrainer
 from flyball.training.outputs import layer_outputs
 from flyball.training.source import BatchSource, are_batches, unpacked
-from flyball.training.steps import BatchWatcher, Position, batch_statistics_layer, finish, shuffled, start
+from flyball.training.steps import BatchWatcher, EpochEnds, Position, batch_statistics_layer, finish, shuffled, start
 
 __all__ = [
     "BatchEvaluator",
     "BatchSource",
     "BatchTrainer",
     "BatchWatcher",
+    "EpochEnds",
     "Evaluator",
     "Position",
     "Predictor",

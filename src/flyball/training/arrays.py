@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -16,27 +18,30 @@ from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 from flyball.training.steps import (
     INTERVAL,
+    EpochEnds,
     Position,
+    Replayed,
     Totals,
     batch_statistics_layer,
     means,
     no_learning,
+    noise,
     shuffled,
     train,
     training_means,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from flyball.data import DataSet
-    from flyball.losses import Loss
     from flyball.optimizers import Optimizer
     from flyball.program.memory import Memory
     from flyball.program.nodes import Node
     from flyball.program.profile import Profile
+    from flyball.training.goal import Goal
     from flyball.training.steps import BatchWatcher
 
 INFERENCE_ROWS = 1024
@@ -63,7 +68,7 @@ class Trainer:
         self,
         nodes: list[Node],
         memory: Memory,
-        loss: Loss,
+        goal: Goal,
         optimizer: Optimizer,
         data: DataSet,
         batch_size: int,
@@ -74,11 +79,16 @@ class Trainer:
         self.optimizer = optimizer
         self.seed = seed
         self.done = 0
+        self._shuffle = False
         needs_statistics = batch_statistics_layer(nodes) is not None
         self.bounds = step_bounds(len(data), batch_size, batch_statistics=needs_statistics)
         self._asked = steps
         self.order = np.arange(len(data), dtype=np.int64)
-        self._loss, self._data = loss, Data(data.x, data.y, self.order, data.weights)
+        self._goal, self._given, self._meters = goal, data, goal.meters(weighted=data.weights is not None)
+        noisy = goal.loss.label_noise > 0.0
+        self._noisy = np.array(goal.targets(data.y)) if noisy else None
+        targets = goal.targets(data.y) if self._noisy is None else self._noisy
+        self._data = Data(data.x, targets, self.order, data.weights)
         self._settings = self._settings_of(nodes)
         self._lower(nodes)
 
@@ -97,7 +107,7 @@ class Trainer:
     def _lower(self, nodes: list[Node]) -> None:
         largest = int(np.diff(self.bounds).max())
         lowering = Lowering(nodes, self.memory, self._data, largest, training=True, seed=self.seed)
-        lowering.objective(self._loss.objective)
+        lowering.objective(self._goal.objective, recorded=len(self.order) if self._meters.recorded else None)
         lowering.update(self.optimizer.update())
         self.program = lowering.program
         self._totals = Totals(self.program)
@@ -128,42 +138,76 @@ class Trainer:
         ``watcher`` every step returns to Python, and the epoch ends where the watcher says so. With a ``position`` the
         epoch goes on from there.
         """
-        part = epoch % -(-self._all_steps // self.steps)  # how many epochs ago the order of samples was drawn
-        if shuffle:
-            self.order[:] = shuffled(len(self.order), self.seed, max(0, number - part))
-        first = part * self.steps
-        count = min(self.steps, self._all_steps - first)
+        first, count = self._enter(number, epoch, shuffle)
         if self._asked is not None and count < self._asked:
             msg = (
                 f"steps_per_epoch must be at most the {count} steps there is data for in this epoch, got {self._asked}"
             )
             warnings.warn(msg, UserWarning, stacklevel=3)
-        self.clear()
         if position is not None:
-            self._totals.begin(position.totals)
-            self.done = position.done
-        if watcher is None:
-            self._run(first, count, progress)
-        else:
-            reported = time.perf_counter()
-            while self.done < count:
-                watcher.before(self.done)
-                self._run(first, self.done + 1)
-                if progress is not None and time.perf_counter() - reported >= INTERVAL:
-                    progress(self.done)
-                    reported = time.perf_counter()
-                if not watcher.after(self.done - 1, self._means(first)):
-                    break
+            self.go_to(position)
+        with suppress(EpochEnds):
+            if watcher is None:
+                self._run(first, count, progress)
+            else:
+                self._run_watched(first, count, progress, watcher)
         return self._means(first)
+
+    def _run_watched(
+        self, first: int, count: int, progress: Callable[[int], None] | None, watcher: BatchWatcher
+    ) -> None:
+        reported = time.perf_counter()
+        while self.done < count:
+            watcher.before(self.done)
+            self._run(first, self.done + 1)
+            if progress is not None and time.perf_counter() - reported >= INTERVAL:
+                progress(self.done)
+                reported = time.perf_counter()
+            if not watcher.after(self.done - 1, self._means(first)):
+                break
+
+    def _enter(self, number: int, epoch: int, shuffle: bool) -> tuple[int, int]:
+        """Stand at the beginning of an epoch; return its first step among those of the data, and its steps."""
+        part = epoch % -(-self._all_steps // self.steps)  # how many epochs ago the order of samples was drawn
+        drawn = max(0, number - part)
+        if shuffle:
+            self.order[:] = shuffled(len(self.order), self.seed, drawn)
+        if self._noisy is not None:
+            self._noisy[...] = self._goal.targets(self._given.y, noise(self.seed, drawn))
+        self._shuffle = shuffle
+        first = part * self.steps
+        self.clear()
+        return first, min(self.steps, self._all_steps - first)
+
+    def replay(self, number: int, epoch: int, done: int) -> Iterator[Replayed]:
+        """Run an epoch again from its step ``done``, one step at a time; parameters and counts are up to the caller."""
+        first, count = self._enter(number, epoch, self._shuffle)
+        self.done = done
+        while self.done < count:
+            rate = float(self.optimizer.learning_rates(1)[0])
+            self._totals.begin()
+            self._run(first, self.done + 1)
+            rows = int(self.bounds[first + self.done] - self.bounds[first + self.done - 1])
+            yield Replayed(rows, self._totals.values()["total_loss"] / rows, rate)
 
     def position(self) -> Position:
         """Return where the epoch stands."""
         return Position(self.done, self.steps, self._totals.values())
 
+    def go_to(self, position: Position) -> None:
+        """Stand inside an epoch."""
+        self._totals.begin(position.totals)
+        self.done = position.done
+
+    def loss_is_finite(self) -> bool:
+        """Whether the epoch's loss so far is a number."""
+        return math.isfinite(self._totals.values()["total_loss"])
+
     def clear(self) -> None:
         """Stand at the beginning of an epoch."""
         self.done = 0
         self._totals.begin()
+        self._meters.reset()
 
     def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
         """Run from where the epoch stands to its step ``end``; the epoch begins at step ``first`` of the data."""
@@ -172,13 +216,18 @@ class Trainer:
             return
         report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
         train(self._runner, self.optimizer, self.bounds[first + begin : first + end + 1], report, self._count)
+        if self._meters.recorded:
+            rows = slice(self.bounds[first + begin], self.bounds[first + end])
+            targets, weights = self._given.outcomes(self.order[rows])
+            self._meters.update(targets, self.program.buffers["outputs"].array[rows], weights)
 
     def _count(self, steps: int) -> None:
         self.done += steps
 
     def _means(self, first: int) -> dict[str, float]:
         rows = int(self.bounds[first + self.done] - self.bounds[first])
-        return training_means(self._totals.values(), rows, self.done)
+        found = training_means(self._totals.values(), rows, self.done)
+        return found | self._meters.report(found)
 
     def profile(self, steps: int) -> Profile:
         """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
@@ -198,22 +247,26 @@ class Trainer:
 class Evaluator:
     """Computes loss and metrics on one data set with the model as it is."""
 
-    def __init__(self, nodes: list[Node], memory: Memory, loss: Loss, data: DataSet, batch_size: int | None) -> None:
-        self.memory = memory
+    def __init__(self, nodes: list[Node], memory: Memory, goal: Goal, data: DataSet, batch_size: int | None) -> None:
+        self.memory, self._data, self._meters = memory, data, goal.meters(weighted=data.weights is not None)
         rows = min(len(data), batch_size or INFERENCE_ROWS)
         self.bounds = step_bounds(len(data), rows, batch_statistics=False)
-        lowering = Lowering(nodes, memory, Data(data.x, data.y, None, data.weights), rows, training=False)
-        lowering.objective(loss.objective)
+        targets = goal.targets(data.y)
+        lowering = Lowering(nodes, memory, Data(data.x, targets, None, data.weights), rows, training=False)
+        lowering.objective(goal.objective, recorded=len(data) if self._meters.recorded else None)
         self.program = lowering.program
         self._totals = Totals(self.program)
         self._runner = runner(self.program)
-        self._rows = len(data)
 
     def run(self) -> dict[str, float]:
-        """Return the means over the samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties."""
+        """Return the means over the samples: ``data_loss``, ``hits``, ``objective`` (with penalties), and metrics."""
         self._totals.begin()
+        self._meters.reset()
         self._runner.run(no_learning(self.bounds))
-        return means(self._totals.values(), self._rows, self.memory.penalty())
+        if self._meters.recorded:
+            self._meters.update(self._data.y, self.program.buffers["outputs"].array, self._data.weights)
+        found = means(self._totals.values(), len(self._data), self.memory.penalty())
+        return found | self._meters.report(found)
 
 
 class Predictor:

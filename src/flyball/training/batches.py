@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flyball.backend import get_backend
+from flyball.data import DataSet
 from flyball.program.lowering import Data, Lowering
 from flyball.program.runners import runner
 from flyball.training.steps import (
     INTERVAL,
+    EpochEnds,
     Position,
     Totals,
     batch_statistics_layer,
     means,
     no_learning,
+    noise,
     train,
     training_means,
 )
@@ -27,13 +32,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flyball.data import DataSet
-    from flyball.losses import Loss
     from flyball.optimizers import Optimizer
     from flyball.program.instructions import Program
     from flyball.program.memory import Memory
     from flyball.program.nodes import Node
     from flyball.program.runners import Runner
+    from flyball.training.goal import Goal
     from flyball.training.source import BatchSource
     from flyball.training.steps import BatchWatcher
 
@@ -44,8 +48,9 @@ class _Batches:
     That is a batch of more rows than any before, or one with weights after one without.
     """
 
-    def __init__(self, nodes: list[Node], memory: Memory, loss: Loss) -> None:
-        self.nodes, self.memory, self.loss = nodes, memory, loss
+    def __init__(self, nodes: list[Node], memory: Memory, goal: Goal) -> None:
+        self.nodes, self.memory, self.goal = nodes, memory, goal
+        self._meters = goal.meters(weighted=True)
         self.rows = self.steps = 0
         self._capacity = 0
         self._key: object = None
@@ -58,6 +63,7 @@ class _Batches:
         """Let the sums over steps begin anew."""
         self.rows = self.steps = 0
         self._first_totals = None
+        self._meters.reset()
         if self._totals is not None:
             self._totals.begin()
 
@@ -65,15 +71,28 @@ class _Batches:
         """Return the sums over steps so far, by name."""
         return (self._first_totals or {}) if self._totals is None else self._totals.values()
 
+    @property
+    def program(self) -> Program | None:
+        """What a batch goes through, once there was one."""
+        return self._program
+
+    def loss_is_finite(self) -> bool:
+        """Whether the sum of the losses so far is a number."""
+        return math.isfinite(self.totals().get("total_loss", 0.0))
+
     def forget(self) -> None:
         """Write the Program anew for the next batch; sums over steps go on."""
         if self._totals is not None:
             self._first_totals, self._totals = self._totals.values(), None
         self._program = self._runner = None
 
-    def _take(self, batch: DataSet) -> tuple[Runner, NDArray[np.int64]]:
-        """Put the batch's arrays in their places; return what runs them, and their bounds."""
-        rows = len(batch)
+    def _take(self, given: DataSet, random: np.random.Generator | None = None) -> tuple[Runner, NDArray[np.int64]]:
+        """Put the batch's arrays in their places; return what runs them, and their bounds.
+
+        Where the loss has label noise, it is drawn from ``random``.
+        """
+        rows = len(given)
+        batch = DataSet(given.x, self.goal.targets(given.y, random), given.weights)
         dtype = self.memory.dtype
         x = np.ascontiguousarray(batch.x, dtype)
         if self._runner is None or rows > self._capacity or self._key != self._key_of(batch):
@@ -88,6 +107,14 @@ class _Batches:
         if "order" in buffers:
             bind(buffers["order"], np.arange(rows))
         return self._runner, np.array([0, rows])
+
+    def _measure(self, batch: DataSet) -> None:
+        """Let the metrics that ask for outputs take in those of the batch that has been run."""
+        if self._meters.recorded and self._program is not None:
+            self._meters.update(batch.y, self._program.buffers["outputs"].array[: len(batch)], batch.weights)
+
+    def _recorded(self, capacity: int) -> int | None:
+        return capacity if self._meters.recorded else None
 
     def _write(self, x: NDArray[Any], batch: DataSet) -> None:
         self.forget()
@@ -108,8 +135,8 @@ class _Batches:
 class BatchTrainer(_Batches):
     """Trains on one batch after the other."""
 
-    def __init__(self, nodes: list[Node], memory: Memory, loss: Loss, optimizer: Optimizer, seed: int) -> None:
-        super().__init__(nodes, memory, loss)
+    def __init__(self, nodes: list[Node], memory: Memory, goal: Goal, optimizer: Optimizer, seed: int) -> None:
+        super().__init__(nodes, memory, goal)
         self.optimizer, self.seed = optimizer, seed
         self._settings = self._settings_of()
 
@@ -119,9 +146,10 @@ class BatchTrainer(_Batches):
         if layer is not None and len(batch) < 2:
             msg = f"{name} must have at least 2 samples for the batch statistics of layer {layer!r}, got 1"
             raise ValueError(msg)
-        taker, bounds = self._take(batch)
+        taker, bounds = self._take(batch, noise(self.seed, self.optimizer.iterations))
         train(taker, self.optimizer, bounds, count=self._count)
         self.rows += len(batch)
+        self._measure(batch)
 
     def _count(self, steps: int) -> None:
         self.steps += steps
@@ -139,7 +167,8 @@ class BatchTrainer(_Batches):
 
     def means(self) -> dict[str, float]:
         """Return the means over the samples since :meth:`clear`."""
-        return training_means(self.totals(), self.rows, self.steps)
+        found = training_means(self.totals(), self.rows, self.steps)
+        return found | self._meters.report(found)
 
     def refresh(self, nodes: list[Node], seed: int) -> None:
         """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
@@ -156,7 +185,7 @@ class BatchTrainer(_Batches):
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         lowering = Lowering(self.nodes, self.memory, data, capacity, training=True, seed=self.seed)
-        lowering.objective(self.loss.objective)
+        lowering.objective(self.goal.objective, recorded=self._recorded(capacity))
         lowering.update(self.optimizer.update())
         return lowering.program
 
@@ -169,15 +198,17 @@ class BatchEvaluator(_Batches):
         taker, bounds = self._take(batch)
         taker.run(no_learning(bounds))
         self.rows += len(batch)
+        self._measure(batch)
         self.steps += 1
 
     def means(self) -> dict[str, float]:
         """Return the means over the samples since :meth:`clear`."""
-        return means(self.totals(), self.rows, self.memory.penalty())
+        found = means(self.totals(), self.rows, self.memory.penalty())
+        return found | self._meters.report(found)
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         lowering = Lowering(self.nodes, self.memory, data, capacity, training=False)
-        lowering.objective(self.loss.objective)
+        lowering.objective(self.goal.objective, recorded=self._recorded(capacity))
         return lowering.program
 
 
@@ -185,10 +216,30 @@ class StreamTrainer:
     """Trains on the batches of a source, an epoch at a time; ``prepare`` makes a data set of a batch and its name.
 
     Has what :class:`flyball.training.Trainer` has.
+
+    Attributes
+    ----------
+    last_rows : int
+        Samples of the last batch.
     """
 
     def __init__(self, source: BatchSource, prepare: Callable[[str, Any], DataSet], trainer: BatchTrainer) -> None:
         self.source, self._prepare, self._trainer = source, prepare, trainer
+        self.last_rows = 0
+
+    @property
+    def memory(self) -> Memory:
+        """The model's arrays."""
+        return self._trainer.memory
+
+    @property
+    def program(self) -> Program | None:
+        """What a step does, once there was one."""
+        return self._trainer.program
+
+    def loss_is_finite(self) -> bool:
+        """Whether the epoch's loss so far is a number."""
+        return self._trainer.loss_is_finite()
 
     @property
     def done(self) -> int:
@@ -238,16 +289,19 @@ class StreamTrainer:
         if position is not None:
             trainer.resume(position)
         reported = time.perf_counter()
-        for name, given in self.source.epoch(number, shuffle=shuffle, skip=trainer.steps):
-            batch = self._prepare(name, given)
-            if watcher is not None:
-                watcher.before(trainer.steps)
-            trainer.step(batch, name)
-            if progress is not None and time.perf_counter() - reported >= INTERVAL:
-                progress(trainer.steps)
-                reported = time.perf_counter()
-            if watcher is not None and not watcher.after(trainer.steps - 1, trainer.means()):
-                break
+        with suppress(EpochEnds):
+            for name, given in self.source.epoch(number, shuffle=shuffle, skip=trainer.steps):
+                batch = self._prepare(name, given)
+                if watcher is not None:
+                    watcher.before(trainer.steps)
+                trainer.step(batch, name)
+                self.last_rows = len(batch)
+                due = time.perf_counter() - reported >= INTERVAL or not trainer.loss_is_finite()
+                if progress is not None and due:
+                    progress(trainer.steps)
+                    reported = time.perf_counter()
+                if watcher is not None and not watcher.after(trainer.steps - 1, trainer.means()):
+                    break
         return trainer.means() if trainer.steps else None
 
 

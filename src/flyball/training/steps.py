@@ -38,6 +38,20 @@ class BatchWatcher(Protocol):
         ...
 
 
+class EpochEnds(Exception):  # no error
+    """Raised by a report of progress to end the epoch there."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A step that was run again."""
+
+    rows: int
+    loss: float
+    """Mean over the rows, without penalties."""
+    learning_rate: float
+
+
 @dataclass(frozen=True)
 class Position:
     """A place inside an epoch: how many of its steps are done, and what they have added to its totals."""
@@ -64,6 +78,12 @@ def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of rows in an epoch: a function of (seed, epoch) only."""
     generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
     return generator.permutation(rows)
+
+
+def noise(seed: int, number: int) -> np.random.Generator:
+    """Return the source of label noise of an epoch or a step: a function of (seed, number) only."""
+    # Far ahead in the stream that the order of the same epoch's rows is drawn from.
+    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)).jumped())
 
 
 # --- steps -----------------------------------------------------------------------------------------------------------

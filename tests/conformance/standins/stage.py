@@ -12,8 +12,11 @@ import pytest
 from conformance.standins import optimizers as optimizers_standin
 from conformance.standins import testing
 from conformance.standins.backend import backend, dtype_policy, ops, utils
+from conformance.standins.metrics import metrics
 from conformance.standins.models import layers, models
 from flyball import callbacks, constraints, initializers, losses, regularizers
+
+METRICS = ("accuracy", "confusion", "correlation", "f_score", "hinge", "iou", "reduction", "regression")
 
 
 class Missing:
@@ -81,6 +84,7 @@ def _modules():
         "keras.src.losses": [losses],
         "keras.src.losses.loss": [losses],
         "keras.src.losses.losses": [losses],
+        "keras.src.metrics": [metrics],
         "keras.src.models": [models],
         "keras.src.ops": [ops],
         "keras.src.random": [],
@@ -89,6 +93,10 @@ def _modules():
         "keras.src.testing": [testing],
         "keras.src.testing.test_case": [testing],
         "keras.src.utils": [utils],
+        **{f"keras.src.metrics.{name}_metrics": [metrics] for name in METRICS},
+        "keras.src.metrics.metric": [metrics],
+        "keras.src.metrics.metrics_utils": [],
+        "keras.src.saving": [],
     } | {name: [module] for name, module in optimizers_standin.modules.items()}
     modules = {name: Standin(name, *found) for name, found in sources.items()}
     parents = {name.rsplit(".", i)[0] for name in modules for i in range(name.count(".") + 1)}
@@ -98,6 +106,7 @@ def _modules():
             parent, _, child = name.rpartition(".")
             setattr(modules[parent], child, module)
     modules["keras.src.backend"].random = backend.random
+    modules["keras.src.saving"].register_keras_serializable = lambda **_: lambda item: item
     modules["conftest"] = Standin("conftest", skip_if_backend=lambda *args: lambda test: test)
     modules["pytest"] = Standin("pytest", mark=_Mark(), raises=pytest.raises)
     return modules

@@ -12,7 +12,7 @@ from flyball.program.nodes.base import Node, Projection, Weight
 from flyball.program.nodes.dense import DenseNode
 from flyball.program.nodes.dropout import DropoutNode
 from flyball.program.nodes.mixing import BoxNode, MixNode, SwapNode
-from flyball.program.nodes.norm import BatchNormNode
+from flyball.program.nodes.norm import BatchNormNode, GroupNormNode, LayerNormNode, RMSNormNode, UnitNormNode
 from flyball.program.nodes.scale import ScaleNode
 from flyball.program.nodes.shape import ReshapeNode
 
@@ -24,14 +24,18 @@ __all__ = [
     "BoxNode",
     "DenseNode",
     "DropoutNode",
+    "GroupNormNode",
+    "LayerNormNode",
     "MixNode",
     "Node",
     "PixelsNode",
     "Projection",
+    "RMSNormNode",
     "Ranges",
     "ResampleNode",
     "ReshapeNode",
     "ScaleNode",
     "SwapNode",
+    "UnitNormNode",
     "Weight",
 ]

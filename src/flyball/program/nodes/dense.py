@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flyball.program.instructions import aligned_empty
 from flyball.program.nodes.activation import activation_backward
 from flyball.program.nodes.base import Node
 from flyball.program.nodes.norm import BatchNormNode
@@ -17,21 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class DenseNode(Node):
-    """``activation(x @ w + b)`` over the last axis, in inference with batch normalisation before the activation."""
+    """``activation(x @ w + b)`` over the last axis, in inference with batch normalisation before the activation.
+
+    In training w has normal noise of standard deviation ``noise``.
+    """
 
     w: Weight
     b: Weight | None = None
     activation: str = "linear"
     alpha: float = 0.0
     norm: BatchNormNode | None = None
+    noise: float = 0.0
 
     def write(self, to: Lowering, follower: Node | None) -> None:
         """See :meth:`Node.write`."""
         first = to.is_first(self.w, self.b)
         # Batch statistics take away whatever a bias adds: its gradient is zero, and computed it would be rounding
         # noise, which Adam scales up to whole steps.
-        idle_bias = isinstance(follower, BatchNormNode) and self.activation == "linear"
-        x, w, b = to.matrix(to.value), to.weight(self.w), to.weight(self.b)
+        idle_bias = isinstance(follower, BatchNormNode) and follower.centres_columns and self.activation == "linear"
+        x, w, b = to.matrix(to.value), self._kernel(to), to.weight(self.b)
         shape = (*to.value.sample_shape[:-1], self.w.shape[1])
         to.value = to.batch(self.layer, shape)
         y = to.matrix(to.value)
@@ -51,6 +56,14 @@ class DenseNode(Node):
             return dx
 
         to.on_backward(backward)
+
+    def _kernel(self, to: Lowering) -> Buffer | None:
+        w = to.weight(self.w)
+        if self.noise == 0.0 or not to.noisy:
+            return w
+        noisy = to.whole(f"{self.w.name}.noisy", aligned_empty(self.w.shape, to.memory.dtype))
+        to.add("gaussian_noise_forward", self.layer, {"y": noisy, "x": w}, std=self.noise, **to.random(None))
+        return noisy
 
     def _activation(self) -> dict[str, str | float]:
         return {"activation": self.activation, "alpha": self.alpha}
