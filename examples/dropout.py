@@ -16,7 +16,7 @@ BLUE, RED = "#0072B2", "#D55E00"
 
 figures = Figures(__doc__)
 x, y, x_test, y_test = digits(300)
-epochs = 60 if figures.quick else 200
+epochs = 150 if figures.quick else 200
 
 
 def network(rate):
@@ -65,7 +65,7 @@ small = flyball.Sequential(
     ]
 )
 small.compile("adam", "binary_crossentropy")
-small.fit(points, classes, epochs=20 if figures.quick else 150, verbose=0)
+small.fit(points, classes, epochs=20 if figures.quick else 50, verbose=0)
 display = SubnetworksDisplay.from_model(small, points[:6])
 display.plot(axes[1])
 spread = display.outputs.std(axis=0).mean()

@@ -1,9 +1,9 @@
 """Early stopping is a kind of L2: after t steps of size a, weights are about where a penalty of 1 / (2 a t) puts them.
 
 Gradient descent from 0 on a regression with two features, beside the minima under L2 of growing strength: the two paths
-run side by side. Then the same with all ten features of the diabetes data: how far the weights are from 0 after t steps,
-the radius a t (times the norm of the first, largest gradient) that they cannot leave, and their norm under L2. At last
-the test error along both paths, which is lowest at about the same norm.
+run side by side. Then the same with all ten features of the diabetes data: how far the weights are from 0 after t
+steps, the radius a t (times the norm of the first, largest gradient) that they cannot leave, and their norm under L2.
+At last the test error along both paths, which is lowest at about the same norm.
 """
 
 import numpy as np
