@@ -73,6 +73,7 @@ def networks(draw):
     dtype = draw(st.sampled_from(["float32", "float64"]))
     names = [name for name in ACTIVATIONS if dtype == "float32" or name not in LACKS_FLOAT64]
     stack = [layers.Input((draw(st.integers(1, 9)),))]
+    norms = [layers.LayerNormalization, layers.RMSNormalization, layers.UnitNormalization]
     for _ in range(draw(st.integers(1, 3))):
         # exponential of a large sum would make a single output the scale of all
         activation = draw(st.sampled_from([None, *(name for name in names if name != "exponential")]))
@@ -80,6 +81,8 @@ def networks(draw):
         if draw(st.booleans()):
             scale, center = draw(st.booleans()), draw(st.booleans())
             stack.append(layers.BatchNormalization(scale=scale, center=center, epsilon=0.01))
+        elif draw(st.booleans()):
+            stack.append(draw(st.sampled_from(norms))())
         if draw(st.booleans()):
             stack.append(layers.Dropout(0.5))
         if draw(st.booleans()):
@@ -107,6 +110,87 @@ def test_activations(activation, dtype):
 def test_activation_layers(layer, dtype):
     model = fb.Sequential([layers.Input((50,)), layer()], dtype=dtype)
     assert_same(model, np.linspace(-5, 5, 50).reshape(1, -1))
+
+
+IMAGE_LAYERS = {
+    "crop": lambda: layers.CenterCrop(4, 3),
+    "crop of a smaller image": lambda: layers.CenterCrop(7, 9),
+    "smaller": lambda: layers.Resizing(3, 4),
+    "larger": lambda: layers.Resizing(9, 11),
+    "nearest": lambda: layers.Resizing(9, 4, interpolation="nearest"),
+    "cropped to the aspect": lambda: layers.Resizing(8, 3, crop_to_aspect_ratio=True),
+    "padded to the aspect": lambda: layers.Resizing(8, 3, pad_to_aspect_ratio=True, fill_value=0.7),
+    "random crop": lambda: layers.RandomCrop(5, 4),
+    "rotation, which does nothing": lambda: layers.RandomRotation(0.3),
+    "rescaling": lambda: layers.Rescaling(1 / 255, -0.5),
+    "known statistics": lambda: layers.Normalization(axis=None, mean=2.0, variance=3.0),
+    "inverse": lambda: layers.Normalization(axis=2, mean=np.arange(6.0), variance=np.arange(1.0, 7.0), invert=True),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+@pytest.mark.parametrize("layer", IMAGE_LAYERS.values(), ids=IMAGE_LAYERS)
+def test_layers_of_images(layer, channels, dtype):
+    shape = (5, 6, *channels)
+    model = fb.Sequential([layers.Input(shape), layer()], dtype=dtype)
+    assert_same(model, samples(3, *shape))
+
+
+NORMALISATIONS = {
+    "batch": layers.BatchNormalization,
+    "batch, channels first": lambda: layers.BatchNormalization(axis=1),
+    "layer": layers.LayerNormalization,
+    "layer, two axes": lambda: layers.LayerNormalization(axis=(-2, -1)),
+    "layer, no scale": lambda: layers.LayerNormalization(scale=False),
+    "layer, no offset": lambda: layers.LayerNormalization(center=False, epsilon=0.1),
+    "root mean square": layers.RMSNormalization,
+    "root mean square, three axes": lambda: layers.RMSNormalization(axis=(1, 2, 3)),
+    "length": layers.UnitNormalization,
+    "length, two axes": lambda: layers.UnitNormalization(axis=(-2, -1)),
+    "group": lambda: layers.GroupNormalization(2),
+    "group, channels first": lambda: layers.GroupNormalization(2, axis=1),
+    "group, no scale": lambda: layers.GroupNormalization(3, scale=False),
+    "instance": lambda: layers.GroupNormalization(-1),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", NORMALISATIONS.values(), ids=NORMALISATIONS)
+def test_normalisations(layer, dtype):
+    model = with_values(fb.Sequential([layers.Input((4, 5, 6)), layer(), layers.Activation("relu")], dtype=dtype))
+    assert_same(model, 2.0 + samples(3, 4, 5, 6))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_networks_on_samples_of_several_axes(dtype):
+    stack = [
+        layers.Input((4, 6)),
+        layers.Dense(8, "gelu_tanh"),
+        layers.LayerNormalization(),
+        layers.Reshape((2, 16)),
+        layers.Dense(5, use_bias=False),
+        layers.Softmax(),
+        layers.Flatten(),
+        layers.Dense(3),
+    ]
+    assert_same(with_values(fb.Sequential(stack, dtype=dtype)), samples(3, 4, 6))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rescaling_by_a_number_for_each_column_and_channel(dtype):
+    columns, channels = np.arange(1.0, 7.0).reshape(6, 1), np.array([[0.5, -2.0]])
+    model = fb.Sequential([layers.Input((5, 6, 2)), layers.Rescaling(columns, channels)], dtype=dtype)
+    assert_same(model, samples(3, 5, 6, 2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [-1, 1, (1, 2), None])
+def test_adapted_normalisation(axis, dtype):
+    x = 3.0 + 2.0 * samples(50, 4, 3)
+    layer = layers.Normalization(axis=axis)
+    layer.adapt(x)
+    assert_same(fb.Sequential([layers.Input((4, 3)), layer], dtype=dtype), x)
 
 
 def test_a_trained_model_for_any_number_of_samples(tmp_path):

@@ -161,7 +161,7 @@ class Layer(Configurable):
             decays=decays,
             projection=constraint.projection(shape) if constraint else None,
         )
-        _penalise(weight, regularizer)
+        penalise(weight, regularizer)
         self.weights.append(weight)
         if not trainable:
             self._statistics.append(weight)
@@ -176,13 +176,19 @@ class Layer(Configurable):
         names = [f"{_stem(weight)}_regularizer" for weight in self.weights]
         return {name: regularizers.get(getattr(self, name), name) for name in names if hasattr(self, name)}
 
-    def update_penalties(self) -> None:
-        """Give the weights the penalties that the layer's regularizers now stand for."""
-        for name, regularizer in self.regularizers().items():
+    def update_penalties(self, default: Regularizer | None = None, *, of_all: bool = False) -> None:
+        """Give the weights the penalties that the layer's regularizers now stand for.
+
+        A weight without one gets ``default``, if it is one that decays, or ``of_all`` is True.
+        """
+        own = self.regularizers()
+        for name, regularizer in own.items():
             setattr(self, name, regularizer)
-            for weight in self.weights:
-                if name == f"{_stem(weight)}_regularizer":
-                    _penalise(weight, regularizer)
+        for weight in self.weights:
+            name = f"{_stem(weight)}_regularizer"
+            others = default if of_all or weight.decays else None
+            if name in own or others is not None:
+                penalise(weight, own.get(name) or others)
 
     @property
     def trainable(self) -> bool:
@@ -267,10 +273,13 @@ def _stem(weight: Weight) -> str:
     return weight.name.rpartition("/")[2]
 
 
-def _penalise(weight: Weight, regularizer: Regularizer | None) -> None:
+def penalise(weight: Weight, regularizer: Regularizer | None) -> None:
+    """Give ``weight`` the penalty of ``regularizer``, or none."""
     # A Weight's penalty is l2 / 2 * sum(w**2), a regularizer's l2 * sum(w**2).
-    weight.l1 = regularizer.l1 if regularizer else 0.0
-    weight.l2 = 2.0 * regularizer.l2 if regularizer else 0.0
+    weight.l1 = regularizer.factor * regularizer.l1 if regularizer else 0.0
+    weight.l2 = regularizer.factor * 2.0 * regularizer.l2 if regularizer else 0.0
+    weight.per_sample = regularizer is not None and regularizer.needs_samples
+    weight.proximal = regularizer is not None and regularizer.proximal
 
 
 def _declared_shape(input_shape: object, input_dim: object) -> tuple[int, ...] | None:

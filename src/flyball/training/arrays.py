@@ -90,6 +90,7 @@ class Trainer:
         targets = goal.targets(data.y) if self._noisy is None else self._noisy
         self._data = Data(data.x, targets, self.order, data.weights)
         self._settings = self._settings_of(nodes)
+        memory.set_samples(len(data))
         self._lower(nodes)
 
     def refresh(self, nodes: list[Node], seed: int) -> None:
@@ -249,6 +250,8 @@ class Evaluator:
 
     def __init__(self, nodes: list[Node], memory: Memory, goal: Goal, data: DataSet, batch_size: int | None) -> None:
         self.memory, self._data, self._meters = memory, data, goal.meters(weighted=data.weights is not None)
+        if memory.samples is None:
+            memory.set_samples(len(data))
         rows = min(len(data), batch_size or INFERENCE_ROWS)
         self.bounds = step_bounds(len(data), rows, batch_statistics=False)
         targets = goal.targets(data.y)
