@@ -134,7 +134,8 @@ class Steering(Callback):
         name, _, weight = layer.partition("/")
         attribute = f"{weight or 'kernel'}_regularizer"
         if isinstance(regularizer, str) and regularizer != "none" and factors:
-            regularizer = type(regularizers.REGISTRY.get(regularizer))(*factors)
+            make: Any = type(regularizers.REGISTRY.get(regularizer))
+            regularizer = make(*factors)
         elif factors:
             _checks.refuse("factors", "given with the name of a regularizer only", factors)
         chosen = None if regularizer == "none" else regularizers.get(regularizer)
