@@ -115,6 +115,11 @@ class Trainer:
         self._runner = runner(self.program)
 
     @property
+    def samples(self) -> NDArray[Any]:
+        """The samples it trains on."""
+        return self._data.x
+
+    @property
     def steps(self) -> int:
         """Steps in an epoch."""
         return self._all_steps if self._asked is None else min(self._asked, self._all_steps)
@@ -216,7 +221,8 @@ class Trainer:
         if begin == end:
             return
         report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
-        train(self._runner, self.optimizer, self.bounds[first + begin : first + end + 1], report, self._count)
+        bounds = self.bounds[first + begin : first + end + 1]
+        train(self._runner, self.optimizer, self.memory, bounds, report, self._count)
         if self._meters.recorded:
             rows = slice(self.bounds[first + begin], self.bounds[first + end])
             targets, weights = self._given.outcomes(self.order[rows])

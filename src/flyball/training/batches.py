@@ -147,7 +147,7 @@ class BatchTrainer(_Batches):
             msg = f"{name} must have at least 2 samples for the batch statistics of layer {layer!r}, got 1"
             raise ValueError(msg)
         taker, bounds = self._take(batch, noise(self.seed, self.optimizer.iterations))
-        train(taker, self.optimizer, bounds, count=self._count)
+        train(taker, self.optimizer, self.memory, bounds, count=self._count)
         self.rows += len(batch)
         self._measure(batch)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from flyball._lookahead import Lookahead
 from flyball.backend import get_backend
 from flyball.program.interrupts import HeldInterrupts
 from flyball.program.memory import UNAVERAGED
@@ -97,6 +99,7 @@ def noise(seed: int, number: int) -> np.random.Generator:
 def train(
     runner: Runner,
     optimizer: Optimizer,
+    memory: Memory,
     bounds: NDArray[np.int64],
     progress: Callable[[int], None] | None = None,
     count: Callable[[int], None] | None = None,
@@ -105,15 +108,45 @@ def train(
 
     However it ends, the optimizer has counted the steps that are done, and ``count`` was told of them.
     """
-    steps = Steps(bounds, optimizer.learning_rates(len(bounds) - 1), optimizer.iterations)
     # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
     with HeldInterrupts() as interrupts:
+
+        def run(part: NDArray[np.int64], report: Callable[[int], None] | None) -> None:
+            steps = Steps(part, optimizer.learning_rates(len(part) - 1), optimizer.iterations)
+            try:
+                runner.run(steps, report, INTERVAL, interrupts.deliver)
+            finally:
+                optimizer.iterations += steps.done
+                if count is not None:
+                    count(steps.done)
+
+        if isinstance(optimizer, Lookahead):
+            _look_ahead(run, optimizer, memory, bounds, progress)
+        else:
+            run(bounds, progress)
+
+
+def _look_ahead(
+    run: Callable[[NDArray[np.int64], Callable[[int], None] | None], None],
+    optimizer: Lookahead,
+    memory: Memory,
+    bounds: NDArray[np.int64],
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Run steps with the slow weights' between them, of which no interrupt may come between two."""
+    done, steps, reported = 0, len(bounds) - 1, time.perf_counter()
+    while done < steps:
+        end = min(steps, done + optimizer.steps_to_sync())
+        before = optimizer.iterations
         try:
-            runner.run(steps, progress, INTERVAL, interrupts.deliver)
+            run(bounds[done : end + 1], None)
         finally:
-            optimizer.iterations += steps.done
-            if count is not None:
-                count(steps.done)
+            if optimizer.iterations > before and optimizer.steps_to_sync() == optimizer.sync_period:
+                optimizer.synchronise(memory)
+        done = end
+        if progress is not None and time.perf_counter() - reported >= INTERVAL:
+            progress(done)
+            reported = time.perf_counter()
 
 
 def no_learning(bounds: NDArray[np.int64], first: int = 0) -> Steps:
@@ -121,15 +154,19 @@ def no_learning(bounds: NDArray[np.int64], first: int = 0) -> Steps:
     return Steps(bounds, np.zeros(len(bounds) - 1), first)
 
 
-def start(memory: Memory) -> None:
+def start(memory: Memory, optimizer: Optimizer) -> None:
     """Begin or go on: where :func:`finish` averaged the parameters, they are again what they were before."""
     before = memory.slots.pop(UNAVERAGED, None)
     if before is not None and np.array_equal(memory.parameters, memory.slot("average")):
         memory.parameters[...] = before
+    if isinstance(optimizer, Lookahead):
+        optimizer.begin(memory)
 
 
 def finish(memory: Memory, optimizer: Optimizer) -> None:
     """End the training: where the optimizer averages the parameters, they become their average."""
+    if memory.averaged:
+        memory.swap_average()
     if optimizer.use_ema and optimizer.iterations:
         memory.slot(UNAVERAGED)[...] = memory.parameters
         memory.parameters[...] = memory.slot("average")
