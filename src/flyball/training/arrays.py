@@ -89,21 +89,18 @@ class Trainer:
         self._noisy = np.array(goal.targets(data.y)) if noisy else None
         targets = goal.targets(data.y) if self._noisy is None else self._noisy
         self._data = Data(data.x, targets, self.order, data.weights)
-        self._settings = self._settings_of(nodes)
+        self._settings = settings_of(nodes, self.optimizer, self.seed)
         memory.set_samples(len(data))
         self._lower(nodes)
 
     def refresh(self, nodes: list[Node], seed: int) -> None:
         """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
         self.seed = seed
-        settings = self._settings_of(nodes)
+        settings = settings_of(nodes, self.optimizer, self.seed)
         if settings != self._settings:
             self.memory.regroup()
             self._lower(nodes)
             self._settings = settings
-
-    def _settings_of(self, nodes: list[Node]) -> str:
-        return repr((nodes, self.optimizer.update(), self.seed))
 
     def _lower(self, nodes: list[Node]) -> None:
         largest = int(np.diff(self.bounds).max())

@@ -179,9 +179,9 @@ class BatchTrainer(_Batches):
             self.forget()
             self._settings = settings
 
-    def _settings_of(self) -> str:
+    def _settings_of(self) -> object:
         self._needs_rows = batch_statistics_layer(self.nodes)
-        return repr((self.nodes, self.optimizer.update(), self.seed))
+        return settings_of(self.nodes, self.optimizer, self.seed)
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         lowering = Lowering(self.nodes, self.memory, data, capacity, training=True, seed=self.seed)

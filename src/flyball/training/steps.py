@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from flyball._lookahead import Lookahead
 from flyball.backend import get_backend
 from flyball.program.interrupts import HeldInterrupts
 from flyball.program.memory import UNAVERAGED
+from flyball.program.nodes import Weight
 from flyball.program.runners import Steps
 
 if TYPE_CHECKING:
@@ -78,6 +79,22 @@ class Position:
 def batch_statistics_layer(nodes: list[Node]) -> str | None:
     """Name the first layer that needs more than one row to train on, or return None."""
     return next((node.layer for node in nodes if node.needs_batch), None)
+
+
+def settings_of(nodes: list[Node], optimizer: Optimizer, seed: int) -> object:
+    """Return all that is written into a Program of these, to be compared with what it is later."""
+    return [_plain(node) for node in nodes], optimizer.update(), seed
+
+
+def _plain(value: Any) -> object:
+    """Return ``value`` as a list of what it is made of; arrays, which training changes, by identity."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    names = getattr(value, "__dataclass_fields__", None)
+    if names is None:
+        return id(value) if isinstance(value, np.ndarray) else value
+    skipped = ("value", "initializer") if isinstance(value, Weight) else ()
+    return [type(value), *(_plain(getattr(value, name)) for name in names if name not in skipped)]
 
 
 def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
