@@ -26,6 +26,7 @@ from flyball.training.steps import (
     means,
     no_learning,
     noise,
+    settings_of,
     shuffled,
     train,
     training_means,

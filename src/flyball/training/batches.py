@@ -23,6 +23,7 @@ from flyball.training.steps import (
     means,
     no_learning,
     noise,
+    settings_of,
     train,
     training_means,
 )
