@@ -75,7 +75,7 @@ def test_the_end_reaches_all_though_one_fails(tmp_path):
 
     first = callbacks.LambdaCallback(on_train_end=fail)
     log = callbacks.CSVLogger(tmp_path / "log.csv")
-    last = callbacks.LambdaCallback(on_train_end=lambda logs: heard.append(logs))
+    last = callbacks.LambdaCallback(on_train_end=heard.append)
     with pytest.raises(RuntimeError, match="first"):
         fit(new_model(), 1, [first, log, last])
     assert len(heard) == 1
