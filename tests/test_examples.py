@@ -102,6 +102,19 @@ def augmentation(n: Numbers) -> None:
     assert n["turns of all classes: 6 and 9 confused"] > n["turns of not 6 and 9: 6 and 9 confused"]
 
 
+def penalties(n: Numbers) -> None:
+    assert n["l1 zeros of two weights"] == 1
+    assert n["l2 zeros of two weights"] == 0
+    assert abs(n["l1 loss"] - n["l2 loss"]) < 0.1 * n["l1 loss"]
+    assert n["L1 zeros in the middle of the path"] >= 3
+    assert n["L1 zeros at the end of the path"] == 10
+    assert n["L2 zeros at the end of the path"] == 0
+    assert n["L1, proximal: zeros"] > 0.5
+    for name in ("L2", "L1, in the gradient"):
+        assert n[f"{name}: zeros"] < 0.01
+    assert n["L2: norm"] < n["no penalty: norm"]
+
+
 def noise(n: Numbers) -> None:
     for part in ("training", "test"):
         assert n[f"with noise on its weights: rise of the {part} loss"] < 0.8 * n[f"plain: rise of the {part} loss"]
