@@ -14,6 +14,8 @@ import flyball
 from flyball import layers, optimizers, regularizers
 from flyball.plotting import PenaltyContourDisplay, WeightDisplay
 
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+
 figures = Figures(__doc__)
 data = load_diabetes()
 x = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0)
@@ -57,8 +59,8 @@ kinds = {
 figure, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained", sharey=True)
 for ax, (name, (strengths, kind)) in zip(axes, kinds.items(), strict=True):
     path = np.array([linear(kind(strength)) for strength in strengths])
-    for feature, line in zip(data.feature_names, path.T, strict=True):
-        ax.semilogx(strengths, line, linewidth=1.8, label=feature)
+    for i, (feature, line) in enumerate(zip(data.feature_names, path.T, strict=True)):
+        ax.semilogx(strengths, line, "-" if i < 5 else "--", color=COLOURS[i % 5], linewidth=1.8, label=feature)
     plain(ax, f"{name}: ten weights of a linear model, diabetes data", "$\\lambda$")
     ax.axhline(0, color="#999999", linewidth=1)
     zeros = (path == 0).sum(axis=1)
@@ -89,8 +91,8 @@ for name, penalty in penalties.items():
             layers.Dense(10, "softmax", kernel_regularizer=penalty),
         ]
     )
-    models[name].compile(optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    models[name].fit(x, y, epochs=40 if figures.quick else 150, verbose=0)
+    models[name].compile(optimizers.SGD(0.2), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    models[name].fit(x, y, epochs=100 if figures.quick else 300, verbose=0)
     figures.say(**{f"{name}: test accuracy": models[name].evaluate(x_test, y_test, verbose=0)[1]})
 display = WeightDisplay.from_models(models)
 figure, axes = plt.subplots(2, 4, figsize=(14, 6.6), layout="constrained", height_ratios=[1, 1.15])
