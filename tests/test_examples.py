@@ -115,6 +115,11 @@ def penalties(n: Numbers) -> None:
     assert n["L2: norm"] < n["no penalty: norm"]
 
 
+def schedules(n: Numbers) -> None:
+    for name in ("steps", "inverse time", "cosine", "warm restarts", "one cycle"):
+        assert n[f"{name}: last loss"] < 0.2 * n["constant: last loss"]
+
+
 def noise(n: Numbers) -> None:
     for part in ("training", "test"):
         assert n[f"with noise on its weights: rise of the {part} loss"] < 0.8 * n[f"plain: rise of the {part} loss"]
@@ -132,6 +137,8 @@ CLAIMS: dict[str, Callable[[Numbers], None]] = {
         initialisation,
         noise,
         overfitting,
+        penalties,
+        schedules,
         symmetry,
     )
 }
