@@ -115,6 +115,12 @@ def penalties(n: Numbers) -> None:
     assert n["L2: norm"] < n["no penalty: norm"]
 
 
+def panda(n: Numbers) -> None:
+    assert n["steered: accuracy"] > n["left alone: accuracy"] + 0.2
+    assert n["epochs run"] == 48
+    assert n["last epoch"] == 40
+
+
 def schedules(n: Numbers) -> None:
     for name in ("steps", "inverse time", "cosine", "warm restarts", "one cycle"):
         assert n[f"{name}: last loss"] < 0.2 * n["constant: last loss"]
@@ -137,6 +143,7 @@ CLAIMS: dict[str, Callable[[Numbers], None]] = {
         initialisation,
         noise,
         overfitting,
+        panda,
         penalties,
         schedules,
         symmetry,
