@@ -251,6 +251,10 @@ def test_a_policy_needs_labels():
         run([layers.RandomRotation(0.5, policy={6: None})], GREY, one_hot, soft)
     with pytest.raises(ValueError, match="got rows that a layer before it has mixed"):
         run([layers.MixUp(), layers.RandomRotation(0.5, policy={6: None})], GREY)
+    lowering = Lowering([], Memory([], np.dtype("float64")), Data(GREY), 24, training=True)
+    nodes = node_of(layers.RandomRotation(0.5, policy={6: None}), shape=(10, 12))
+    with pytest.raises(ValueError, match="policy needs the samples' labels, got samples alone"):
+        lowering.write(nodes)
     with pytest.raises(ValueError, match=r"policy must name classes in \[0, 10\), got 12"):
         run([layers.RandomRotation(0.5, policy={12: None})], GREY)
 
@@ -497,6 +501,41 @@ def test_refused_after_a_layer_that_learns(name):
     model.layers[0].trainable = False
     model.compile("sgd", "mse")
     model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+
+
+# --- called on arrays -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_a_call_shows_what_training_would_see():
+    layer = layers.RandomRotation(0.3, seed=4)
+    first, second = layer(BYTES), layer(BYTES)
+    assert first.dtype == np.float32
+    expected = functional.augment_images(BYTES, rotation=0.3, seed=4)
+    np.testing.assert_array_equal(first, expected)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(layer(BYTES, training=False), BYTES)
+    assert layers.RandomCrop(4, 5)(COLOUR).shape == (24, 4, 5, 3)
+    assert layers.MixUp()(GREY).dtype == np.float64
+    with pytest.raises(ValueError, match="policy needs the samples' labels"):
+        layers.RandomFlip(policy={6: None})(GREY)
+    with pytest.raises(ValueError, match=r"x must be an array of numbers \(samples, \.\.\.\)"):
+        layers.RandomFlip()(np.array(["a"]))
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_layers_with_weights_are_called_with_theirs():
+    x = RNG.standard_normal((7, 4))
+    dense = layers.Dense(3, activation="relu")
+    y = dense(x)
+    kernel, _ = dense.get_weights()
+    np.testing.assert_allclose(y, np.maximum(x @ kernel, 0.0), rtol=1e-12)
+    np.testing.assert_array_equal(dense(x), y)
+    model = flyball.Sequential([layers.Input((4,)), layers.Dense(3)])
+    np.testing.assert_allclose(model.layers[0](x), model.predict(x), rtol=1e-6)
+    dropped = layers.Dropout(0.5)
+    np.testing.assert_array_equal(dropped(x), x)
+    assert 0.2 < (dropped(x, training=True) == 0.0).mean() < 0.8
 
 
 # --- through fit ------------------------------------------------------------------------------------------------

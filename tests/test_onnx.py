@@ -109,6 +109,47 @@ def test_activation_layers(layer, dtype):
     assert_same(model, np.linspace(-5, 5, 50).reshape(1, -1))
 
 
+IMAGE_LAYERS = {
+    "crop": lambda: layers.CenterCrop(4, 3),
+    "crop of a smaller image": lambda: layers.CenterCrop(7, 9),
+    "smaller": lambda: layers.Resizing(3, 4),
+    "larger": lambda: layers.Resizing(9, 11),
+    "nearest": lambda: layers.Resizing(9, 4, interpolation="nearest"),
+    "cropped to the aspect": lambda: layers.Resizing(8, 3, crop_to_aspect_ratio=True),
+    "padded to the aspect": lambda: layers.Resizing(8, 3, pad_to_aspect_ratio=True, fill_value=0.7),
+    "random crop": lambda: layers.RandomCrop(5, 4),
+    "rotation, which does nothing": lambda: layers.RandomRotation(0.3),
+    "rescaling": lambda: layers.Rescaling(1 / 255, -0.5),
+    "known statistics": lambda: layers.Normalization(axis=None, mean=2.0, variance=3.0),
+    "inverse": lambda: layers.Normalization(axis=2, mean=np.arange(6.0), variance=np.arange(1.0, 7.0), invert=True),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+@pytest.mark.parametrize("layer", IMAGE_LAYERS.values(), ids=IMAGE_LAYERS)
+def test_layers_of_images(layer, channels, dtype):
+    shape = (5, 6, *channels)
+    model = fb.Sequential([layers.Input(shape), layer()], dtype=dtype)
+    assert_same(model, samples(3, *shape))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rescaling_by_a_number_for_each_column_and_channel(dtype):
+    columns, channels = np.arange(1.0, 7.0).reshape(6, 1), np.array([[0.5, -2.0]])
+    model = fb.Sequential([layers.Input((5, 6, 2)), layers.Rescaling(columns, channels)], dtype=dtype)
+    assert_same(model, samples(3, 5, 6, 2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [-1, 1, (1, 2), None])
+def test_adapted_normalisation(axis, dtype):
+    x = 3.0 + 2.0 * samples(50, 4, 3)
+    layer = layers.Normalization(axis=axis)
+    layer.adapt(x)
+    assert_same(fb.Sequential([layers.Input((4, 3)), layer], dtype=dtype), x)
+
+
 def test_a_trained_model_for_any_number_of_samples(tmp_path):
     x = samples(64, 6).astype(np.float32)
     model = fb.Sequential(

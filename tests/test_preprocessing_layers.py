@@ -111,6 +111,18 @@ def test_adapted_before_or_after_the_model_is_built(dtype):
     np.testing.assert_array_equal(outputs[0][:, 3], 0.0)
 
 
+def test_examples_of_keras_documentation():
+    data = np.array([[0.0, 7.0, 4.0], [2.0, 9.0, 6.0], [0.0, 7.0, 4.0], [2.0, 9.0, 6.0]], np.float32)
+    layer = layers.Normalization(axis=-1)
+    layer.adapt(data)
+    np.testing.assert_array_equal(layer(data[:1]), [[-1.0, -1.0, -1.0]])
+    inverse = layers.Normalization(axis=-1, invert=True)
+    inverse.adapt(data)
+    np.testing.assert_array_equal(inverse(np.array([[1.0, 2.0, 3.0]], np.float32)), [[2.0, 10.0, 8.0]])
+    known = layers.Normalization(mean=3.0, variance=2.0)
+    np.testing.assert_allclose(known(np.array([[1.0], [2.0], [3.0]])), [[-(2**0.5)], [-(0.5**0.5)], [0.0]])
+
+
 def test_saved_with_the_model(tmp_path):
     x = np.random.default_rng(4).standard_normal((50, 3)) * [1, 10, 100] + 7
     layer = layers.Normalization()

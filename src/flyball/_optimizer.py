@@ -24,12 +24,14 @@ class OtherOptions(TypedDict, total=False):
     use_ema: bool
     ema_momentum: float
     name: str | None
+    decay_biases: bool
 
 
 class OptimizerOptions(OtherOptions, total=False):
     """Arguments that every optimizer takes by name.
 
-    ``weight_decay`` (decoupled: at each step ``w`` is multiplied by ``1 - learning_rate * weight_decay``), at most one
+    ``weight_decay`` (decoupled: at each step ``w`` is multiplied by ``1 - learning_rate * weight_decay``) and
+    ``decay_biases`` (whether it applies to biases and the parameters of normalisations, as in Keras), at most one
     of ``clipnorm`` (largest norm of each array's gradient, penalties included), ``clipvalue`` (largest size of an
     element) and ``global_clipnorm`` (largest norm of the whole gradient), ``use_ema`` (whether the model ends its
     training with the exponential moving average of its weights, with ``ema_momentum`` of the old kept at each step),
@@ -63,6 +65,7 @@ class Optimizer(Configurable):
         self.learning_rate = learning_rate
         decay = options.get("weight_decay")
         self.weight_decay = None if decay is None else _checks.number("weight_decay", decay, "[0, inf)")
+        self.decay_biases = _checks.flag("decay_biases", options.get("decay_biases", False))
         self.clipnorm = _positive("clipnorm", options.get("clipnorm"))
         self.clipvalue = _positive("clipvalue", options.get("clipvalue"))
         self.global_clipnorm = _positive("global_clipnorm", options.get("global_clipnorm"))
@@ -118,6 +121,7 @@ class Optimizer(Configurable):
             initial=self.initial_state,
             max_norm=self.clipnorm if self.global_clipnorm is None else self.global_clipnorm,
             max_norm_is_global=self.global_clipnorm is not None,
+            decays_all=self.decay_biases,
             average_decay=self.ema_momentum if self.use_ema else None,
         )
 

@@ -1,4 +1,4 @@
-"""Penalties on weights, in Keras' convention: ``l1 * sum(|w|) + l2 * sum(w**2)`` is added to the loss."""
+"""Penalties on weights, by default in Keras' convention: ``l1 * sum(|w|) + l2 * sum(w**2)`` is added to the loss."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flyball import _checks
-from flyball._registry import Configurable, Registry, serialize
+from flyball._registry import Configurable, Registry, parameters, serialize
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -15,41 +15,129 @@ if TYPE_CHECKING:
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
 
 
-class Regularizer(Configurable):
-    """Base of the penalties ``l1 * sum(|w|) + l2 * sum(w**2)``.
+CONVENTIONS = ("lambda", "lambda/2", "lambda/m", "lambda/2m")
 
-    The gradient it adds is ``l1 * sign(w) + 2 * l2 * w``: half of PyTorch's ``weight_decay`` is Keras' ``l2``.
+
+class Regularizer(Configurable):
+    """Base of the penalties ``c * (l1 * sum(|w|) + l2 * sum(w**2))``; c is 1, unless another convention is chosen.
+
+    The gradient it adds is ``c * (l1 * sign(w) + 2 * l2 * w)``. So PyTorch's ``weight_decay=a`` is
+    ``L2(a, "lambda/2")``; ``alpha=a`` of scikit-learn's Ridge is ``L2(a, "lambda/m")`` beside a mean squared error;
+    ``C=a`` of its LogisticRegression is ``L2(1 / a, "lambda/2m")`` beside a cross-entropy, as is ``alpha`` of its MLPs
+    where a batch is the whole data set. A Gaussian prior of standard deviation s on the weights is
+    ``L2(1 / s**2, "lambda/2m")`` beside a negative log-likelihood, a Laplace prior of scale b is ``L1(1 / b,
+    "lambda/m")``: the most probable weights are the minimum.
+
+    Parameters
+    ----------
+    convention : {"lambda", "lambda/2", "lambda/m", "lambda/2m"}
+        The factor c: 1 (Keras), 1/2, 1/m or 1/(2m), with m the number of training samples.
+    samples : int, optional
+        m. By default the number of samples that the model is fitted to, or, as long as there was none, evaluated on.
+        Data that come in batches do not tell it.
     """
 
     l1: float = 0.0
     l2: float = 0.0
+    proximal: bool = False
+
+    def __init__(self, convention: str = "lambda", samples: int | None = None, **unknown: object) -> None:
+        _checks.no_more_arguments(type(self).__name__, unknown, parameters(type(self)))
+        self.convention = _checks.choice("convention", convention, CONVENTIONS)
+        self.samples = None if samples is None else _checks.integer("samples", samples, 1)
+
+    @property
+    def needs_samples(self) -> bool:
+        """Whether the factor depends on a number of samples that is not known yet."""
+        return self.samples is None and self.convention.endswith("m")
+
+    @property
+    def factor(self) -> float:
+        """c, to be divided by the number of samples where that is not known yet."""
+        half = 0.5 if "2" in self.convention else 1.0
+        return half / self.samples if self.samples is not None and self.convention.endswith("m") else half
 
     def __call__(self, w: ArrayLike) -> float:
         """Return the penalty of the weights ``w``, summed in double precision."""
+        if self.needs_samples:
+            _checks.refuse("samples", f"given to compute a penalty by itself in the convention {self.convention}", None)
         w = np.asarray(w, dtype=np.float64)
-        return float(self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum())
+        return float(self.factor * (self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum()))
 
 
 class L1(Regularizer):
-    """``l1 * sum(|w|)``: the lasso, which draws weights to zero."""
+    """``l1 * sum(|w|)``: the lasso, which draws weights to zero.
 
-    def __init__(self, l1: float = 0.01) -> None:
+    Parameters
+    ----------
+    l1 : float
+        Not negative.
+    convention, samples
+        See :class:`Regularizer`.
+    proximal : bool
+        Whether a step ends with ``w = sign(w) * max(|w| - learning_rate * l1, 0)``, in the place of a gradient: then
+        weights become exactly zero, and stay so until the data ask for them.
+    """
+
+    def __init__(
+        self,
+        l1: float = 0.01,
+        convention: str = "lambda",
+        samples: int | None = None,
+        *,
+        proximal: bool = False,
+        **unknown: object,
+    ) -> None:
+        super().__init__(convention, samples, **unknown)
         self.l1 = _checks.number("l1", l1, "[0, inf)")
+        self.proximal = _checks.flag("proximal", proximal)
 
 
 class L2(Regularizer):
-    """``l2 * sum(w**2)``: ridge, or coupled weight decay."""
+    """``l2 * sum(w**2)``: ridge, or coupled weight decay.
 
-    def __init__(self, l2: float = 0.01) -> None:
+    Parameters
+    ----------
+    l2 : float
+        Not negative.
+    convention, samples
+        See :class:`Regularizer`.
+    """
+
+    def __init__(
+        self, l2: float = 0.01, convention: str = "lambda", samples: int | None = None, **unknown: object
+    ) -> None:
+        super().__init__(convention, samples, **unknown)
         self.l2 = _checks.number("l2", l2, "[0, inf)")
 
 
 class L1L2(Regularizer):
-    """``l1 * sum(|w|) + l2 * sum(w**2)``: the elastic net."""
+    """``l1 * sum(|w|) + l2 * sum(w**2)``: the elastic net.
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+    Parameters
+    ----------
+    l1, l2 : float
+        Not negative.
+    convention, samples
+        See :class:`Regularizer`; for both parts.
+    proximal : bool
+        As in :class:`L1`.
+    """
+
+    def __init__(
+        self,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        convention: str = "lambda",
+        samples: int | None = None,
+        *,
+        proximal: bool = False,
+        **unknown: object,
+    ) -> None:
+        super().__init__(convention, samples, **unknown)
         self.l1 = _checks.number("l1", l1, "[0, inf)")
         self.l2 = _checks.number("l2", l2, "[0, inf)")
+        self.proximal = _checks.flag("proximal", proximal)
 
 
 _names: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}

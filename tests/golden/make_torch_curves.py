@@ -1,4 +1,4 @@
-"""Store the losses of five networks in PyTorch, step by step: ``python tests/golden/make_torch_curves.py``.
+"""Store losses of five networks in PyTorch, step by step, and weights that decay: ``python make_torch_curves.py``.
 
 Epsilons are so small that it does not matter where they are added, which differs between PyTorch and Keras.
 """
@@ -38,12 +38,17 @@ def l2(model):
     return L2 * sum((layer.weight**2).sum() for layer in model if isinstance(layer, nn.Linear))
 
 
-def adam_w(model):
+def kernels_decay(model):
+    """Return groups of parameters: the kernels decay, the biases do not."""
     named = dict(model.named_parameters())
-    kernels = [value for name, value in named.items() if name.endswith("weight")]
-    biases = [value for name, value in named.items() if name.endswith("bias")]
-    groups = [{"params": kernels, "weight_decay": 0.1}, {"params": biases, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=0.01, eps=EPSILON)
+    return [
+        {"params": [value for name, value in named.items() if name.endswith("weight")], "weight_decay": 0.1},
+        {"params": [value for name, value in named.items() if name.endswith("bias")], "weight_decay": 0.0},
+    ]
+
+
+def adam_w(model):
+    return torch.optim.AdamW(kernels_decay(model), lr=0.01, eps=EPSILON)
 
 
 # For each network: its activation, whether it normalises, its optimiser, and its loss.
@@ -92,10 +97,31 @@ def curve(name, activation, norm, make_optimizer, loss_of):
     return losses
 
 
+def decayed(make_optimizer):
+    """Return the weights after 20 steps of the network with tanh, whose kernels decay."""
+    x, y, weights = samples("tanh, L2, Adam")
+    x, y = torch.tensor(x), torch.tensor(y)
+    model = stack(weights, nn.Tanh)
+    optimizer = make_optimizer(kernels_decay(model))
+    for step in range(20):
+        optimizer.zero_grad()
+        f.binary_cross_entropy_with_logits(model(x[batch(step)])[:, 0], y[batch(step), 0]).backward()
+        optimizer.step()
+    return [value.detach().numpy().T.tolist() for value in model.parameters()]
+
+
+DECAY = {
+    "SGD": lambda groups: torch.optim.SGD(groups, lr=0.05, momentum=0.9),
+    "Adam": lambda groups: torch.optim.Adam(groups, lr=0.01, eps=EPSILON),
+    "AdamW": lambda groups: torch.optim.AdamW(groups, lr=0.01, eps=EPSILON),
+}
+
+
 def main():
+    decay = {name: decayed(make) for name, make in DECAY.items()}
     curves = {name: curve(name, *row) for name, row in zip(NETWORKS, TRAINING, strict=True)}
     path = Path(__file__).with_name("torch_curves.json")
-    path.write_text(json.dumps({"torch": torch.__version__, "curves": curves}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"torch": torch.__version__, "curves": curves, "decay": decay}) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

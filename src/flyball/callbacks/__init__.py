@@ -8,8 +8,9 @@ from flyball.callbacks.early_stopping import EarlyStopping
 from flyball.callbacks.functions import LambdaCallback
 from flyball.callbacks.history import History
 from flyball.callbacks.learning_rates import LearningRateScheduler, ReduceLROnPlateau
+from flyball.callbacks.termination import DivergenceWarning, TerminateOnNaN
 
 __all__ = [
-    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback",
-    "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau",
+    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "DivergenceWarning", "EarlyStopping", "History",
+    "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau", "TerminateOnNaN",
 ]  # fmt: skip

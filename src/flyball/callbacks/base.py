@@ -160,14 +160,16 @@ class CallbackList:
         _all(lambda callback: callback.on_train_end(logs), self.callbacks)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Tell all."""
-        for callback in self.callbacks:
+        """Tell all, and last those that keep what the others have come to."""
+        for callback in self._in_order():
             callback.on_epoch_begin(epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Tell all, and last those that keep what the others have come to; then raise the first error there was."""
-        callbacks = sorted(self.callbacks, key=lambda callback: callback.runs_last)
-        _all(lambda callback: callback.on_epoch_end(epoch, logs), callbacks)
+        _all(lambda callback: callback.on_epoch_end(epoch, logs), self._in_order())
+
+    def _in_order(self) -> list[Callback]:
+        return sorted(self.callbacks, key=lambda callback: callback.runs_last)
 
     @property
     def wants_batches(self) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from flyball import _checks, initializers, regularizers, utils
 from flyball._registry import Configurable, parameters, snake_case
+from flyball.layers.calling import Caller
 from flyball.program.nodes import Weight
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class Layer(Configurable):
         All arrays, in Keras' order: parameters, then running statistics.
     """
 
+    _augments = False
+    """Whether it makes other samples of those given, so that calling it without ``training`` is to see it do so."""
+
     def __init__(self, **options: Unpack[LayerOptions]) -> None:
         _checks.no_more_arguments(
             type(self).__name__,
@@ -70,6 +74,36 @@ class Layer(Configurable):
         self.declared_input_shape = _declared_shape(options.get("input_shape"), options.get("input_dim"))
         self.input_shape = self.declared_input_shape
         self.output_shape: tuple[int, ...] | None = None
+        self._caller: Caller | None = None
+
+    def __call__(self, x: ArrayLike, *, training: bool | None = None) -> NDArray[Any]:
+        """Return what the layer makes of samples (samples, ...), on its own: to look at, or before a model is there.
+
+        Each call draws other random numbers. A layer that is not built is, and its weights get their first values; one
+        of a model has the model's weights.
+
+        Parameters
+        ----------
+        x : array (samples, ...)
+            Float, integer or bool.
+        training : bool, optional
+            Whether the layer behaves as in training. As in Keras, augmentation does if not said otherwise, others do
+            not.
+
+        Returns
+        -------
+        y : array (samples, ...)
+            In double precision where ``x`` or the model is, else in single precision.
+
+        Raises
+        ------
+        ValueError
+            If ``x`` is no such array, or its samples do not fit the layer.
+        """
+        if self._caller is None:
+            self._caller = Caller(self)
+        training = self._augments if training is None else _checks.flag("training", training)
+        return self._caller(x, training=training)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of one sample of the output; raise ValueError where ``input_shape`` is not possible."""
@@ -127,7 +161,7 @@ class Layer(Configurable):
             decays=decays,
             projection=constraint.projection(shape) if constraint else None,
         )
-        _penalise(weight, regularizer)
+        penalise(weight, regularizer)
         self.weights.append(weight)
         if not trainable:
             self._statistics.append(weight)
@@ -142,13 +176,19 @@ class Layer(Configurable):
         names = [f"{_stem(weight)}_regularizer" for weight in self.weights]
         return {name: regularizers.get(getattr(self, name), name) for name in names if hasattr(self, name)}
 
-    def update_penalties(self) -> None:
-        """Give the weights the penalties that the layer's regularizers now stand for."""
-        for name, regularizer in self.regularizers().items():
+    def update_penalties(self, default: Regularizer | None = None, *, of_all: bool = False) -> None:
+        """Give the weights the penalties that the layer's regularizers now stand for.
+
+        A weight without one gets ``default``, if it is one that decays, or ``of_all`` is True.
+        """
+        own = self.regularizers()
+        for name, regularizer in own.items():
             setattr(self, name, regularizer)
-            for weight in self.weights:
-                if name == f"{_stem(weight)}_regularizer":
-                    _penalise(weight, regularizer)
+        for weight in self.weights:
+            name = f"{_stem(weight)}_regularizer"
+            others = default if of_all or weight.decays else None
+            if name in own or others is not None:
+                penalise(weight, own.get(name) or others)
 
     @property
     def trainable(self) -> bool:
@@ -233,10 +273,13 @@ def _stem(weight: Weight) -> str:
     return weight.name.rpartition("/")[2]
 
 
-def _penalise(weight: Weight, regularizer: Regularizer | None) -> None:
+def penalise(weight: Weight, regularizer: Regularizer | None) -> None:
+    """Give ``weight`` the penalty of ``regularizer``, or none."""
     # A Weight's penalty is l2 / 2 * sum(w**2), a regularizer's l2 * sum(w**2).
-    weight.l1 = regularizer.l1 if regularizer else 0.0
-    weight.l2 = 2.0 * regularizer.l2 if regularizer else 0.0
+    weight.l1 = regularizer.factor * regularizer.l1 if regularizer else 0.0
+    weight.l2 = regularizer.factor * 2.0 * regularizer.l2 if regularizer else 0.0
+    weight.per_sample = regularizer is not None and regularizer.needs_samples
+    weight.proximal = regularizer is not None and regularizer.proximal
 
 
 def _declared_shape(input_shape: object, input_dim: object) -> tuple[int, ...] | None:

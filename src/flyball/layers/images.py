@@ -86,6 +86,7 @@ class ClassPolicy(ImageLayer):
     leaves them as they are.
     """
 
+    _augments = True
     _of_class: tuple[str, ...]
     """Arguments that a policy may name."""
 

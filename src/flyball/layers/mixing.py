@@ -49,6 +49,8 @@ class RandomErasing(ImageLayer):
     DeVries and Taylor, "Cutout", 2017. Zhong et al., "Random erasing data augmentation", 2020.
     """
 
+    _augments = True
+
     def __init__(
         self,
         factor: Factor = 1.0,
@@ -117,6 +119,8 @@ class MixUp(Layer):
     Zhang et al., "mixup: beyond empirical risk minimization", 2018.
     """
 
+    _augments = True
+
     def __init__(
         self,
         alpha: float = 0.2,
@@ -165,6 +169,8 @@ class CutMix(ImageLayer):
     Yun et al., "CutMix: regularization strategy to train strong classifiers with localizable features", 2019.
     """
 
+    _augments = True
+
     def __init__(
         self,
         factor: float = 1.0,
@@ -203,6 +209,8 @@ class SwapNoise(Layer):
     ValueError, TypeError
         For an argument that cannot be, or is not known.
     """
+
+    _augments = True
 
     def __init__(
         self,

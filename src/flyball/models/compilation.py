@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flyball import _checks
+from flyball import _checks, regularizers
 from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flyball.losses import Loss
     from flyball.metrics import Metric
     from flyball.optimizers import Optimizer
+    from flyball.regularizers import Regularizer
 
 
 class Compilation(Structure):
@@ -41,6 +42,8 @@ class Compilation(Structure):
         *,
         metrics: Sequence[str | Metric | Callable[..., Any]] | None = None,
         weighted_metrics: Sequence[str | Metric | Callable[..., Any]] | None = None,
+        regularizer: str | Regularizer | None = None,
+        regularize_biases: bool = False,
         run_eagerly: bool = False,
         steps_per_execution: int | str = 1,
         jit_compile: bool | str = "auto",
@@ -59,6 +62,10 @@ class Compilation(Structure):
             anyway costs nothing; the others are computed in NumPy after each epoch, of the outputs its steps had.
         weighted_metrics : sequence of str, Metric or callable, optional
             Metrics in which samples count as much as their weights, or their classes', say.
+        regularizer : str or Regularizer, optional
+            Penalty of the whole model: of each kernel that has none of its own. See :mod:`flyball.regularizers`.
+        regularize_biases : bool
+            Whether it applies to biases and the parameters of normalisations as well.
         run_eagerly, steps_per_execution, jit_compile
             Taken for scripts that come from Keras, and without effect: every model is compiled, and its steps run
             without Python between them.
@@ -78,9 +85,12 @@ class Compilation(Structure):
             if names.count(name) > 1:
                 msg = f"metrics must have different names, and none 'loss', got {name!r} twice"
                 raise ValueError(msg)
+        chosen_regularizer = regularizers.get(regularizer)
+        regularize_biases = _checks.flag("regularize_biases", regularize_biases)
         if self.built:
             self._check_output(chosen_loss)
         self.optimizer, self.loss = chosen_optimizer, chosen_loss
+        self.regularizer, self.regularize_biases = chosen_regularizer, regularize_biases
         self._metrics, self._weighted_metrics = chosen
         if self._input_shape is not None:
             self.build(self._input_shape)  # new memory: without state, and as the layers' `trainable` now stands

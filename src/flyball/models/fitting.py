@@ -14,6 +14,7 @@ from flyball.models.run import Run
 from flyball.progress import make_progress
 from flyball.training import (
     BatchSource,
+    EpochEnds,
     StreamTrainer,
     Trainer,
     are_batches,
@@ -26,8 +27,9 @@ from flyball.training import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flyball.callbacks import Callback, CallbackList, History
+    from flyball.callbacks import Callback, CallbackList, History, TerminateOnNaN
     from flyball.models.sequential import Sequential
+    from flyball.progress import Progress
     from flyball.sample_weights import ClassWeights
     from flyball.training import Evaluator, StreamEvaluator
 
@@ -58,6 +60,8 @@ class Fitting(Feeding):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
+        *,
+        terminate_on_nan: bool = True,
         **unknown: Any,
     ) -> History:
         """Train for ``epochs - initial_epoch`` epochs and return what was recorded.
@@ -104,6 +108,9 @@ class Fitting(Feeding):
             Samples to look at at a time; by default as many as are fast. The result does not depend on it.
         validation_freq : int
             Epochs between validations.
+        terminate_on_nan : bool
+            Whether a training that diverges is stopped, and said where it first went wrong; see
+            :class:`flyball.callbacks.TerminateOnNaN`.
         **unknown
             Refused by name.
 
@@ -131,6 +138,7 @@ class Fitting(Feeding):
         validation_steps = _checks.optional_count("validation_steps", validation_steps)
         validation_split = _checks.number("validation_split", validation_split, "[0, 1)")
         shuffle = _checks.flag("shuffle", shuffle)
+        terminate_on_nan = _checks.flag("terminate_on_nan", terminate_on_nan)
         class_weights = self._class_weights(class_weight, sample_weight)
         make_trainer: Callable[[], Trainer | StreamTrainer]
         if are_batches(x, lists=y is None):
@@ -161,10 +169,14 @@ class Fitting(Feeding):
         programs = self._programs
         self.history = callbacks_module.History()
         self.stop_training = False
-        watchers = callbacks_module.CallbackList([*(callbacks or ()), self.history], cast("Sequential", self))
+        callbacks = list(callbacks or ())
+        guards = [callback for callback in callbacks if isinstance(callback, callbacks_module.TerminateOnNaN)]
+        own_guards = [callbacks_module.TerminateOnNaN()] if terminate_on_nan and not guards else []
+        watchers = callbacks_module.CallbackList([*callbacks, *own_guards, self.history], cast("Sequential", self))
         watchers.set_params({"epochs": epochs, "steps": trainer.steps, "verbose": verbose})
         line = make_progress(verbose, epochs, trainer.steps)
         watcher = _Watcher(self, watchers) if watchers.wants_batches else None
+        progress = _progress(line, [*own_guards, *guards])
         run = self._run = Run(trainer, initial_epoch, self._epochs)
         logs: dict[str, float] | None = None
         start(self._require_built())
@@ -185,7 +197,7 @@ class Fitting(Feeding):
                         self._epochs,
                         epoch,
                         shuffle=shuffle,
-                        progress=line.update,
+                        progress=progress,
                         watcher=watcher,
                         position=run.position,
                     )
@@ -270,6 +282,18 @@ class _Watcher:
     def after(self, step: int, means: dict[str, float]) -> bool:
         self._watchers.on_train_batch_end(step, self._model._report(means))
         return not self._model.stop_training
+
+
+def _progress(line: Progress, guards: Sequence[TerminateOnNaN]) -> Callable[[int], None]:
+    """Return what is told of progress: the line, and those who may end the epoch."""
+
+    def report(done: int) -> None:
+        line.update(done)
+        for guard in guards:
+            if not guard.on_progress(done):
+                raise EpochEnds
+
+    return report
 
 
 def _split(data: DataSet, share: float) -> tuple[DataSet, DataSet | None]:

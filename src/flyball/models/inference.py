@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from flyball import _checks
-from flyball.data import as_samples, first_steps
+from flyball.data import DEFAULT_BATCH_SIZE, as_samples, first_steps, step_bounds
 from flyball.models.feeding import Feeding, refuse_beside_batches
 from flyball.progress import check_verbose
-from flyball.training import BatchSource, Predictor, are_batches, unpacked
+from flyball.training import (
+    INFERENCE_ROWS,
+    BatchSource,
+    MonteCarlo,
+    MonteCarloPrediction,
+    Predictor,
+    are_batches,
+    recompute_statistics,
+    unpacked,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from numpy.typing import NDArray
 
 
@@ -73,15 +85,44 @@ class Inference(Feeding):
             print(" - ".join(f"{name}: {value:.4f}" for name, value in self._report(means).items()))
         return self._returned(means, return_dict=return_dict)
 
+    @overload
     def predict(
         self,
         x: Any,
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: int | None = None,
+        *,
+        mc_dropout: None = None,
+        seed: int | None = None,
         **unknown: Any,
-    ) -> NDArray[Any]:
-        """Return the outputs for samples.
+    ) -> NDArray[Any]: ...
+
+    @overload
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        *,
+        mc_dropout: int,
+        seed: int | None = None,
+        **unknown: Any,
+    ) -> MonteCarloPrediction: ...
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        *,
+        mc_dropout: int | None = None,
+        seed: int | None = None,
+        **unknown: Any,
+    ) -> NDArray[Any] | MonteCarloPrediction:
+        """Return the outputs for samples, or with ``mc_dropout`` their mean and spread.
 
         Parameters
         ----------
@@ -93,29 +134,120 @@ class Inference(Feeding):
             Keras' argument; prediction prints nothing.
         steps : int, optional
             Batches to look at; all by default.
+        mc_dropout : int, optional
+            Number of passes with dropout and noise as in training, and batch normalisation as in inference. Where
+            they disagree, the model is uncertain.
+        seed : int, optional
+            What the passes draw from; the model's own seed if not given. The same call gives the same result, which
+            depends on ``batch_size`` here, or on the batches.
         **unknown
             Refused by name.
 
         Returns
         -------
-        array (samples, ...)
-            One row a sample, in the model's dtype.
+        array (samples, ...) or MonteCarloPrediction
+            One row a sample, in the model's dtype; with ``mc_dropout`` a named tuple ``(mean, std)`` of two of them.
+
+        References
+        ----------
+        Gal and Ghahramani, "Dropout as a Bayesian approximation", 2016.
         """
         _checks.no_more_arguments("predict", unknown, Inference.predict)
         check_verbose(verbose)
         batch_size = _checks.optional_count("batch_size", batch_size)
         steps = _checks.optional_count("steps", steps)
-        if not are_batches(x, lists=False):
-            samples = as_samples("x", x, self._input_shape)
-            if steps is not None and batch_size is not None:
+        passes = _checks.optional_count("mc_dropout", mc_dropout)
+        if seed is not None and passes is None:
+            _checks.refuse("seed", "None without mc_dropout: nothing is random", seed)
+        seed = self._seed if seed is None else _checks.integer("seed", seed)
+        batches = are_batches(x, lists=False)
+        parts: Iterable[tuple[str, Any]] = [("x", x)]
+        if batches:
+            refuse_beside_batches("x", {"batch_size": batch_size})
+            source = BatchSource("x", x, steps, steps_name="steps").epoch()
+            parts = ((f"{name}[0]", unpacked(name, batch)[0]) for name, batch in source)
+        monte_carlo: MonteCarlo | None = None
+        outputs: list[tuple[NDArray[Any], ...]] = []
+        for name, part in parts:
+            samples = as_samples(name, part, self._input_shape)
+            if batches:
+                samples = np.asarray(samples, self.dtype)
+            elif steps is not None and batch_size is not None:
                 samples = samples[: steps * batch_size]
-            return self._predict(samples, batch_size)
-        refuse_beside_batches("x", {"batch_size": batch_size})
-        outputs = []
-        for name, batch in BatchSource("x", x, steps, steps_name="steps").epoch():
-            samples = as_samples(f"{name}[0]", unpacked(name, batch)[0], self._input_shape)
-            outputs.append(self._predict(np.asarray(samples, self.dtype), None))
-        return np.concatenate(outputs)
+            if passes is None:
+                outputs.append((self._predict(samples, batch_size),))
+                continue
+            if monte_carlo is None:
+                if not self.built:
+                    self.build(samples.shape[1:])
+                monte_carlo = MonteCarlo(self._nodes(), self._require_built(), passes, batch_size, seed)
+            outputs.append(monte_carlo.run(samples))
+        joined = [values[0] if len(values) == 1 else np.concatenate(values) for values in zip(*outputs, strict=True)]
+        return joined[0] if passes is None else MonteCarloPrediction(*joined)
+
+    def recompute_statistics(self, x: Any, batch_size: int | None = None, method: str = "population") -> None:
+        """Recompute the moving statistics of all batch normalisations from a whole data set.
+
+        The moving averages of training lag behind the weights, and remember small batches; after a training they can
+        be replaced by what the final weights make of the data.
+
+        Parameters
+        ----------
+        x : array (samples, ...), or batches that can be gone through again
+            The training data, as for :meth:`fit`; of batches ``(x, y)`` only x is looked at.
+        batch_size : int, optional
+            Samples to look at at a time; with ``method="batches"`` those that share statistics, 32 by default.
+        method : {"population", "batches"}
+            ``"population"``: mean and variance of all samples, layer after layer, each behind layers that normalise
+            with their new statistics, as they will in prediction. ``"batches"``: the averages over batches of
+            training's statistics, ``mean = E_B[mean_B]`` and ``variance = m / (m - 1) * E_B[variance_B]`` with m
+            values in a batch. Without dropout and noise, both.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the model has no batch normalisation, or an argument is not as described; the model is unchanged.
+
+        References
+        ----------
+        Ioffe and Szegedy, "Batch normalization", 2015, algorithm 2.
+        """
+        averages = _checks.choice("method", method, ("population", "batches")) == "batches"
+        batch_size = _checks.optional_count("batch_size", batch_size)
+        chunks, rows = self._chunks(x, batch_size or (DEFAULT_BATCH_SIZE if averages else INFERENCE_ROWS), averages)
+        memory = self._require_built()
+        if not recompute_statistics(self._nodes(), memory, chunks, rows, average_of_batches=averages):
+            msg = "model must have a batch normalisation that learns to recompute its statistics, got none"
+            raise ValueError(msg)
+
+    def _chunks(self, x: Any, batch_size: int, pairs: bool) -> tuple[Callable[[], Iterator[NDArray[Any]]], int]:
+        """Return what goes through the samples, and how many there are at a time at most."""
+        if are_batches(x, lists=True):
+            if hasattr(x, "__next__"):
+                expectation = "an array, or batches that can be gone through again"
+                _checks.refuse("x", expectation, x)
+            source = BatchSource("x", x, steps_name="steps")
+
+            def from_batches() -> Iterator[NDArray[Any]]:
+                source.restart()
+                for name, batch in source.epoch():
+                    samples = self._samples(f"{name}[0]", unpacked(name, batch)[0])
+                    yield np.asarray(samples, self.dtype)
+
+            sizes = [(len(chunk), chunk.shape[1:]) for chunk in from_batches()]
+            if not self.built:
+                self.build(sizes[0][1])
+            return from_batches, max(size for size, _ in sizes)
+        samples = self._samples("x", x)
+        if not self.built:
+            self.build(samples.shape[1:])
+        bounds = step_bounds(len(samples), min(batch_size, len(samples)), batch_statistics=pairs)
+
+        def from_array() -> Iterator[NDArray[Any]]:
+            for begin, end in pairwise(bounds.tolist()):
+                yield np.asarray(samples[begin:end], self.dtype)
+
+        return from_array, int(np.diff(bounds).max())
 
     def _returned(self, means: dict[str, float] | None, *, return_dict: bool) -> Any:
         """Return what has been found in the shape in which Keras returns it."""
@@ -132,4 +264,5 @@ class Inference(Feeding):
         predictor = self._predictor
         if predictor is None or predictor.key != Predictor.key_of(samples, batch_size):
             predictor = self._predictor = Predictor(self._nodes(), memory, samples, batch_size)
-        return predictor.run(samples)
+        # Where no layer computes anything, the Program hands on rows that are flat.
+        return predictor.run(samples).reshape(len(samples), *self.output_shape[1:])

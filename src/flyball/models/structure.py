@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
     from flyball.layers import Layer
     from flyball.program.nodes import Node, Weight
+    from flyball.regularizers import Regularizer
     from flyball.training import Predictor
 
 
 class Structure:
     """A stack of layers that knows its shapes and holds its weights, before anybody asks what it is for."""
+
+    regularizer: Regularizer | None = None
+    """Penalty of all kernels without one of their own; training takes a new one from its next epoch on."""
+    regularize_biases: bool = False
+    """Whether it applies to biases and parameters of normalisations as well."""
 
     def __init__(self, layers: Iterable[Layer] | None = None, *, name: str = "sequential", dtype: str = "float32"):
         self.name = _checks.text("name", name)
@@ -110,6 +116,7 @@ class Structure:
         self._input_shape = shape
         if not self.layers:
             return
+        self._update_penalties()
         self._memory = Memory(self.weights, self.dtype)
         rng = np.random.Generator(np.random.Philox(key=np.array([self._seed, 2**64 - 1], np.uint64)))
         for weight in self.weights:
@@ -186,9 +193,14 @@ class Structure:
     # --- pieces ------------------------------------------------------------------------------------------------------
 
     def _nodes(self) -> list[Node]:
-        for layer in self.layers:
-            layer.update_penalties()
+        self._update_penalties()
+        if self._memory is not None:
+            self._memory.regroup()
         return [node for layer in self.layers for node in layer.lower()]
+
+    def _update_penalties(self) -> None:
+        for layer in self.layers:
+            layer.update_penalties(self.regularizer, of_all=self.regularize_biases)
 
     def _forget_programs(self) -> None:
         """Let Programs be made anew: layers or memory are others; whoever keeps one compares ``_programs``."""

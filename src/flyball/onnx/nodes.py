@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball.onnx.activations import write_activation
-from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, ReshapeNode
+from flyball.onnx.images import write_crop, write_resampling
+from flyball.program.nodes import (
+    ActivationNode,
+    AffineNode,
+    BatchNormNode,
+    DenseNode,
+    ResampleNode,
+    ReshapeNode,
+    ScaleNode,
+    Weight,
+)
+from flyball.program.nodes.scale import SMALLEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from flyball.onnx.graph import Graph
     from flyball.program.nodes import Node
@@ -78,6 +91,29 @@ def _activation(graph: Graph, node: ActivationNode) -> None:
     graph.value = write_activation(graph, node.activation, node.alpha)
 
 
+def _scale(graph: Graph, node: ScaleNode) -> None:
+    begin, end = node.axes
+
+    def broadcast(values: Weight | NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        if values is None:
+            return None
+        array = np.asarray(values.value if isinstance(values, Weight) else values, np.float64)
+        return array.reshape(*graph.shape[begin:end], *[1] * (len(graph.shape) - end))
+
+    mean, variance = broadcast(node.mean), broadcast(node.variance)
+    gamma, beta = broadcast(node.gamma), broadcast(node.beta)
+    deviation = None if variance is None else np.sqrt(variance + SMALLEST)
+    if node.inverse:
+        mean, factor, beta = None, deviation, mean
+    elif deviation is None:
+        factor = gamma
+    else:
+        factor = (1.0 if gamma is None else gamma) / deviation
+    for operator, values in (("Sub", mean), ("Mul", factor), ("Add", beta)):
+        if values is not None:
+            graph.value = graph.add(operator, graph.value, graph.constant(values))
+
+
 def _reshape(graph: Graph, node: ReshapeNode) -> None:
     graph.value = graph.reshape(node.shape)
     graph.shape = node.shape
@@ -88,4 +124,7 @@ _WRITERS: dict[type[Node], Callable[[Graph, Any], None]] = {
     BatchNormNode: _batch_norm,
     ActivationNode: _activation,
     ReshapeNode: _reshape,
+    ScaleNode: _scale,
+    ResampleNode: write_resampling,
+    AffineNode: write_crop,
 }

@@ -65,6 +65,16 @@ class Buffer:
         """Size of the array in bytes."""
         return int(self.array.nbytes)
 
+    def rows(self, start: int, end: int) -> NDArray[Any]:
+        """Return what an instruction sees in a step that covers the samples [start, end)."""
+        each = self.rows_per_sample
+        match self.kind:
+            case Kind.BATCH:
+                return self.array[: (end - start) * each]
+            case Kind.WINDOW:
+                return self.array[start * each : end * each]
+        return self.array
+
     def replace(self, array: NDArray[Any]) -> list[Buffer]:
         """Put ``array`` in the place of this one's, and of its views'; return all that have changed."""
         self.array = array

@@ -57,6 +57,8 @@ class Update:
     max_norm: float | None = None
     """Largest norm of the gradient, of each parameter array or of all together."""
     max_norm_is_global: bool = False
+    decays_all: bool = False
+    """Whether weights that are spared from decay otherwise, biases for one, are decayed as well."""
     average_decay: float | None = None
     """Decay of the moving average of the parameters, in the slot ``average``."""
 
@@ -185,6 +187,7 @@ class Lowering:
     def update(self, update: Update) -> None:
         """Write the optimiser's step: one instruction for each group of parameters with the same settings."""
         memory, program = self.memory, self.program
+        memory.require_samples()
         each = update.max_norm is not None and not update.max_norm_is_global
         groups = memory.single_groups() if each else memory.groups
         parts = [partial(self._part, i, group) for i, group in enumerate(groups)]
@@ -202,8 +205,8 @@ class Lowering:
             for slot in update.slots:
                 arrays[slot] = part(slot, memory.slot(slot, update.initial))
             # As in Keras, clipping takes in the penalties' gradient.
-            scalars = {"proximal": False, "clip_value": np.inf, "clip_penalty": True, **update.scalars}
-            if not group.decays:
+            scalars = {"proximal": group.proximal, "clip_value": np.inf, "clip_penalty": True, **update.scalars}
+            if not (group.decays or update.decays_all):
                 scalars["weight_decay"] = 0.0
             scalars |= {"learning_rate": Dynamic.LEARNING_RATE, "l1": group.l1, "l2": group.l2, "step": Dynamic.COUNT}
             program.add(
@@ -245,7 +248,8 @@ class Lowering:
                 "g": self._part(i, group, "gradients", self.memory.gradients),
                 "w": self._part(i, group, "parameters", self.memory.parameters),
             }
-            self.program.add("squared_norm", "optimizer", arrays, l1=group.l1, l2=group.l2)
+            l1 = 0.0 if group.proximal else group.l1  # a proximal penalty has no gradient
+            self.program.add("squared_norm", "optimizer", arrays, l1=l1, l2=group.l2)
         for scale, total in pairs:
             self.program.add("clip_scale", "optimizer", {"scale": scale, "total": total}, max_norm=update.max_norm)
         scales = [scale for scale, _ in pairs]
@@ -266,6 +270,11 @@ class Lowering:
         buffer.replace(np.empty((rows, *buffer.sample_shape), self.memory.dtype))
 
     # --- what nodes write with -----------------------------------------------------------------------------------
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether the samples came with targets."""
+        return self._data.y is not None
 
     @property
     def target(self) -> Buffer:

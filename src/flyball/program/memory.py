@@ -31,13 +31,15 @@ class Group:
     l1: float
     l2: float
     decays: bool
+    proximal: bool
 
 
 @dataclass(eq=False)
 class Memory:
     """Flat arrays of a model; its weights' values are views into them.
 
-    Between weights lie zeros, up to the next cache line. They have zero gradients and so stay zero.
+    Between weights lie zeros, up to the next cache line. They have zero gradients and so stay zero. ``samples`` is how
+    many the model is trained on, once that is known: what penalties per sample are divided by.
     """
 
     weights: list[Weight]
@@ -47,6 +49,7 @@ class Memory:
     gradients: NDArray[Any] = field(init=False)
     slots: dict[str, NDArray[Any]] = field(init=False, default_factory=dict)
     groups: list[Group] = field(init=False)
+    samples: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._trainable = sorted((w for w in self.weights if w.trainable), key=_settings)
@@ -70,11 +73,20 @@ class Memory:
 
     def regroup(self) -> None:
         """Find the groups again, after penalties of weights have changed; nothing moves."""
-        self.groups = [
-            Group(self._begin[id(weights[0])], self._begin[id(weights[-1])] + self._padded(weights[-1]), l1, l2, not s)
-            for (l1, l2, s), members in groupby(self._trainable, key=_settings)
-            for weights in [list(members)]
-        ]
+        self.groups = [self._group(list(members)) for _, members in groupby(self._trainable, key=_settings)]
+
+    def set_samples(self, samples: int) -> None:
+        """Note how many samples the model is trained on."""
+        self.samples = samples
+        self.regroup()
+
+    def require_samples(self) -> None:
+        """Refuse penalties per sample as long as the number of samples is not known."""
+        per_sample = [weight.name for weight in self._trainable if weight.per_sample]
+        if per_sample and self.samples is None:
+            why = "as data that come in batches do not tell how many there are"
+            msg = f"the regularizer of {per_sample[0]} must be given samples, {why}"
+            raise ValueError(msg)
 
     def gradient(self, weight: Weight) -> NDArray[Any]:
         """Return the view of the flat gradients that belongs to ``weight``."""
@@ -82,6 +94,7 @@ class Memory:
 
     def penalty(self) -> float:
         """Return ``sum(l1 * |w| + l2 / 2 * w**2)`` over all parameters, what the loss is increased by."""
+        self.require_samples()
         total = 0.0
         for group in self.groups:
             w = self.parameters[group.begin : group.end]
@@ -113,11 +126,14 @@ class Memory:
 
     def single_groups(self) -> list[Group]:
         """Return a group for each parameter array: what clips its gradient's norm by itself."""
-        begins = [self._begin[id(weight)] for weight in self._trainable]
-        return [
-            Group(begin, begin + self._padded(weight), weight.l1, weight.l2, weight.decays)
-            for begin, weight in zip(begins, self._trainable, strict=True)
-        ]
+        return [self._group([weight]) for weight in self._trainable]
+
+    def _group(self, weights: list[Weight]) -> Group:
+        """Return the group of neighbours with the same settings."""
+        first, last = weights[0], weights[-1]
+        share = 1.0 / (self.samples or 1) if first.per_sample else 1.0
+        begin, end = self._begin[id(first)], self._begin[id(last)] + self._padded(last)
+        return Group(begin, end, share * first.l1, share * first.l2, first.decays, first.proximal)
 
     def _flat(self, size: int) -> NDArray[Any]:
         flat = aligned_empty((size,), self.dtype)
@@ -133,5 +149,5 @@ class Memory:
         return flat[begin : begin + weight.size].reshape(weight.shape)
 
 
-def _settings(weight: Weight) -> tuple[float, float, bool]:
-    return weight.l1, weight.l2, not weight.decays
+def _settings(weight: Weight) -> tuple[float, float, bool, bool, bool]:
+    return weight.l1, weight.l2, not weight.decays, weight.per_sample, weight.proximal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from flyball.backend import get_backend
-from flyball.program.instructions import Buffer, Dynamic, Kind
+from flyball.program.instructions import Buffer, Dynamic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,13 +133,7 @@ class BackendRunner:
 
 def _resolve(value: Buffer | Scalar | None, start: int, end: int, dynamic: dict[Dynamic, float]) -> Any:
     if isinstance(value, Buffer):
-        each = value.rows_per_sample
-        match value.kind:
-            case Kind.BATCH:
-                return value.array[: (end - start) * each]
-            case Kind.WINDOW:
-                return value.array[start * each : end * each]
-        return value.array
+        return value.rows(start, end)
     return dynamic[value] if isinstance(value, Dynamic) else value
 
 

@@ -121,6 +121,10 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
+COMPILATION = ("optimizer", "loss", "metrics", "weighted_metrics", "regularizer", "regularize_biases")
+"""What a file says of ``compile``."""
+
+
 def _compile_config(model: Sequential) -> dict[str, Any] | None:
     if model.optimizer is None or model.loss is None:
         return None
@@ -129,6 +133,8 @@ def _compile_config(model: Sequential) -> dict[str, Any] | None:
         "loss": serialize(model.loss),
         "metrics": [metrics.serialize(metric) for metric in model._metrics],
         "weighted_metrics": [metrics.serialize(metric) for metric in model._weighted_metrics],
+        "regularizer": None if model.regularizer is None else serialize(model.regularizer),
+        "regularize_biases": model.regularize_biases,
     }
 
 
@@ -168,7 +174,7 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], expected: dict[str, tuple[i
 def _optimizer(config: Any) -> Optimizer | None:
     if config is None:
         return None
-    files.keys("the compilation", config, ("optimizer", "loss", "metrics", "weighted_metrics"))
+    files.keys("the compilation", config, COMPILATION)
     return optimizers.REGISTRY.deserialize(config["optimizer"])
 
 
@@ -177,7 +183,8 @@ def _compile(model: Sequential, optimizer: Optimizer | None, config: Any) -> Non
         return
     loss = losses.REGISTRY.deserialize(config["loss"])
     plain, weighted = (_metrics(name, config[name]) for name in ("metrics", "weighted_metrics"))
-    model.compile(optimizer, loss, metrics=plain, weighted_metrics=weighted)
+    penalty = {name: config[name] for name in ("regularizer", "regularize_biases")}
+    model.compile(optimizer, loss, metrics=plain, weighted_metrics=weighted, **penalty)
 
 
 def _metrics(name: str, config: Any) -> list[Metric]:

@@ -6,18 +6,24 @@
 
 from __future__ import annotations
 
-from flyball.training.arrays import Evaluator, Predictor, Trainer
+from flyball.training.arrays import INFERENCE_ROWS, Evaluator, Predictor, Trainer
 from flyball.training.batches import BatchEvaluator, BatchTrainer, StreamEvaluator, StreamTrainer
+from flyball.training.monte_carlo import MonteCarlo, MonteCarloPrediction
 from flyball.training.outputs import layer_outputs
 from flyball.training.source import BatchSource, are_batches, unpacked
-from flyball.training.steps import BatchWatcher, Position, batch_statistics_layer, finish, shuffled, start
+from flyball.training.statistics import recompute_statistics
+from flyball.training.steps import BatchWatcher, EpochEnds, Position, batch_statistics_layer, finish, shuffled, start
 
 __all__ = [
+    "INFERENCE_ROWS",
     "BatchEvaluator",
     "BatchSource",
     "BatchTrainer",
     "BatchWatcher",
+    "EpochEnds",
     "Evaluator",
+    "MonteCarlo",
+    "MonteCarloPrediction",
     "Position",
     "Predictor",
     "StreamEvaluator",
@@ -27,6 +33,7 @@ __all__ = [
     "batch_statistics_layer",
     "finish",
     "layer_outputs",
+    "recompute_statistics",
     "shuffled",
     "start",
     "unpacked",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,9 @@ from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 from flyball.training.steps import (
     INTERVAL,
+    EpochEnds,
     Position,
+    Replayed,
     Totals,
     batch_statistics_layer,
     means,
@@ -28,7 +32,7 @@ from flyball.training.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -75,6 +79,7 @@ class Trainer:
         self.optimizer = optimizer
         self.seed = seed
         self.done = 0
+        self._shuffle = False
         needs_statistics = batch_statistics_layer(nodes) is not None
         self.bounds = step_bounds(len(data), batch_size, batch_statistics=needs_statistics)
         self._asked = steps
@@ -85,6 +90,7 @@ class Trainer:
         targets = goal.targets(data.y) if self._noisy is None else self._noisy
         self._data = Data(data.x, targets, self.order, data.weights)
         self._settings = self._settings_of(nodes)
+        memory.set_samples(len(data))
         self._lower(nodes)
 
     def refresh(self, nodes: list[Node], seed: int) -> None:
@@ -133,40 +139,70 @@ class Trainer:
         ``watcher`` every step returns to Python, and the epoch ends where the watcher says so. With a ``position`` the
         epoch goes on from there.
         """
+        first, count = self._enter(number, epoch, shuffle)
+        if self._asked is not None and count < self._asked:
+            msg = (
+                f"steps_per_epoch must be at most the {count} steps there is data for in this epoch, got {self._asked}"
+            )
+            warnings.warn(msg, UserWarning, stacklevel=3)
+        if position is not None:
+            self.go_to(position)
+        with suppress(EpochEnds):
+            if watcher is None:
+                self._run(first, count, progress)
+            else:
+                self._run_watched(first, count, progress, watcher)
+        return self._means(first)
+
+    def _run_watched(
+        self, first: int, count: int, progress: Callable[[int], None] | None, watcher: BatchWatcher
+    ) -> None:
+        reported = time.perf_counter()
+        while self.done < count:
+            watcher.before(self.done)
+            self._run(first, self.done + 1)
+            if progress is not None and time.perf_counter() - reported >= INTERVAL:
+                progress(self.done)
+                reported = time.perf_counter()
+            if not watcher.after(self.done - 1, self._means(first)):
+                break
+
+    def _enter(self, number: int, epoch: int, shuffle: bool) -> tuple[int, int]:
+        """Stand at the beginning of an epoch; return its first step among those of the data, and its steps."""
         part = epoch % -(-self._all_steps // self.steps)  # how many epochs ago the order of samples was drawn
         drawn = max(0, number - part)
         if shuffle:
             self.order[:] = shuffled(len(self.order), self.seed, drawn)
         if self._noisy is not None:
             self._noisy[...] = self._goal.targets(self._given.y, noise(self.seed, drawn))
+        self._shuffle = shuffle
         first = part * self.steps
-        count = min(self.steps, self._all_steps - first)
-        if self._asked is not None and count < self._asked:
-            msg = (
-                f"steps_per_epoch must be at most the {count} steps there is data for in this epoch, got {self._asked}"
-            )
-            warnings.warn(msg, UserWarning, stacklevel=3)
         self.clear()
-        if position is not None:
-            self._totals.begin(position.totals)
-            self.done = position.done
-        if watcher is None:
-            self._run(first, count, progress)
-        else:
-            reported = time.perf_counter()
-            while self.done < count:
-                watcher.before(self.done)
-                self._run(first, self.done + 1)
-                if progress is not None and time.perf_counter() - reported >= INTERVAL:
-                    progress(self.done)
-                    reported = time.perf_counter()
-                if not watcher.after(self.done - 1, self._means(first)):
-                    break
-        return self._means(first)
+        return first, min(self.steps, self._all_steps - first)
+
+    def replay(self, number: int, epoch: int, done: int) -> Iterator[Replayed]:
+        """Run an epoch again from its step ``done``, one step at a time; parameters and counts are up to the caller."""
+        first, count = self._enter(number, epoch, self._shuffle)
+        self.done = done
+        while self.done < count:
+            rate = float(self.optimizer.learning_rates(1)[0])
+            self._totals.begin()
+            self._run(first, self.done + 1)
+            rows = int(self.bounds[first + self.done] - self.bounds[first + self.done - 1])
+            yield Replayed(rows, self._totals.values()["total_loss"] / rows, rate)
 
     def position(self) -> Position:
         """Return where the epoch stands."""
         return Position(self.done, self.steps, self._totals.values())
+
+    def go_to(self, position: Position) -> None:
+        """Stand inside an epoch."""
+        self._totals.begin(position.totals)
+        self.done = position.done
+
+    def loss_is_finite(self) -> bool:
+        """Whether the epoch's loss so far is a number."""
+        return math.isfinite(self._totals.values()["total_loss"])
 
     def clear(self) -> None:
         """Stand at the beginning of an epoch."""
@@ -214,6 +250,8 @@ class Evaluator:
 
     def __init__(self, nodes: list[Node], memory: Memory, goal: Goal, data: DataSet, batch_size: int | None) -> None:
         self.memory, self._data, self._meters = memory, data, goal.meters(weighted=data.weights is not None)
+        if memory.samples is None:
+            memory.set_samples(len(data))
         rows = min(len(data), batch_size or INFERENCE_ROWS)
         self.bounds = step_bounds(len(data), rows, batch_statistics=False)
         targets = goal.targets(data.y)

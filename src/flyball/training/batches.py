@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from flyball.program.lowering import Data, Lowering
 from flyball.program.runners import runner
 from flyball.training.steps import (
     INTERVAL,
+    EpochEnds,
     Position,
     Totals,
     batch_statistics_layer,
@@ -67,6 +70,15 @@ class _Batches:
     def totals(self) -> Mapping[str, float]:
         """Return the sums over steps so far, by name."""
         return (self._first_totals or {}) if self._totals is None else self._totals.values()
+
+    @property
+    def program(self) -> Program | None:
+        """What a batch goes through, once there was one."""
+        return self._program
+
+    def loss_is_finite(self) -> bool:
+        """Whether the sum of the losses so far is a number."""
+        return math.isfinite(self.totals().get("total_loss", 0.0))
 
     def forget(self) -> None:
         """Write the Program anew for the next batch; sums over steps go on."""
@@ -204,10 +216,30 @@ class StreamTrainer:
     """Trains on the batches of a source, an epoch at a time; ``prepare`` makes a data set of a batch and its name.
 
     Has what :class:`flyball.training.Trainer` has.
+
+    Attributes
+    ----------
+    last_rows : int
+        Samples of the last batch.
     """
 
     def __init__(self, source: BatchSource, prepare: Callable[[str, Any], DataSet], trainer: BatchTrainer) -> None:
         self.source, self._prepare, self._trainer = source, prepare, trainer
+        self.last_rows = 0
+
+    @property
+    def memory(self) -> Memory:
+        """The model's arrays."""
+        return self._trainer.memory
+
+    @property
+    def program(self) -> Program | None:
+        """What a step does, once there was one."""
+        return self._trainer.program
+
+    def loss_is_finite(self) -> bool:
+        """Whether the epoch's loss so far is a number."""
+        return self._trainer.loss_is_finite()
 
     @property
     def done(self) -> int:
@@ -257,16 +289,19 @@ class StreamTrainer:
         if position is not None:
             trainer.resume(position)
         reported = time.perf_counter()
-        for name, given in self.source.epoch(number, shuffle=shuffle, skip=trainer.steps):
-            batch = self._prepare(name, given)
-            if watcher is not None:
-                watcher.before(trainer.steps)
-            trainer.step(batch, name)
-            if progress is not None and time.perf_counter() - reported >= INTERVAL:
-                progress(trainer.steps)
-                reported = time.perf_counter()
-            if watcher is not None and not watcher.after(trainer.steps - 1, trainer.means()):
-                break
+        with suppress(EpochEnds):
+            for name, given in self.source.epoch(number, shuffle=shuffle, skip=trainer.steps):
+                batch = self._prepare(name, given)
+                if watcher is not None:
+                    watcher.before(trainer.steps)
+                trainer.step(batch, name)
+                self.last_rows = len(batch)
+                due = time.perf_counter() - reported >= INTERVAL or not trainer.loss_is_finite()
+                if progress is not None and due:
+                    progress(trainer.steps)
+                    reported = time.perf_counter()
+                if watcher is not None and not watcher.after(trainer.steps - 1, trainer.means()):
+                    break
         return trainer.means() if trainer.steps else None
 
 

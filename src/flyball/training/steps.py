@@ -38,6 +38,20 @@ class BatchWatcher(Protocol):
         ...
 
 
+class EpochEnds(Exception):  # no error
+    """Raised by a report of progress to end the epoch there."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A step that was run again."""
+
+    rows: int
+    loss: float
+    """Mean over the rows, without penalties."""
+    learning_rate: float
+
+
 @dataclass(frozen=True)
 class Position:
     """A place inside an epoch: how many of its steps are done, and what they have added to its totals."""

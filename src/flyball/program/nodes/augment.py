@@ -29,6 +29,9 @@ PARTS = {
 }
 """What ``affine_matrices`` does, in its order, with the columns of its ranges."""
 
+WHOLE = {"flip", "crop"}
+"""Parts that move whole pixels, so that nothing has to be interpolated."""
+
 
 @dataclass(frozen=True)
 class Ranges:
@@ -61,6 +64,9 @@ class Ranges:
         ranges = to.whole(f"{layer}.ranges", np.array(self.rows()))
         if not self.of_class:
             return {"labels": None, "ranges": ranges}
+        if not to.has_targets:
+            msg = f"{layer}: policy needs the samples' labels, got samples alone"
+            raise ValueError(msg)
         labels = to.target
         if labels.array.dtype != np.int64 or labels.sample_shape or to.mixed:
             found = "rows that a layer before it has mixed" if to.mixed else f"targets of shape {labels.sample_shape}"
@@ -197,7 +203,8 @@ class AffineNode(AugmentNode):
             )
         else:
             matrices.array[:] = (1, 0, (height - out_height) // 2, 0, 1, (width - out_width) // 2)
-        resample(to, self.layer, matrices, size, self.nearest, self.fill_mode, self.fill_value)
+        nearest = self.nearest or not self.parts - WHOLE
+        resample(to, self.layer, matrices, size, nearest, self.fill_mode, self.fill_value)
 
     @property
     def parts(self) -> set[str]:
@@ -207,8 +214,8 @@ class AffineNode(AugmentNode):
 
     @property
     def shows_outside(self) -> bool:
-        """Whether it samples between pixels or beyond the edges; flips and crops only move whole pixels."""
-        return bool(self.parts - {"flip", "crop"}) or self.padding > 0
+        """Whether it samples between pixels or beyond the edges."""
+        return bool(self.parts - WHOLE) or self.padding > 0
 
     def then(self, second: AffineNode) -> AffineNode | None:
         """Return one node that draws the maps of this one and a second one, or None where there is none.

@@ -30,8 +30,9 @@ class Weight:
 
     ``initializer(shape, dtype, rng)`` makes its first value. ``value`` is a view into one of the model's flat arrays
     once the model is built. ``l1`` and ``l2`` are the penalty ``l1 * sum(|w|) + l2 / 2 * sum(w**2)``, whose gradient
-    is ``l1 * sign(w) + l2 * w``; ``decays`` says whether an optimiser's weight decay applies; ``projection`` is its
-    constraint.
+    is ``l1 * sign(w) + l2 * w``. It is divided by the number of training samples where it is ``per_sample``; l1 is no
+    gradient but a step by itself where it is ``proximal``. ``decays`` says whether an optimiser's weight decay applies;
+    ``projection`` is its constraint.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Weight:
     trainable: bool = True
     l1: float = 0.0
     l2: float = 0.0
+    per_sample: bool = False
+    proximal: bool = False
     decays: bool = True
     projection: Projection | None = None
     value: NDArray[Any] = field(default_factory=lambda: np.empty(0), repr=False)
