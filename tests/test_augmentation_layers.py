@@ -317,11 +317,12 @@ def cross_entropy(logits, targets):
 
 @pytest.mark.usefixtures("each_backend")
 @pytest.mark.parametrize("layer", [layers.MixUp(0.4), layers.CutMix()], ids=["mix_up", "cut_mix"])
-@pytest.mark.parametrize("kind", ["sparse", "one_hot", "binary", "regression"])
+@pytest.mark.parametrize("kind", ["sparse", "smoothed", "one_hot", "binary", "regression"])
 def test_losses_are_mixed_as_the_samples_are(layer, kind):
     layer = type(layer).from_config(layer.get_config())
     targets = {
         "sparse": (LABELS, sparse(), 10),
+        "smoothed": (LABELS, losses.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=0.3), 10),
         "one_hot": (np.eye(10)[LABELS], losses.CategoricalCrossentropy(from_logits=True), 10),
         "binary": (LABELS[:, None] % 2.0, losses.BinaryCrossentropy(from_logits=True), 1),
         "regression": (RNG.standard_normal((24, 4)), losses.MeanSquaredError(), 4),
@@ -347,6 +348,8 @@ def test_losses_are_mixed_as_the_samples_are(layer, kind):
         expected = (w[:, None] * each[0] + (1 - w[:, None]) * each[1])[:, 0]
     else:
         rows = np.eye(10)[LABELS]
+        if kind == "smoothed":
+            rows = 0.7 * rows + 0.03
         expected = w * cross_entropy(got.logits, rows) + (1 - w) * cross_entropy(got.logits, rows[partners])
         hits = got.program.buffers["hits"].array
         larger = np.where(w >= 0.5, LABELS, LABELS[partners])
@@ -558,6 +561,61 @@ def test_fit_mixes_and_evaluation_does_not():
     assert model.evaluate(x, y, verbose=0) == plain.evaluate(x, y, verbose=0)
     np.testing.assert_array_equal(model.predict(x), plain.predict(x))
     assert history["loss"][-1] < history["loss"][0]
+
+
+def image_model(*first, dtype="float64"):
+    flyball.utils.set_random_seed(7)
+    stack = [layers.Input((10, 12)), *first, layers.Flatten(), layers.Dense(10, activation="softmax")]
+    model = flyball.Sequential(stack, dtype=dtype)
+    model.compile("adam", SPARSE, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("x", [GREY, BYTES], ids=["float", "bytes"])
+def test_fit_is_training_on_batches_that_were_augmented_before(x):
+    model = image_model(layers.Rescaling(1 / 255), layers.RandomFlip("vertical"), layers.RandomRotation(0.1))
+    plain = image_model()
+    plain.set_weights(model.get_weights())
+    model.fit(x, LABELS, epochs=2, batch_size=10, shuffle=False, verbose=0)
+    for step in range(6):
+        rows = slice(step % 3 * 10, step % 3 * 10 + 10)
+        ranges = {"vertical_flip": 0.5, "rotation": 0.1}
+        moved = functional.augment_images(x[rows].astype(float) / 255.0, **ranges, seed=model._seed, step=step)
+        plain.train_on_batch(moved, LABELS[rows])
+    for mine, other in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
+
+
+def test_fit_with_everything_has_the_same_bits_for_any_number_of_threads(tmp_path):
+    prints = []
+    for threads in (1, 3):
+        flyball.set_num_threads(threads)
+        model = image_model(
+            layers.Rescaling(1 / 255),
+            layers.RandomAffine(rotation=0.5, height_shift=0.1, policy={6: None, 9: {"rotation": 0.01}}),
+            layers.RandomBrightness(0.1, (0, 1)),
+            layers.RandomErasing(0.5, value_range=(0, 1)),
+            layers.CutMix(),
+            dtype="float32",
+        )
+        history = model.fit(BYTES, LABELS, epochs=3, batch_size=10, verbose=0).history
+        prints.append([history["loss"], history["accuracy"], *(w.tobytes() for w in model.get_weights())])
+    assert prints[0] == prints[1]
+    model.save(tmp_path / "model")
+    again = flyball.load_model(tmp_path / "model")
+    assert again.get_config() == model.get_config()
+    np.testing.assert_array_equal(again.predict(BYTES), model.predict(BYTES))
+    assert again.evaluate(BYTES, LABELS, verbose=0) == model.evaluate(BYTES, LABELS, verbose=0)
+    for one in (model, again):
+        one.fit(BYTES, LABELS, epochs=4, initial_epoch=3, batch_size=10, verbose=0)
+    np.testing.assert_array_equal(again.predict(BYTES), model.predict(BYTES))
+
+
+def test_train_on_batch_knows_labels_that_were_not_in_the_first_batch():
+    model = image_model(layers.RandomRotation((0.5, 0.5), policy={9: None}))
+    for labels in (np.zeros(24, int), np.full(24, 9), np.full(24, 8)):
+        assert np.isfinite(model.train_on_batch(GREY, labels)[0])
 
 
 # --- bad input --------------------------------------------------------------------------------------------------

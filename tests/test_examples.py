@@ -74,8 +74,53 @@ def overfitting(n: Numbers) -> None:
     assert n["20 rows test"] - n["20 rows train"] > 3 * (n["320 rows test"] - n["320 rows train"])
 
 
+def early_stopping(n: Numbers) -> None:
+    assert n["largest distance of the paths"] < 0.1 * n["norm of the optimum"]
+    assert n["largest ratio of the norms"] < 1.5
+    assert n["largest norm over its radius"] < 1.0 + 1e-9
+    assert abs(n["best test error stopped"] - n["best test error under L2"]) < 0.02
+    assert n["best test error stopped"] < n["test error of all steps"]
+
+
+def dropout(n: Numbers) -> None:
+    assert n["rate 0.5 test loss"] < 0.9 * n["rate 0 test loss"]
+    assert n["rate 0.5 train loss"] > 10 * n["rate 0 train loss"]
+    assert n["rate 0.8 test loss"] > n["rate 0.5 test loss"]
+    assert n["sub-networks"] == 2**5
+    assert n["distance of their mean from the scaled network"] < 0.5 * n["spread of the sub-networks"]
+
+
+def augmentation(n: Numbers) -> None:
+    assert n["6 and 9 left as they are"] == 1
+    assert n["2 left as it is"] < 1
+    for rows in (60, 250):
+        shifted, plain = (
+            n[f"{rows} digits shifted in training, shifted tests"],
+            n[f"{rows} digits as they are, shifted tests"],
+        )
+        assert shifted > plain + 0.1
+    assert n["turns of all classes: 6 and 9 confused"] > n["turns of not 6 and 9: 6 and 9 confused"]
+
+
+def noise(n: Numbers) -> None:
+    for part in ("training", "test"):
+        assert n[f"with noise on its weights: rise of the {part} loss"] < 0.8 * n[f"plain: rise of the {part} loss"]
+    assert n["smoothing 0.3: test error"] < n["smoothing 0: test error"]
+    assert n["smoothing 0.3: mean probability of the choice"] < n["smoothing 0: mean probability of the choice"] - 0.1
+
+
 CLAIMS: dict[str, Callable[[Numbers], None]] = {
-    f"{claim.__name__}.py": claim for claim in (batch_normalisation, initialisation, overfitting, symmetry)
+    f"{claim.__name__}.py": claim
+    for claim in (
+        augmentation,
+        batch_normalisation,
+        dropout,
+        early_stopping,
+        initialisation,
+        noise,
+        overfitting,
+        symmetry,
+    )
 }
 
 

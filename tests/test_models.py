@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
-
 import numpy as np
 import pytest
 
@@ -193,13 +190,3 @@ def test_frozen_layers_stay_as_they_are():
     np.testing.assert_array_equal(after[2], model.get_weights()[2])
     model.fit(X, Y, verbose=0)
     assert not np.array_equal(before[0], model.get_weights()[0])
-
-
-def test_copying_says_what_to_do_instead_of_giving_a_model_that_does_not_learn():
-    model = small()
-    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
-        with pytest.raises(TypeError, match=r"from_config\(get_config\(\)\) and set_weights"):
-            attempt(model)
-    other = fb.Sequential.from_config(model.get_config())
-    other.set_weights(model.get_weights())
-    np.testing.assert_array_equal(other.predict(X), model.predict(X))

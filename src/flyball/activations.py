@@ -52,7 +52,7 @@ ALIASES = {"swish": "silu"}
 def relu(
     x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> NDArray[Any]:
-    """``max(x, 0)``, or ``negative_slope * x`` below 0, or at most ``max_value``; see :func:`relu_kind`."""
+    """``max(x, 0)``, or ``negative_slope * x`` below 0, or at most ``max_value``: 6 or None; ``threshold`` is 0."""
     name, alpha = relu_kind(negative_slope, max_value, threshold)
     return _elementwise(x, name, alpha)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Metric(Configurable):
     """Base of all metrics, which are used as Keras' are: ``update_state``, ``result``, ``reset_state``.
 
-    A metric of one's own defines :attr:`sums`, :meth:`statistics` and :meth:`value`; or the three methods themselves.
+    A metric of one's own defines ``sums``, :meth:`statistics` and :meth:`value`; or the three methods themselves.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Metric(Configurable):
         self.state: dict[str, Any] = dict.fromkeys(self.sums, 0.0)
 
     def statistics(self, y_true: NDArray[Any], y_pred: NDArray[Any], weights: Doubles | None) -> Sequence[ArrayLike]:
-        """Return the sums of a batch, in the order of :attr:`sums`."""
+        """Return the sums of a batch, in the order of ``sums``."""
         raise NotImplementedError
 
     def value(self, **state: Any) -> ArrayLike:

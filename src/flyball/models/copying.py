@@ -1,10 +1,12 @@
-"""Copies of models, for what must not touch the model itself."""
+"""Copies of models: whole ones, through the bytes that files have, and those for what must not touch the model."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flyball import optimizers, utils
+from flyball import layers, optimizers, utils
+from flyball.callbacks import History
+from flyball.saving.models import from_bytes, to_bytes
 
 if TYPE_CHECKING:
     from flyball.models import Sequential
@@ -28,3 +30,32 @@ def copy_model(model: Sequential, *, dtype: str | None = None) -> Sequential:
         copy.compile(optimizers.SGD(0.0), model.loss)
     copy.set_weights(model.get_weights())
     return copy
+
+
+def content_of(model: Sequential) -> tuple[bytes, dict[str, Any]]:
+    """Return all that makes up a model, as :func:`made_of` takes it: the bytes of its file, and what files leave out.
+
+    Raises
+    ------
+    TypeError
+        If a layer is of a class of a user's own, which no file can name.
+    ValueError
+        If another part cannot be described, such as a metric that is a function.
+    """
+    for layer in model.layers:
+        if type(layer) not in layers.REGISTRY.classes.values():
+            msg = f"a model must have layers of flyball's to be copied or pickled, got {layer.name!r}: {type(layer)}"
+            raise TypeError(msg)
+    history = None if model.history is None else (model.history.epoch, model.history.history)
+    return to_bytes(model), {"seed": model._seed, "epochs": model._epochs, "history": history}
+
+
+def made_of(content: bytes, rest: dict[str, Any]) -> Sequential:
+    """Return a model of its own from the result of :func:`content_of`."""
+    with utils.kept_seeds():
+        model = from_bytes(content)
+    model._seed, model._epochs = rest["seed"], rest["epochs"]
+    if rest["history"] is not None:
+        model.history = History()
+        model.history.epoch, model.history.history = rest["history"]
+    return model

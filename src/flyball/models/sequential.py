@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flyball import _checks, saving
+from flyball.models import copying
 from flyball.models.inspection import Inspection
 from flyball.models.on_batch import OnBatch
 
@@ -75,6 +76,8 @@ class Sequential(OnBatch, Inspection):
             print(f"Saved artifact at '{filepath}'.")
 
     def __reduce__(self) -> Any:
-        """Refuse copies and pickles: they would tear the weights from the flat arrays that training works on."""
-        msg = "a model must be copied by from_config(get_config()) and set_weights, or by save and load_model"
-        raise TypeError(msg)
+        """Copy or pickle through the bytes of a file: a copy, shallow or deep, is a model of its own.
+
+        It has the weights, the state of the training, the seed and the history; callbacks belong to the original.
+        """
+        return copying.made_of, copying.content_of(self)

@@ -8,14 +8,19 @@ import numpy as np
 
 from flyball.onnx.activations import write_activation
 from flyball.onnx.images import write_crop, write_resampling
+from flyball.onnx.norm import write_batch_norm, write_group_norm, write_layer_norm, write_rms_norm, write_unit_norm
 from flyball.program.nodes import (
     ActivationNode,
     AffineNode,
     BatchNormNode,
     DenseNode,
+    GroupNormNode,
+    LayerNormNode,
     ResampleNode,
     ReshapeNode,
+    RMSNormNode,
     ScaleNode,
+    UnitNormNode,
     Weight,
 )
 from flyball.program.nodes.scale import SMALLEST
@@ -59,34 +64,6 @@ def _dense(graph: Graph, node: DenseNode) -> None:
     graph.value = write_activation(graph, node.activation, node.alpha)
 
 
-def _batch_norm(graph: Graph, node: BatchNormNode) -> None:
-    channels = node.running_mean.shape
-    parameters = [
-        graph.constant(np.ones(channels)) if node.gamma is None else graph.weight(node.gamma),
-        graph.constant(np.zeros(channels)) if node.beta is None else graph.weight(node.beta),
-        graph.weight(node.running_mean),
-        _variance(graph, node),
-    ]
-    # ONNX normalises over the second axis.
-    samples = graph.shape
-    channels_last = len(samples) > 1 and not node.channels_first
-    if channels_last:
-        graph.value = graph.reshape(channels)
-    graph.value = graph.add("BatchNormalization", graph.value, *parameters, epsilon=node.epsilon)
-    if channels_last:
-        graph.value = graph.reshape(samples)
-    graph.value = write_activation(graph, node.activation, 0.0)
-
-
-def _variance(graph: Graph, node: BatchNormNode) -> str:
-    """Return the variance to which the operator adds an epsilon; an attribute has the digits of a float32."""
-    variance = graph.weight(node.running_var)
-    rounded_off = node.epsilon - float(np.float32(node.epsilon))
-    if graph.dtype == np.float32 or rounded_off == 0.0:
-        return variance
-    return graph.add("Add", variance, graph.constant(rounded_off))
-
-
 def _activation(graph: Graph, node: ActivationNode) -> None:
     graph.value = write_activation(graph, node.activation, node.alpha)
 
@@ -121,7 +98,11 @@ def _reshape(graph: Graph, node: ReshapeNode) -> None:
 
 _WRITERS: dict[type[Node], Callable[[Graph, Any], None]] = {
     DenseNode: _dense,
-    BatchNormNode: _batch_norm,
+    BatchNormNode: write_batch_norm,
+    LayerNormNode: write_layer_norm,
+    RMSNormNode: write_rms_norm,
+    UnitNormNode: write_unit_norm,
+    GroupNormNode: write_group_norm,
     ActivationNode: _activation,
     ReshapeNode: _reshape,
     ScaleNode: _scale,

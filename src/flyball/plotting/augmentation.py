@@ -92,16 +92,17 @@ class AugmentationDisplay:
         low, high = value_range or (float(first.min()), float(first.max()))
         self.ax_ = ax = one_axes(ax, (CELL * count + 2.0, CELL * len(self.rows) + 0.3))
         self.figure_ = ax.figure
-        for row, (name, images) in enumerate(self.rows.items()):
+        for row, images in enumerate(self.rows.values()):
             for column, image in enumerate(images):
                 shown = np.clip((image.astype(np.float64) - low) / ((high - low) or 1.0), 0.0, 1.0)
                 extent = (column + GAP, column + 1 - GAP, row + 1 - GAP, row + GAP)
                 shown = shown[..., 0] if shown.ndim == 3 and shown.shape[-1] == 1 else shown
                 ax.imshow(shown, cmap="gray", vmin=0.0, vmax=1.0, extent=extent, interpolation="nearest")
-            ax.text(-0.12, row + 0.5, name, ha="right", va="center", fontsize=9.5, color=QUIET)
         for column, label in enumerate(self.labels or ()):
             ax.text(column + 0.5, -0.05, label, ha="center", va="bottom", fontsize=9.5, color=QUIET)
         ax.set_xlim(0, count)
         ax.set_ylim(len(self.rows), 0)
         bare(ax)
+        ax.set_yticks(np.arange(len(self.rows)) + 0.5, self.rows)
+        ax.tick_params(length=0, labelsize=9.5, labelcolor=QUIET)
         return self

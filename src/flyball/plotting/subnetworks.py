@@ -170,7 +170,9 @@ class SubnetworksDisplay:
             ax.plot(sample + 1, self.scaled[sample, output], "o", **marks, **label)
         dress(ax, title="What they predict", xlabel="sample", grid="y")
         ax.set_xticks(range(1, shown + 1))
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False, fontsize=9, labelcolor=QUIET)
+        ax.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False, fontsize=8.5, labelcolor=QUIET
+        )
 
 
 def _masks(sizes: Sequence[int], places: Sequence[int]) -> Iterator[dict[int, NDArray[np.bool_]]]:

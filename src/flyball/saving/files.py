@@ -42,11 +42,17 @@ def write(
     OSError
         If the file cannot be written; nothing is left beside it.
     """
+    replace(path, content(tensors, config, metadata))
+
+
+def content(
+    tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any], metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """Return what :func:`write` writes."""
     from safetensors.numpy import save
 
     header = {"format": FORMAT, "schema": SCHEMA, "config": json.dumps(config, allow_nan=False)}
-    content = save({n: np.ascontiguousarray(array) for n, array in tensors.items()}, {**(metadata or {}), **header})
-    replace(path, content)
+    return save({n: np.ascontiguousarray(array) for n, array in tensors.items()}, {**(metadata or {}), **header})
 
 
 def user_metadata(metadata: Mapping[Any, Any] | None) -> dict[str, str]:
@@ -94,13 +100,7 @@ def read(path: str | os.PathLike[str], *, with_tensors: bool = True) -> tuple[di
     try:
         with safe_open(path, framework="numpy") as opened:
             header = opened.metadata() or {}
-            if header.get("format") != FORMAT or "config" not in header:
-                msg = "its header has nothing of flyball's"
-                raise ValueError(msg)
-            if header.get("schema") not in READABLE:
-                expected = " or ".join(map(repr, READABLE))
-                msg = f"its schema must be {expected}, got {header.get('schema')!r}; a newer flyball may read it"
-                raise ValueError(msg)
+            _check_header(header)
             tensors = {}
             for name in opened.keys() if with_tensors else ():
                 dtype = opened.get_slice(name).get_dtype()
@@ -111,6 +111,31 @@ def read(path: str | os.PathLike[str], *, with_tensors: bool = True) -> tuple[di
     except SafetensorError as error:
         raise ValueError(str(error)) from error
     return header, tensors
+
+
+def read_content(content: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    """Return the header and the tensors that :func:`content` was given; raise ValueError where it was not."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    size = int.from_bytes(content[:8], "little")  # of the JSON that follows it, which safetensors has checked
+    header = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    _check_header(header)
+    return header, tensors
+
+
+def _check_header(header: Mapping[str, str]) -> None:
+    if header.get("format") != FORMAT or "config" not in header:
+        msg = "its header has nothing of flyball's"
+        raise ValueError(msg)
+    if header.get("schema") not in READABLE:
+        expected = " or ".join(map(repr, READABLE))
+        msg = f"its schema must be {expected}, got {header.get('schema')!r}; a newer flyball may read it"
+        raise ValueError(msg)
 
 
 def parse(text: str) -> dict[str, Any]:

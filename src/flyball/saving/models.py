@@ -59,11 +59,7 @@ def save_model(
     include_optimizer = _checks.flag("include_optimizer", include_optimizer)
     require_built(model)
     require_free(path, overwrite)
-    tensors = {weight.name: weight.value for weight in model.weights}
-    config = {"model": model.get_config(), "compile": _compile_config(model), "training": None}
-    if include_optimizer and config["compile"] is not None:
-        tensors |= state.slot_tensors(model)
-        config["training"] = state.counts(model)
+    tensors, config = _described(model, include_optimizer=include_optimizer)
     files.write(path, tensors, config, files.user_metadata(metadata))
 
 
@@ -77,28 +73,26 @@ def load_model(filepath: str | os.PathLike[str]) -> Sequential:
     OSError
         If the file cannot be read.
     """
-    from flyball.models import Sequential
-
     try:
-        header, tensors = files.read(filepath)
-        config = files.parse(header["config"])
-        if header["schema"] == "1":
-            config.setdefault("training", None)
-        files.keys("the configuration", config, ("model", "compile", "training"))
-        weights = declared_weights(config["model"])
-        expected = {weight.name: weight.shape for weight in weights}
-        optimizer = _optimizer(config["compile"])
-        if config["training"] is not None:
-            expected |= state.expected_slots(weights, optimizer, config["training"])
-        _check_tensors(tensors, expected, config["model"]["dtype"])
-        model = Sequential.from_config(config["model"])
-        model.set_weights([tensors[weight.name] for weight in weights])
-        _compile(model, optimizer, config["compile"])
-        if config["training"] is not None:
-            state.restore(model, tensors, config["training"])
+        return _made(*files.read(filepath))
     except files.BAD_CONTENT as error:
         files.refuse(filepath, error, save_model)
-    return model
+
+
+def to_bytes(model: Sequential) -> bytes:
+    """Return what :func:`save_model` would write to a file; the model need not be built.
+
+    Raises
+    ------
+    ValueError
+        If the model has a part that cannot be described.
+    """
+    return files.content(*_described(model, include_optimizer=model.built))
+
+
+def from_bytes(content: bytes) -> Sequential:
+    """Return the model that :func:`to_bytes` was given; raise ValueError where ``content`` is no such thing."""
+    return _made(*files.read_content(content), unbuilt=True)
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -125,6 +119,15 @@ COMPILATION = ("optimizer", "loss", "metrics", "weighted_metrics", "regularizer"
 """What a file says of ``compile``."""
 
 
+def _described(model: Sequential, *, include_optimizer: bool) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    tensors = {weight.name: weight.value for weight in model.weights}
+    config = {"model": model.get_config(), "compile": _compile_config(model), "training": None}
+    if include_optimizer and config["compile"] is not None:
+        tensors |= state.slot_tensors_for_compile(model)
+        config["training"] = state.counts(model)
+    return tensors, config
+
+
 def _compile_config(model: Sequential) -> dict[str, Any] | None:
     if model.optimizer is None or model.loss is None:
         return None
@@ -139,6 +142,32 @@ def _compile_config(model: Sequential) -> dict[str, Any] | None:
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _made(header: dict[str, str], tensors: dict[str, NDArray[Any]], *, unbuilt: bool = False) -> Sequential:
+    """Return the model; one without an input shape only if it may be ``unbuilt``."""
+    from flyball.models import Sequential
+
+    config = files.parse(header["config"])
+    if header["schema"] == "1":
+        config.setdefault("training", None)
+    files.keys("the configuration", config, ("model", "compile", "training"))
+    optimizer = _optimizer(config["compile"])
+    if unbuilt and isinstance(config["model"], dict) and config["model"].get("input_shape") is None:
+        model = Sequential.from_config(config["model"])
+        _compile(model, optimizer, config["compile"])
+        return model
+    weights = declared_weights(config["model"])
+    expected = {weight.name: weight.shape for weight in weights}
+    if config["training"] is not None:
+        expected |= state.expected_slots(weights, optimizer, config["training"])
+    _check_tensors(tensors, expected, config["model"]["dtype"])
+    model = Sequential.from_config(config["model"])
+    model.set_weights([tensors[weight.name] for weight in weights])
+    _compile(model, optimizer, config["compile"])
+    if config["training"] is not None:
+        state.restore(model, tensors, config["training"])
+    return model
 
 
 def declared_weights(config: Any) -> list[Weight]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from flyball import _checks
 from flyball.program.memory import UNAVERAGED
 from flyball.saving import files
@@ -36,6 +38,24 @@ def slot_tensors(model: Sequential) -> dict[str, NDArray[Any]]:
         slot_name(slot, weight.name): memory.state_of(slot, weight)
         for slot in sorted(memory.slots)
         for weight in memory.parameter_weights()
+    }
+
+
+def slot_tensors_for_compile(model: Sequential) -> dict[str, NDArray[Any]]:
+    """Return the same for the weights that the optimizer changes once the model is compiled anew, as it is on loading.
+
+    Those are others where ``trainable`` has been set since: what was frozen begins with the first value.
+    """
+    memory, optimizer = model._require_built(), model.optimizer
+    known = {id(weight) for weight in memory.parameter_weights()}
+    initial = {} if optimizer is None else _initial(optimizer)
+    return {
+        slot_name(slot, weight.name): (
+            memory.state_of(slot, weight) if id(weight) in known else np.full(weight.shape, initial[slot], memory.dtype)
+        )
+        for slot in sorted(memory.slots)
+        for weight in model.weights
+        if weight.trainable
     }
 
 

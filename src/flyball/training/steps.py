@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from flyball.backend import get_backend
 from flyball.program.interrupts import HeldInterrupts
 from flyball.program.memory import UNAVERAGED
 from flyball.program.runners import Steps
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from flyball.program.memory import Memory
     from flyball.program.nodes import Node
     from flyball.program.runners import Runner
+
+ORDER_STREAM = 2**32 - 1
+"""The stream of random numbers that orders of rows are drawn from; layers count theirs from 0."""
 
 INTERVAL = 0.1
 """Seconds between two reports of progress."""
@@ -76,8 +80,9 @@ def batch_statistics_layer(nodes: list[Node]) -> str | None:
 
 def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of rows in an epoch: a function of (seed, epoch) only."""
-    generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
-    return generator.permutation(rows)
+    order = np.empty(rows, np.int64)
+    get_backend().random_permutation(order, seed, ORDER_STREAM, epoch)
+    return order
 
 
 def noise(seed: int, number: int) -> np.random.Generator:
