@@ -97,10 +97,10 @@ def made(name, dtype="float64"):
     model = fb.Sequential(stack, dtype=dtype)
     rng = np.random.default_rng(0)
     for weight in model.weights:  # nothing 0 or 1, which could hide what is left out
-        weight.value[...] = rng.uniform(0.3, 1.0, weight.shape) * np.where(rng.random(weight.shape) < 0.5, -1, 1)
+        weight.value[...] = rng.uniform(0.1, 0.5, weight.shape) * np.where(rng.random(weight.shape) < 0.5, -1, 1)
         if weight.name.endswith("variance"):
-            weight.value[...] = np.abs(weight.value)
-    model.compile(fb.optimizers.SGD(0.01, momentum=0.9), "mean_squared_error")
+            weight.value[...] = 0.5 + np.abs(weight.value)
+    model.compile(fb.optimizers.SGD(0.003, momentum=0.9), "mean_squared_error")
     x, y = rng.standard_normal((13, *shape)).astype(dtype), rng.standard_normal((13, 2)).astype(dtype)
     return model, x, y
 
