@@ -42,7 +42,7 @@ class Lookahead(Optimizer):
 
     def __init__(
         self,
-        optimizer: str | Optimizer,
+        optimizer: str | Optimizer = "sgd",
         sync_period: int = 6,
         slow_step_size: float = 0.5,
         name: str | None = None,

@@ -395,7 +395,7 @@ _names: dict[str, type[Optimizer]] = {
     cls.__name__.lower(): cls for cls in (SGD, Adam, AdamW, Nadam, Adamax, RMSprop, Adagrad, Adadelta, Lion)
 }
 REGISTRY: Registry[Optimizer] = Registry("optimizer", Optimizer, _names)
-REGISTRY.classes["Lookahead"] = Lookahead  # not made by its name alone: it needs another optimizer
+REGISTRY.classes["Lookahead"] = Lookahead  # in files; by its name alone nobody means it
 
 
 def get(identifier: object) -> Optimizer:
