@@ -175,7 +175,7 @@ def _check(facts: Any, callbacks: Any, tensors: dict[str, NDArray[Any]]) -> None
     _checks.flag("the run's stop", facts["run"]["stop"])
     position = facts["run"]["position"]
     if position is not None:
-        files.keys("the run's position", position, ("done", "steps", "totals"))
+        files.keys("the run's position", position, ("done", "steps", "totals", "outputs"))
         _checks.integer("the run's position", position["done"], 1)
         _checks.optional_count("the run's steps", position["steps"])
         if not isinstance(position["totals"], dict) or not all(

@@ -67,12 +67,15 @@ class Position:
     steps: int | None
     """Of the epoch, where that is known."""
     totals: Mapping[str, float]
+    outputs: NDArray[Any] | None = None
+    """Of the samples so far, where metrics ask for them."""
 
     def require(self, steps: int | None) -> None:
         """Raise ValueError unless an epoch of ``steps`` steps has such a place."""
         if self.steps != steps or self.done < 1 or (steps is not None and self.done > steps):
             of = "" if steps is None else f" of {steps} steps"
-            msg = f"position must be one in an epoch{of}, got {self}: the data have changed"
+            place = f"step {self.done} of {self.steps}"
+            msg = f"position must be one in an epoch{of}, got {place}: the data have changed"
             raise ValueError(msg)
 
 
