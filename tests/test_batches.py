@@ -403,6 +403,16 @@ def test_validation_begins_anew_each_time_and_an_iterator_is_refused():
     message = "validation_data must be something that can be gone through again .*got generator, which is empty"
     with pytest.raises(ValueError, match=message):
         model.fit(X, Y, epochs=2, validation_data=(batch for batch in cut(X, Y)), verbose=0)
+    with pytest.raises(ValueError, match=message):  # epochs 2 and 4 are validated
+        model.fit(
+            X,
+            Y,
+            initial_epoch=1,
+            epochs=4,
+            validation_freq=2,
+            validation_data=(batch for batch in cut(X, Y)),
+            verbose=0,
+        )
     model.fit(X, Y, epochs=1, validation_data=(batch for batch in cut(X, Y)), verbose=0)
     assert "val_loss" in model.history.history
 
