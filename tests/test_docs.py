@@ -56,6 +56,8 @@ def elsewhere(tmp_path, monkeypatch):
     threads = flyball.get_num_threads()
     yield
     flyball.set_num_threads(threads)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.mark.parametrize("page", [page for page in TEXTS if page.exists() and has_examples(page)], ids=identifier)
@@ -65,6 +67,8 @@ def test_examples_run_and_print_what_the_page_says(page, elsewhere):
     for package in ("sklearn", "matplotlib", "pandas", "onnx", "onnxruntime"):
         if re.search(rf"^ *(import|from) {package}\b", text, re.MULTILINE):
             pytest.importorskip(package)
+    if "flyball.plotting" in text:
+        pytest.importorskip("matplotlib")
     names: dict[str, object] = {"__name__": "example"}
     printed = io.StringIO()
     for block in blocks(page):
