@@ -23,6 +23,7 @@ from flyball.training.steps import (
     means,
     no_learning,
     noise,
+    settings_of,
     train,
     training_means,
 )
@@ -147,7 +148,7 @@ class BatchTrainer(_Batches):
             msg = f"{name} must have at least 2 samples for the batch statistics of layer {layer!r}, got 1"
             raise ValueError(msg)
         taker, bounds = self._take(batch, noise(self.seed, self.optimizer.iterations))
-        train(taker, self.optimizer, bounds, count=self._count)
+        train(taker, self.optimizer, self.memory, bounds, count=self._count)
         self.rows += len(batch)
         self._measure(batch)
 
@@ -179,9 +180,9 @@ class BatchTrainer(_Batches):
             self.forget()
             self._settings = settings
 
-    def _settings_of(self) -> str:
+    def _settings_of(self) -> object:
         self._needs_rows = batch_statistics_layer(self.nodes)
-        return repr((self.nodes, self.optimizer.update(), self.seed))
+        return settings_of(self.nodes, self.optimizer, self.seed)
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         lowering = Lowering(self.nodes, self.memory, data, capacity, training=True, seed=self.seed)
