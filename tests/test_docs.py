@@ -108,6 +108,12 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(path), f"{identifier(page)}: {target}"
 
 
+@pytest.mark.parametrize("image", sorted((DOCS / "images").glob("*")), ids=identifier)
+def test_pictures_are_shown(image):
+    shown = f"images/{image.name})"
+    assert any(shown in page.read_text(encoding="utf-8") for page in TEXTS), "show it on its technique's page"
+
+
 # --- the reference ---------------------------------------------------------------------------------------------------
 
 
