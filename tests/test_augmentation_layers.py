@@ -317,11 +317,12 @@ def cross_entropy(logits, targets):
 
 @pytest.mark.usefixtures("each_backend")
 @pytest.mark.parametrize("layer", [layers.MixUp(0.4), layers.CutMix()], ids=["mix_up", "cut_mix"])
-@pytest.mark.parametrize("kind", ["sparse", "one_hot", "binary", "regression"])
+@pytest.mark.parametrize("kind", ["sparse", "smoothed", "one_hot", "binary", "regression"])
 def test_losses_are_mixed_as_the_samples_are(layer, kind):
     layer = type(layer).from_config(layer.get_config())
     targets = {
         "sparse": (LABELS, sparse(), 10),
+        "smoothed": (LABELS, losses.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=0.3), 10),
         "one_hot": (np.eye(10)[LABELS], losses.CategoricalCrossentropy(from_logits=True), 10),
         "binary": (LABELS[:, None] % 2.0, losses.BinaryCrossentropy(from_logits=True), 1),
         "regression": (RNG.standard_normal((24, 4)), losses.MeanSquaredError(), 4),
@@ -347,6 +348,8 @@ def test_losses_are_mixed_as_the_samples_are(layer, kind):
         expected = (w[:, None] * each[0] + (1 - w[:, None]) * each[1])[:, 0]
     else:
         rows = np.eye(10)[LABELS]
+        if kind == "smoothed":
+            rows = 0.7 * rows + 0.03
         expected = w * cross_entropy(got.logits, rows) + (1 - w) * cross_entropy(got.logits, rows[partners])
         hits = got.program.buffers["hits"].array
         larger = np.where(w >= 0.5, LABELS, LABELS[partners])

@@ -138,3 +138,35 @@ def test_public_names_have_docstrings():
         if callable(getattr(module, name)) and not inspect.getdoc(getattr(module, name))
     ]
     assert bare == []
+
+
+# --- the table of techniques -----------------------------------------------------------------------------------------
+
+
+def rows_of_techniques():
+    """Return name, test and page cells of each row of docs/mission.md that is done."""
+    lines = (DOCS / "mission.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("|").split(" | ") for line in lines if line.startswith("| ")]
+    rows = [[cell.strip(" |") for cell in row] for row in rows]
+    return [row for row in rows if row[0] != "technique" and "*next*" not in row[1]]
+
+
+def public(name):
+    found = flyball
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+@pytest.mark.parametrize("row", rows_of_techniques() if PAGES else [], ids=lambda row: row[0][:40])
+def test_techniques_are_where_the_table_says(row):
+    _, names, tests, page = row
+    for name, arguments in re.findall(r"`([\w.]+)(?:\(([^)]*)\))?`", names):
+        found = public(name)
+        for argument in re.findall(r"(\w+)=", arguments):
+            assert argument in inspect.signature(found).parameters, f"{name}({argument}=)"
+    for file, test in re.findall(r"`([\w/]+\.py)::(\w+)`", tests):
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file}::{test}"
+    assert names.count("`") >= 2
+    assert tests.count("::") >= 1
+    assert re.fullmatch(r"\[[\w ]+\]\([\w./-]+\.md\)", page), page

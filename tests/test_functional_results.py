@@ -131,6 +131,17 @@ def test_squared_error_takes_any_shape():
     np.testing.assert_allclose(result.dpredictions, 2 * (p - t) / p.size, rtol=1e-12)
 
 
+def test_targets_whose_squares_overflow_are_finite(dtype):
+    huge = np.full((3, 4), np.sqrt(np.finfo(dtype).max) * 2, dtype)
+    result = F.pointwise_loss(huge, huge, "mean_absolute_error")
+    assert result.loss == 0.0
+    for value in (np.nan, np.inf, -np.inf):
+        targets = huge.copy()
+        targets[2, 1] = value
+        with pytest.raises(ValueError, match=r"targets must be finite, got .* at \[2, 1\]"):
+            F.pointwise_loss(huge, targets, "mean_absolute_error")
+
+
 def test_updates_take_weights_of_any_shape_and_return_nothing(dtype):
     w, g = normal(3, 4, 2, dtype=dtype), normal(3, 4, 2, dtype=dtype)
     want = w - np.asarray(0.5, dtype) * g

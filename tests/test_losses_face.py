@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from flyball import losses
+import flyball
+from flyball import layers, losses
 
 SPARSE = losses.SparseCategoricalCrossentropy()
 DENSE = losses.CategoricalCrossentropy()
@@ -194,8 +195,34 @@ class Cubed(losses.Loss):
 
 def test_a_loss_of_ones_own_has_values_and_no_gradient():
     np.testing.assert_allclose(Cubed()([[1.0, 2.0]], [[2.0, 4.0]]), 4.5)
+    model = flyball.Sequential([layers.Dense(1, input_shape=(2,))])
     with pytest.raises(ValueError, match=re.escape("loss must be one of flyball.losses to train with, got Cubed")):
-        Cubed().prepare_targets([1], (1,), np.float32)
+        model.compile("sgd", Cubed())
+    with pytest.raises(ValueError, match=re.escape("reduction must be sum_over_batch_size to train with, got 'sum'")):
+        model.compile("sgd", losses.MeanSquaredError(reduction="sum"))
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize(
+    ("loss", "activation"), [("mse", None), ("bce", "sigmoid"), (losses.Huber(0.3), "tanh"), ("hinge", "tanh")]
+)
+def test_outputs_of_any_shape_have_the_loss_of_a_row_of_them(loss, activation):
+    x = RNG.standard_normal((9, 4))
+    y = RNG.integers(0, 2, (9, 3, 2)).astype(float)
+    results = []
+    for shape in ((6,), (3, 2), (3, 2, 1)):
+        flyball.utils.set_random_seed(0)
+        stack = [layers.Dense(6, input_shape=(4,)), layers.Reshape(shape), layers.Activation(activation)]
+        model = flyball.Sequential(stack, dtype="float64")
+        model.compile("sgd", loss, metrics=["mae"])
+        given = y.reshape(9, *shape) if shape[-1] != 1 else y
+        history = model.fit(x, given, epochs=3, batch_size=4, verbose=0, validation_data=(x, given)).history
+        results.append([*history.values()])
+        np.testing.assert_allclose(model.loss(given, model.predict(x)), history["val_loss"][-1], rtol=1e-6)
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
+    np.testing.assert_allclose(results[0], results[2], rtol=1e-12)
+    with pytest.raises(ValueError, match=re.escape("y must be of shape (n, 3, 2) or (n, 3, 2, 1) for")):
+        model.fit(x, y[:, :2], verbose=0)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_networks_on_samples_of_several_axes(dtype):
         layers.LayerNormalization(),
         layers.Reshape((2, 16)),
         layers.Dense(5, use_bias=False),
-        layers.Softmax(),
+        layers.Softmax(axis=(-2, -1)),
         layers.Flatten(),
         layers.Dense(3),
     ]

@@ -1,16 +1,46 @@
 """Keras' tests that are not run against flyball, and why not: patterns of ``file::Class.method`` by file."""
 
+_ACTIVATION = "an activation that flyball does not have"
+_ACTIVATIONS = (
+    *("celu", "glu", "hard_shrink", "hard_silu", "hard_tanh", "log_sigmoid", "soft_shrink", "sparse_plus"),
+    *("sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink", "threshold"),
+)
 _AVERAGE = "an average that replaces the weights during training; flyball's does at its end"
 _DTYPE = "a result of a dtype of its own: flyball's losses and metrics are sums in double precision"
+_HALF = "half precision, which flyball does not compute in"
 _MASK = "masks that hang on arrays, which flyball has none of"
 _NONE = "None as a name, which flyball refuses"
+_RELU = "a ReLU with an upper bound other than 6, or a threshold"
+_SCALAR = "a sample that is a number, without any axis"
 _SEED = "a seed that moves on from call to call; a seed of flyball's is a number"
 _TF = "skipped by Keras itself on any backend but TensorFlow's, or Torch's"
 
 NOT_APPLICABLE = {
+    "activations/activations_test.py": {
+        **{f"ActivationsTest.test_{name}": _ACTIVATION for name in _ACTIVATIONS},
+        "*max_3d_axis_tuple": "a softmax over an axis other than the last ones",
+        "*max_higher_dim*": "a softmax over an axis other than the last ones",
+        "*.test_relu_combined_*": _RELU,
+        "*.test_relu_max_value": _RELU,
+        "*.test_relu_threshold": _RELU,
+    },
     "callbacks/early_stopping_test.py": {
         "EarlyStoppingTest.test_early_stopping": "an attribute of Keras: the comparison as a function",
         "*.test_state_reset_across_fit_calls": "a best value of None before the first epoch; flyball's is infinite",
+    },
+    "callbacks/learning_rate_scheduler_test.py": {
+        "*.test_learning_rate_in_history": "the type of a number, which the stand-in of a variable has another of",
+        "*.test_throws_when_optimizer_has_schedule": "a TypeError; flyball's is a ValueError",
+        "*.test_verbose_logging": "printing through a function of Keras",
+    },
+    "callbacks/reduce_lr_on_plateau_test.py": {
+        "*.test_state_reset_across_fit_calls": "a best value of None before the first epoch; flyball's is infinite",
+        "*.test_throws_when_optimizer_has_schedule": "a TypeError; flyball's is a ValueError",
+        "*.test_verbose_logging": "printing through a function of Keras",
+    },
+    "callbacks/terminate_on_nan_test.py": {
+        "*.test_raise_error_*": "targets that are infinite, which flyball refuses",
+        "*.test_terminate_on_nan_*": "targets that are infinite, which flyball refuses",
     },
     "constraints/constraints_test.py": {
         "ConstraintsTest.test_default_constraint_call": "the base class: abstract here",
@@ -27,6 +57,43 @@ NOT_APPLICABLE = {
         "*.test_random_normal": _SEED,
         "*.test_serialization_with_seed_generator": _SEED,
         "*.test_variance_scaling*_with_axes": "kernels of attention, whose inputs and outputs have several axes",
+    },
+    "layers/activations/leaky_relu_test.py": {"*.test_leaky_relu_correctness": _SCALAR},
+    "layers/activations/relu_test.py": {
+        "*.test_default_relu_no_args": _SCALAR,
+        "*.test_from_config": _RELU,
+        "*.test_get_config": _RELU,
+        "*.test_*_relu_correctness": _RELU,
+        "ReLUTest.test_relu": _RELU,
+        "*.test_relu_none_max_value_is_unlimited": _SCALAR,
+    },
+    "layers/activations/softmax_test.py": {"*mask*": _MASK},
+    "layers/normalization/batch_normalization_test.py": {
+        "*.test_bachnorm_ignore_masked_values*": _MASK,
+        "*.test_masked_broadcast_normalization": _MASK,
+        "*renorm*": "batch renormalisation, which flyball does not have",
+        "*.test_serialization": "batch renormalisation, which flyball does not have",
+        "*.test_large_value_within_autocast_scope": _HALF,
+        "*.test_trainable_behavior": "a layer that is built by itself, for a shape with the axis of samples",
+    },
+    "layers/normalization/group_normalization_test.py": {
+        "*.test_large_value_within_autocast_scope": _HALF,
+        "*.test_mixed_precision_large_input_no_nan": _HALF,
+        "*.test_undefined_dim_error": "an axis of no fixed size",
+    },
+    "layers/normalization/layer_normalization_test.py": {
+        "*.test_correctness": "arithmetic with a layer's weight, which is no array here",
+        "*.test_invalid_axis": "a TypeError; flyball's is a ValueError",
+        "*.test_large_value_within_autocast_scope": _HALF,
+        "*.test_ln_basics": "a part of it: RMS normalisation by another name",
+        "*.test_output_with_rms_scaling": "RMS normalisation by another name",
+    },
+    "layers/normalization/rms_normalization_test.py": {
+        "*.test_correctness": "arithmetic with a layer's weight, which is no array here",
+    },
+    "layers/normalization/unit_normalization_test.py": {
+        "*.test_correctness": "an axis in the middle",
+        "*.test_invalid_axis": "a TypeError; flyball's is a ValueError",
     },
     "losses/loss_test.py": {
         "*mask*": _MASK,

@@ -1,8 +1,12 @@
 """Keras' own tests, from its package, of what flyball has under the same names."""
 
+import warnings
 from fnmatch import fnmatch
 
+import numpy as np
 import pytest
+
+import flyball
 
 pytest.importorskip("absl", reason="Keras' tests are written with it")
 
@@ -13,10 +17,25 @@ if source_directory() is None:
     pytest.skip("Keras, whose tests these are, is not installed", allow_module_level=True)
 
 FILES = [
+    "activations/activations_test.py",
+    "callbacks/csv_logger_test.py",
     "callbacks/early_stopping_test.py",
+    "callbacks/learning_rate_scheduler_test.py",
+    "callbacks/reduce_lr_on_plateau_test.py",
+    "callbacks/terminate_on_nan_test.py",
     "constraints/constraints_test.py",
     "initializers/constant_initializers_test.py",
     "initializers/random_initializers_test.py",
+    "layers/activations/activation_test.py",
+    "layers/activations/elu_test.py",
+    "layers/activations/leaky_relu_test.py",
+    "layers/activations/relu_test.py",
+    "layers/activations/softmax_test.py",
+    "layers/normalization/batch_normalization_test.py",
+    "layers/normalization/group_normalization_test.py",
+    "layers/normalization/layer_normalization_test.py",
+    "layers/normalization/rms_normalization_test.py",
+    "layers/normalization/unit_normalization_test.py",
     "losses/loss_test.py",
     "losses/losses_test.py",
     "metrics/accuracy_metrics_test.py",
@@ -54,8 +73,15 @@ def cases(applicable):
 
 
 def run(case):
-    with staged():
-        case.debug()
+    """Run a case as Keras does: warnings are none of its business. Its random numbers are the same every time."""
+    np.random.seed(0)  # noqa: NPY002  # Keras' tests draw from it
+    flyball.utils.set_random_seed(0)
+    with staged(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            case.debug()
+        finally:
+            case.doCleanups()
 
 
 @pytest.mark.parametrize("case", cases(applicable=True))

@@ -8,9 +8,12 @@ from flyball.callbacks.early_stopping import EarlyStopping
 from flyball.callbacks.functions import LambdaCallback
 from flyball.callbacks.history import History
 from flyball.callbacks.learning_rates import LearningRateScheduler, ReduceLROnPlateau
+from flyball.callbacks.live_curve import LiveCurve
+from flyball.callbacks.steering import Steering
 from flyball.callbacks.termination import DivergenceWarning, TerminateOnNaN
 
 __all__ = [
     "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "DivergenceWarning", "EarlyStopping", "History",
-    "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau", "TerminateOnNaN",
+    "LambdaCallback", "LearningRateScheduler", "LiveCurve", "ModelCheckpoint", "ReduceLROnPlateau", "Steering",
+    "TerminateOnNaN",
 ]  # fmt: skip

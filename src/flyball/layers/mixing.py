@@ -96,7 +96,8 @@ class MixUp(Layer):
     ``w * x[n] + (1 - w) * x[partner]`` with w from Beta(alpha, alpha), for images, rows of tables, and anything else
     of which a mean makes sense. Targets are mixed by the same w: integer labels become rows of probabilities, so that
     a cross-entropy is w times that of the one label and 1 - w times that of the other. ``accuracy`` then counts where
-    the prediction is the class of the larger share.
+    the prediction is the class of the larger share; metrics that are no mean of the step's losses or hits, such as
+    AUC, see the samples' own targets.
 
     Parameters
     ----------

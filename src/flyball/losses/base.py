@@ -106,6 +106,20 @@ class Loss(Configurable):
         targets, predictions = same_rank(targets, predictions)
         return predictions, targets
 
+    def require_trainable(self) -> None:
+        """Refuse a loss that no model can train with.
+
+        Raises
+        ------
+        ValueError
+            If it is a class of one's own, which has no gradient, or has another reduction than the mean over samples.
+        """
+        if not hasattr(self, "objective"):
+            msg = f"loss must be one of flyball.losses to train with, got {type(self).__name__}, which has no gradient"
+            raise ValueError(msg)
+        if self.reduction not in REDUCTIONS[:2]:
+            _checks.refuse("the loss's reduction", "sum_over_batch_size to train with", self.reduction)
+
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
     ) -> NDArray[Any]:
@@ -118,9 +132,7 @@ class Loss(Configurable):
         ValueError
             If ``y`` does not have the right shape, or has a value that cannot be a target.
         """
-        del y, output_shape, dtype, name
-        msg = f"loss must be one of flyball.losses to train with, got {type(self).__name__}, which has no gradient"
-        raise ValueError(msg)
+        raise NotImplementedError
 
     def training_targets(
         self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None

@@ -32,13 +32,12 @@ class Values(Loss):
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
     ) -> NDArray[Any]:
-        """Return ``y``, (n, outputs), or (n,) if there is one output, finite, as (n, outputs) in ``dtype``."""
-        outputs = columns(self, output_shape)
+        """Return ``y``, (n, *output_shape), finite, in ``dtype``; a last axis of 1 may be missing."""
         values = numbers(name, y)
-        if values.ndim == 1 and outputs == 1:
-            values = values[:, np.newaxis]
-        if values.ndim != 2 or values.shape[1] != outputs:
-            expectation = "(n,) or (n, 1)" if outputs == 1 else f"(n, {outputs})"
+        if output_shape[-1:] == (1,) and values.shape[1:] == output_shape[:-1]:
+            values = values[..., np.newaxis]
+        if values.ndim == 0 or values.shape[1:] != output_shape:
+            expectation = _shape_in_words(output_shape)
             msg = f"{name} must be of shape {expectation} for {self.name}, got shape {values.shape}"
             raise ValueError(msg)
         with np.errstate(over="ignore"):  # a value too large for dtype becomes inf, which is refused here
@@ -105,3 +104,18 @@ class KLDivergence(Values):
 
     default_name = "kl_divergence"
     objective = pointwise("kl_divergence")
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, (n, outputs), finite, in ``dtype``."""
+        columns(self, output_shape)
+        return super().prepare_targets(y, output_shape, dtype, name=name)
+
+
+def _shape_in_words(output_shape: tuple[int, ...]) -> str:
+    full = ", ".join(["n", *(str(size) for size in output_shape)])
+    short = ", ".join(["n", *(str(size) for size in output_shape[:-1])])
+    if output_shape[-1] != 1:
+        return f"({full})"
+    return f"({short}{',' if len(output_shape) == 1 else ''}) or ({full})"

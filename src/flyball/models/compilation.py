@@ -79,6 +79,7 @@ class Compilation(Structure):
         _checks.no_more_arguments("compile", unknown, Compilation.compile)
         chosen_optimizer = optimizers_module.get(optimizer)
         chosen_loss = losses_module.get(loss)
+        chosen_loss.require_trainable()
         chosen = _metrics("metrics", metrics, chosen_loss), _metrics("weighted_metrics", weighted_metrics, chosen_loss)
         names = ["loss", *(metric.name for group in chosen for metric in group)]
         for name in names:

@@ -5,6 +5,7 @@ import types
 import numpy as np
 
 import flyball.utils
+from flyball.program.nodes import Weight
 
 
 class Variable(np.lib.mixins.NDArrayOperatorsMixin):
@@ -45,6 +46,11 @@ def tensor(value, dtype=None):
     return array.astype(np.float32) if dtype is None and array.dtype == np.float64 else array
 
 
+def numpy_of(x):
+    """Return an array, or a layer's weight, as an array."""
+    return np.asarray(x.value if isinstance(x, Weight) else x)
+
+
 def standardize_dtype(dtype):
     """Name of a dtype. flyball's losses and metrics are sums in double precision, Keras' are of its default dtype."""
     name = np.dtype(dtype).name
@@ -55,7 +61,7 @@ backend = types.ModuleType("keras.src.backend")
 vars(backend).update(
     Variable=Variable,
     backend=lambda: "flyball",
-    convert_to_numpy=np.asarray,
+    convert_to_numpy=numpy_of,
     convert_to_tensor=tensor,
     epsilon=lambda: 1e-7,
     floatx=lambda: "float32",
@@ -84,7 +90,7 @@ _AS_NUMPY = (
         "std",
         "sum",
     ),
-    *("tile", "transpose", "var", "zeros_like"),
+    *("subtract", "tile", "transpose", "var", "zeros_like"),
 )
 
 
@@ -100,12 +106,15 @@ for _name in ("arange", "array", "eye", "full", "ones", "zeros"):
     setattr(ops, _name, of_tensors(getattr(np, _name)))
 vars(ops).update(
     cast=lambda x, dtype: np.asarray(x).astype(dtype),
-    convert_to_numpy=np.asarray,
+    convert_to_numpy=numpy_of,
     convert_to_tensor=tensor,
+    rsqrt=lambda x: 1.0 / np.sqrt(x),
 )
 
 utils = types.ModuleType("keras.src.utils")
 utils.set_random_seed = flyball.utils.set_random_seed
+numerical_utils = types.ModuleType("keras.src.utils.numerical_utils")
+numerical_utils.to_categorical = lambda labels: np.eye(np.max(labels) + 1)[labels]
 
 dtype_policy = types.ModuleType("keras.src.dtype_policies.dtype_policy")
 vars(dtype_policy).update(dtype_policy=lambda: "float32", set_dtype_policy=lambda policy: None)

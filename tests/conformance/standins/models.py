@@ -1,5 +1,6 @@
 """``keras.src.models`` and ``layers``: flyball's, with layers that can be called by themselves."""
 
+import inspect
 import types
 
 import numpy as np
@@ -17,6 +18,10 @@ class Called:
 
     memory = None
     steps = 0
+
+    def __init__(self, *args, dtype="float32", **arguments):
+        assert dtype == "float32", "flyball's models have a dtype, not its layers"
+        super().__init__(*args, **arguments)
 
     def __call__(self, inputs, training=False, mask=None):
         x = np.ascontiguousarray(inputs, dtype=np.float32)
@@ -41,15 +46,44 @@ layers = types.ModuleType("keras.src.layers")
 for _name in own.__all__:
     _value = getattr(own, _name)
     _is_layer = isinstance(_value, type) and issubclass(_value, own.Layer) and _value not in (own.Layer, own.InputLayer)
-    setattr(layers, _name, type(_name, (Called, _value), {}) if _is_layer else _value)
+    if _is_layer:
+        _value = type(_name, (Called, _value), {"__signature__": inspect.signature(_value)})
+    setattr(layers, _name, _value)
+
+
+def _without_mask():
+    """``layers.Masking()``: flyball's arrays have no masks, so that it changes nothing."""
+    return lambda x: x
+
+
+layers.Masking = _without_mask
+
+
+class Rate(float):
+    """A number that also answers as Keras' variables do."""
+
+    value = property(np.float32)
+
+
+class Rated:
+    """An optimizer whose learning rate is a :class:`Rate`."""
+
+    learning_rate = property(
+        lambda self: Rate(super().learning_rate),
+        lambda self, value: super(Rated, type(self)).learning_rate.__set__(self, value),
+    )
 
 
 class Sequential(flyball.Sequential):
-    """Keras' way to say that a model runs step by step in Python, which flyball's does on its reference backend."""
+    """A model that takes adapters of optimizers, and has an optimizer as Keras' tests look at it."""
 
-    def compile(self, optimizer="rmsprop", loss=None, *, run_eagerly=False, jit_compile="auto", **kwargs):
+    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
         self.adapter = optimizer if isinstance(optimizer, Adapter) else None
         super().compile(self.adapter.own if self.adapter else optimizer, loss, **kwargs)
+        kind = type(self.optimizer)
+        if not issubclass(kind, Rated):
+            signature = {"__signature__": inspect.signature(kind)}
+            self.optimizer.__class__ = type(kind.__name__, (Rated, kind), signature)
 
     def fit(self, *args, verbose=0, **kwargs):
         history = super().fit(*args, verbose=verbose, **kwargs)

@@ -11,10 +11,10 @@ import pytest
 
 from conformance.standins import optimizers as optimizers_standin
 from conformance.standins import testing
-from conformance.standins.backend import backend, dtype_policy, ops, utils
+from conformance.standins.backend import backend, dtype_policy, numerical_utils, ops, utils
 from conformance.standins.metrics import metrics
 from conformance.standins.models import layers, models
-from flyball import callbacks, constraints, initializers, losses, regularizers
+from flyball import activations, callbacks, constraints, initializers, losses, regularizers
 
 METRICS = ("accuracy", "confusion", "correlation", "f_score", "hinge", "iou", "reduction", "regression")
 
@@ -74,6 +74,7 @@ def _modules():
         "keras.src.backend": [backend],
         "keras.src.backend.common.keras_tensor": [],
         "keras.src.callbacks": [callbacks],
+        "keras.src.callbacks.callback": [callbacks],
         "keras.src.constraints": [constraints],
         "keras.src.dtype_policies": [],
         "keras.src.dtype_policies.dtype_policy": [dtype_policy],
@@ -81,11 +82,14 @@ def _modules():
         "keras.src.initializers.random_initializers": [initializers],
         "keras.src.layers": [layers],
         "keras.src.layers.attention.multi_head_attention": [],
+        **{f"keras.src.layers.activations.{name}": [layers] for name in ("elu", "leaky_relu", "relu", "softmax")},
+        "keras.src.activations": [activations],
         "keras.src.losses": [losses],
         "keras.src.losses.loss": [losses],
         "keras.src.losses.losses": [losses],
         "keras.src.metrics": [metrics],
         "keras.src.models": [models],
+        "keras.src.models.sequential": [models],
         "keras.src.ops": [ops],
         "keras.src.random": [],
         "keras.src.regularizers": [regularizers],
@@ -93,6 +97,7 @@ def _modules():
         "keras.src.testing": [testing],
         "keras.src.testing.test_case": [testing],
         "keras.src.utils": [utils],
+        "keras.src.utils.numerical_utils": [numerical_utils],
         **{f"keras.src.metrics.{name}_metrics": [metrics] for name in METRICS},
         "keras.src.metrics.metric": [metrics],
         "keras.src.metrics.metrics_utils": [],

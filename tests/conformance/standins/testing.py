@@ -1,12 +1,15 @@
 """``keras.src.testing``: Keras' assertions, with its tolerances."""
 
 import json
+import tempfile
+import types
 
 import numpy as np
 import pytest
 from absl.testing import parameterized
 
 import flyball
+from conformance.standins.backend import numpy_of
 from flyball import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from flyball.optimizers import schedules
 
@@ -21,7 +24,12 @@ class TestCase(parameterized.TestCase):
     """Keras' base class of tests."""
 
     def assertAllClose(self, actual, desired, atol=1e-6, rtol=1e-6, tpu_atol=None, tpu_rtol=None, msg=None):
-        np.testing.assert_allclose(np.asarray(actual), np.asarray(desired), atol=atol, rtol=rtol, err_msg=msg or "")
+        np.testing.assert_allclose(numpy_of(actual), numpy_of(desired), atol=atol, rtol=rtol, err_msg=msg or "")
+
+    def get_temp_dir(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        return directory.name
 
     def assertNotAllClose(self, x1, x2, atol=1e-6, rtol=1e-6, msg=None):
         assert not np.allclose(x1, x2, atol=atol, rtol=rtol), msg
@@ -80,3 +88,17 @@ class TestCase(parameterized.TestCase):
             model = flyball.Sequential([layer_cls(**init_kwargs)])
             model.compile("sgd", "mse")
             model.fit(x, np.zeros(y.shape), verbose=0)
+
+
+def get_test_data(train_samples, test_samples, input_shape, num_classes, random_seed=None):
+    """Return samples about a centre for each class, and their classes, for training and for a test."""
+    random = np.random.default_rng(random_seed or 0)
+    centres = random.standard_normal((num_classes, *input_shape))
+    parts = []
+    for count in (train_samples, test_samples):
+        y = np.arange(count) % num_classes
+        parts.append((centres[y] + 0.5 * random.standard_normal((count, *input_shape)), y))
+    return parts
+
+
+test_utils = types.SimpleNamespace(get_test_data=get_test_data)

@@ -204,7 +204,8 @@ class AffineNode(AugmentNode):
         else:
             matrices.array[:] = (1, 0, (height - out_height) // 2, 0, 1, (width - out_width) // 2)
         nearest = self.nearest or not self.parts - WHOLE
-        resample(to, self.layer, matrices, size, nearest, self.fill_mode, self.fill_value)
+        fill_mode = self.fill_mode if self.shows_outside else "constant"  # the mode without a border to make
+        resample(to, self.layer, matrices, size, nearest, fill_mode, self.fill_value)
 
     @property
     def parts(self) -> set[str]:
