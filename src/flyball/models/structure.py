@@ -118,10 +118,11 @@ class Structure:
             return
         self._update_penalties()
         self._memory = Memory(self.weights, self.dtype)
-        rng = np.random.Generator(np.random.Philox(key=np.array([self._seed, 2**64 - 1], np.uint64)))
-        for weight in self.weights:
-            value = weight.initializer(weight.shape, self.dtype, rng)
-            weight.value[...] = kept.get(id(weight), value)
+        for number, weight in enumerate(self.weights):
+            if id(weight) in kept:
+                weight.value[...] = kept[id(weight)]
+            else:
+                weight.value[...] = weight.initializer(weight.shape, self.dtype, self._random(number))
         self._forget_programs()
 
     def get_weights(self) -> list[NDArray[Any]]:
@@ -201,6 +202,12 @@ class Structure:
     def _update_penalties(self) -> None:
         for layer in self.layers:
             layer.update_penalties(self.regularizer, of_all=self.regularize_biases)
+
+    def _random(self, number: int) -> np.random.Generator:
+        """Return what weight ``number`` draws its first value from: none draws for another."""
+        key, counter = [self._seed, 2**64 - 1], [0, 0, 0, number]
+        philox = np.random.Philox(key=np.array(key, np.uint64), counter=np.array(counter, np.uint64))
+        return np.random.Generator(philox)
 
     def _forget_programs(self) -> None:
         """Let Programs be made anew: layers or memory are others; whoever keeps one compares ``_programs``."""
