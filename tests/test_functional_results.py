@@ -214,3 +214,32 @@ def test_pytorch_4534_a_batch_of_one_is_refused(dtype):
 def test_keep_is_a_multiple_of_two_to_the_minus_16():
     assert keep_probability(0.1) == round(0.9 * 65536) / 65536
     assert keep_probability(1 - 1e-9) == 2**-16
+
+
+def test_activity_penalty_is_what_keras_adds_and_its_gradient(dtype):
+    x, dy = normal(3, 4, 5, dtype=dtype), normal(3, 4, 5, dtype=dtype)
+    total = F.activity_penalty(x, l1=0.5, l2=0.25)
+    assert total[0] == pytest.approx(0.5 * np.abs(x).sum() + 0.125 * np.square(x).sum(), rel=1e-5)
+    assert F.activity_penalty(x, l1=0.5, out=total) is total
+    assert total[0] == pytest.approx(1.0 * np.abs(x).sum() + 0.125 * np.square(x).sum(), rel=1e-5)
+    want = dy + 2.0 * (0.5 * np.sign(x) + 0.25 * x)
+    np.testing.assert_allclose(F.activity_penalty_backward(dy, x, l1=0.5, l2=0.25, scale=2.0), want, rtol=1e-5)
+    assert F.activity_penalty_backward(dy, x, l1=0.5, l2=0.25, scale=2.0, out=dy) is dy
+    np.testing.assert_allclose(dy, want, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"l1 must be in \[0, inf\), got -1"):
+        F.activity_penalty(x, l1=-1)
+    with pytest.raises(ValueError, match=r"x must have shape \(3, 4, 5\), got \(3, 5\)"):
+        F.activity_penalty_backward(dy, x[:, 0], l1=1.0)
+
+
+def test_add_branch_leaves_dropped_samples_alone(dtype):
+    x, branch, mask = normal(4, 2, 3, dtype=dtype), normal(4, 2, 3, dtype=dtype), np.array([True, False, True, False])
+    branch[1] = np.inf
+    y = F.add_branch(x, branch, mask=mask, scale=2.0)
+    np.testing.assert_array_equal(y[~mask], x[~mask])
+    np.testing.assert_allclose(y[mask], x[mask] + 2 * branch[mask], rtol=1e-5)
+    np.testing.assert_array_equal(F.add_branch(x, x), 2 * x)
+    assert F.add_branch(x, branch, mask=mask, scale=2.0, out=x) is x
+    np.testing.assert_array_equal(x, y)
+    with pytest.raises(ValueError, match="mask must be a C-contiguous bool array of shape"):
+        F.add_branch(x, branch, mask=mask[:3])

@@ -191,6 +191,15 @@ def test_weights_need_a_model():
         lambda: layers.GroupNormalization(4, 1, 1e-5, beta_constraint="non_neg"),
         lambda: layers.RMSNormalization(epsilon=1e-5),
         lambda: layers.UnitNormalization(axis=[1, 2]),
+        lambda: layers.Dropout(0.5, (None, 1, 6), mode="classic", activity_regularizer="l1"),
+        lambda: layers.AlphaDropout(0.1, [1, None]),
+        lambda: layers.SpatialDropout1D(0.1, 3, "channels_first"),
+        lambda: layers.SpatialDropout2D(0.1, seed=3),
+        lambda: layers.SpatialDropout3D(0.1, "channels_first"),
+        lambda: layers.GaussianNoise(0.1, seed=2),
+        lambda: layers.GaussianDropout(0.1),
+        lambda: layers.ActivityRegularization(0.1, 0.2),
+        lambda: layers.Residual([layers.Dense(3), layers.Residual([layers.ReLU()])], layers.Dense(3), 0.1, 5),
     ],
 )
 def test_config_round_trip(layer):
@@ -256,6 +265,44 @@ def test_config_round_trip(layer):
         (lambda: layers.Reshape((4, 2)).build((6,)), "which have 6, got (4, 2)"),
         (lambda: layers.Dense(2, max), "activation must be a name or a function of flyball.activations, got <built-in"),
         (lambda: layers.Dense(2, kernel_noise=-0.1), "kernel_noise must be in [0, inf), got -0.1"),
+        (layers.Dropout, "rate must be given, or keep_prob in its place, got (None, None)"),
+        (lambda: layers.Dropout(0.5, keep_prob=0.5), "rate must be given, or keep_prob in its place, got (0.5, 0.5)"),
+        (lambda: layers.Dropout(keep_prob=0), "keep_prob must be in (0, 1], got 0"),
+        (lambda: layers.Dropout(0.5, mode="clasic"), "mode must be one of inverted, classic, got 'clasic'; did you"),
+        (lambda: layers.Dropout(0.5, 3), "noise_shape must be a tuple of positive integers or None, got 3"),
+        (lambda: layers.Dropout(0.5, (0, 1)), "noise_shape must be a tuple of positive integers or None, got (0, 1)"),
+        (
+            lambda: layers.Dropout(0.5, (None, 2)).build((3,)),
+            "dropout: noise_shape must be (None or 1, ...) with",
+        ),
+        (lambda: layers.Dropout(0.5, (4, 1)).build((3,)), "for each axis of samples of shape (3,), got (4, 1)"),
+        (lambda: layers.AlphaDropout(0.5, (None,)).build((3,)), "alpha_dropout: noise_shape must be"),
+        (
+            lambda: layers.SpatialDropout2D(0.5).build((3, 2)),
+            "input_shape must be of 3 axes, one of them the",
+        ),
+        (lambda: layers.SpatialDropout2D(0.5, "first"), "data_format must be one of channels_last, channels_first"),
+        (lambda: layers.GaussianNoise(-1), "stddev must be in [0, inf), got -1"),
+        (lambda: layers.GaussianDropout(1.0), "rate must be in [0, 1), got 1.0"),
+        (lambda: layers.ActivityRegularization(-1), "l1 must be in [0, inf), got -1"),
+        (lambda: layers.ActivityRegularization(1, activity_regularizer="l2"), "activity_regularizer must be None: l1"),
+        (lambda: layers.ReLU(activity_regularizer="l3"), "activity_regularizer must be a regularizer or one of"),
+        (lambda: layers.Residual([]), "layers must be at least one layer, got []"),
+        (lambda: layers.Residual(3), "layers must be a list of layers, got 3"),
+        (lambda: layers.Residual([layers.ReLU()], drop_rate=1), "drop_rate must be in [0, 1), got 1"),
+        (lambda: layers.Residual([layers.ReLU(name="a"), layers.ELU(name="a")]), "must be unique, got 'a' twice"),
+        (
+            lambda: layers.Residual([layers.Dense(3)]).build((2,)),
+            "their output has the input's shape (2,), got (3,)",
+        ),
+        (
+            lambda: layers.Residual([layers.Dense(3)], layers.Dense(4, name="p")).build((2,)),
+            "has that of 'p' shape",
+        ),
+        (
+            lambda: layers.Residual([layers.Softmax(axis=1, name="s")]).build((2, 3)),
+            "s: axis must be -1, or several axes up to the last",
+        ),
         (lambda: layers.ReLU(threshold=1.0), "threshold must be 0, got 1.0"),
         (lambda: layers.deserialize({"class_name": "System", "config": {}}), "class_name of a layer must be one of"),
         (
@@ -275,7 +322,13 @@ def test_bad_arguments(make, message):
     [
         (lambda: layers.Dense(3, unit=3), "Dense got an unexpected keyword argument 'unit'; did you mean 'units'?"),
         (lambda: layers.Dropout(0.5, trainabel=False), "'trainabel'; did you mean 'trainable'?"),
-        (lambda: layers.Softmax(xyz=1), "'xyz'; valid arguments are axis, name, trainable, input_shape, input_dim"),
+        (lambda: layers.Residual([layers.Input((3,))]), "layers must be of flyball.layers, without an input layer"),
+        (lambda: layers.Residual(["dense"]), "layers must be of flyball.layers, without an input layer, got 'dense'"),
+        (
+            lambda: layers.Dense(3, activity_regulariser="l2"),
+            "'activity_regulariser'; did you mean 'activity_",
+        ),
+        (lambda: layers.Softmax(xyz=1), "'xyz'; valid arguments are axis, name, trainable, input_shape"),
     ],
 )
 def test_unknown_arguments_are_refused_by_name(make, message):

@@ -37,6 +37,55 @@ STACKS = {
     "rms norm": (lambda: [layers.RMSNormalization(epsilon=0.1)], IMAGE),
     "unit norm": (lambda: [layers.UnitNormalization(axis=(-2, -1))], IMAGE),
     "dropout": (lambda: [layers.Dropout(0.5)], IMAGE),
+    "dropout of columns": (lambda: [layers.Dropout(0.5, noise_shape=(1, None, 1, 6))], IMAGE),
+    "dropout of positions": (lambda: [layers.Dropout(keep_prob=0.5, noise_shape=(None, 3, 1, 1))], IMAGE),
+    "classic dropout": (lambda: [layers.BatchNormalization(), layers.Dropout(0.4, mode="classic")], IMAGE),
+    "spatial dropout": (lambda: [layers.SpatialDropout2D(0.5)], IMAGE),
+    "spatial dropout, channels first": (lambda: [layers.SpatialDropout2D(0.5, "channels_first")], IMAGE),
+    "spatial dropout of volumes": (lambda: [layers.SpatialDropout3D(0.5)], (2, 2, 2, 3)),
+    "spatial dropout of sequences": (lambda: [layers.SpatialDropout1D(0.5)], (5, 4)),
+    "alpha dropout": (lambda: [layers.Activation("selu"), layers.AlphaDropout(0.3)], IMAGE),
+    "alpha dropout of columns": (lambda: [layers.AlphaDropout(0.3, (None, 1, 2, 6))], IMAGE),
+    "gaussian noise": (lambda: [layers.GaussianNoise(0.3), layers.Activation("tanh")], IMAGE),
+    "gaussian dropout": (lambda: [layers.GaussianDropout(0.3)], IMAGE),
+    "activity penalty": (lambda: [layers.ActivityRegularization(0.01, 0.02), layers.Activation("tanh")], IMAGE),
+    "activity regularizer": (lambda: [layers.Dense(4, "tanh", activity_regularizer="l1_l2")], IMAGE),
+    "penalised normalisation": (lambda: [layers.BatchNormalization(activity_regularizer="l2")], IMAGE),
+    "residual": (lambda: [layers.Residual([layers.Dense(6, "tanh")])], IMAGE),
+    "residual, in place at both ends": (
+        lambda: [
+            layers.Activation("tanh"),
+            layers.Residual([layers.Activation("sigmoid"), layers.Dense(6), layers.Activation("tanh")]),
+            layers.Activation("sigmoid"),
+        ],
+        (6,),
+    ),
+    "residual of nothing": (lambda: [layers.Residual([layers.Flatten()], layers.Flatten())], IMAGE),
+    "projection": (
+        lambda: [
+            layers.Residual(
+                [layers.BatchNormalization(), layers.Activation("tanh"), layers.Dense(4), layers.Dropout(0.2)],
+                projection=layers.Dense(4, use_bias=False),
+            )
+        ],
+        IMAGE,
+    ),
+    "stochastic depth": (
+        lambda: [layers.Residual([layers.Dense(6, "tanh"), layers.GaussianNoise(0.1)], drop_rate=0.5)],
+        IMAGE,
+    ),
+    "nested residuals": (
+        lambda: [
+            layers.Residual(
+                [
+                    layers.Residual([layers.Dense(5, "tanh", activity_regularizer="l2"), layers.Dense(6)]),
+                    layers.LayerNormalization(),
+                ],
+                drop_rate=0.3,
+            )
+        ],
+        (6,),
+    ),
 }
 
 
@@ -48,10 +97,10 @@ def made(name, dtype="float64"):
     model = fb.Sequential(stack, dtype=dtype)
     rng = np.random.default_rng(0)
     for weight in model.weights:  # nothing 0 or 1, which could hide what is left out
-        weight.value[...] = rng.uniform(0.3, 1.0, weight.shape) * np.where(rng.random(weight.shape) < 0.5, -1, 1)
+        weight.value[...] = rng.uniform(0.1, 0.5, weight.shape) * np.where(rng.random(weight.shape) < 0.5, -1, 1)
         if weight.name.endswith("variance"):
-            weight.value[...] = np.abs(weight.value)
-    model.compile(fb.optimizers.SGD(0.01, momentum=0.9), "mean_squared_error")
+            weight.value[...] = 0.5 + np.abs(weight.value)
+    model.compile(fb.optimizers.SGD(0.003, momentum=0.9), "mean_squared_error")
     x, y = rng.standard_normal((13, *shape)).astype(dtype), rng.standard_normal((13, 2)).astype(dtype)
     return model, x, y
 
@@ -99,10 +148,10 @@ def test_backends_and_threads_agree(name, dtype):
             runs[backend, threads] = [
                 np.array(history.history["loss"]), model.predict(x, verbose=0), *model.get_weights()
             ]  # fmt: skip
-    tolerance = {"rtol": 2e-4, "atol": 2e-4} if dtype == "float32" else {"rtol": 1e-9, "atol": 1e-10}
+    relative, absolute = (2e-4, 2e-4) if dtype == "float32" else (1e-9, 1e-10)
     for one, two, three, reference in zip(*runs.values(), strict=True):
         assert one.tobytes() == two.tobytes() == three.tobytes()
-        np.testing.assert_allclose(one, reference, **tolerance)
+        np.testing.assert_allclose(one, reference, relative, absolute * max(1.0, np.abs(reference).max()))
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -116,3 +165,167 @@ def test_models_are_the_same_after_saving(name, tmp_path, capsys):
     model.summary()
     printed = capsys.readouterr().out
     assert all(layer.name in printed for layer in model.layers)
+
+
+# --- what layers do in training and in inference ---------------------------------------------------------------------
+
+
+def passed(layer, x):
+    """Return what a layer makes of ``x`` in training and in inference."""
+    return layer(x, training=True), layer(x, training=False)
+
+
+ONES = np.ones((200, 6, 5))
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize(
+    ("noise_shape", "shared"),
+    [
+        ((None, None, None), ()),
+        ((None, 1, None), (1,)),
+        ((None, 6, 1), (2,)),
+        ((1, None, 5), (0,)),
+        ((1, 1, 1), (0, 1, 2)),
+    ],
+)
+def test_dropout_decides_once_for_axes_of_one(noise_shape, shared):
+    for layer, low, high in (
+        (layers.Dropout(0.5, noise_shape, 7), 0.0, 2.0),
+        (layers.Dropout(0.5, noise_shape, 7, mode="classic"), 0.0, 1.0),
+        (layers.AlphaDropout(0.5, noise_shape, 7), None, None),
+    ):
+        y, at_inference = passed(layer, ONES)
+        values = np.unique(y)
+        if len(shared) < 3:
+            assert len(values) == 2
+            assert low is None or values.tolist() == [low, high]
+        np.testing.assert_array_equal(np.ptp(y, axis=shared), 0.0)
+        assert len(np.unique(y.sum(axis=shared))) > 1 or len(shared) == 3
+        factor = 0.5 if getattr(layer, "mode", "") == "classic" else 1.0
+        np.testing.assert_array_equal(at_inference, factor * ONES)
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_spatial_dropout_drops_channels():
+    y, at_inference = passed(layers.SpatialDropout1D(0.5), ONES)
+    np.testing.assert_array_equal(np.ptp(y, axis=1), 0.0)
+    assert 0.4 < y[:, 0].mean() / 2 < 0.6
+    np.testing.assert_array_equal(at_inference, ONES)
+    y, _ = passed(layers.SpatialDropout1D(0.5, data_format="channels_first"), ONES)
+    np.testing.assert_array_equal(np.ptp(y, axis=2), 0.0)
+    assert np.ptp(y, axis=1).any()
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_moments_of_noise():
+    x = np.random.default_rng(0).standard_normal((400, 100))
+    for layer, mean, variance in (
+        (layers.GaussianNoise(0.5), 0.0, 1.25),
+        (layers.AlphaDropout(0.3), 0.0, 1.0),
+        (layers.GaussianDropout(0.3), 0.0, 1.0 / 0.7),
+        (layers.Dropout(0.3), 0.0, 1.0 / 0.7),
+    ):
+        y, at_inference = passed(layer, x)
+        assert y.mean() == pytest.approx(mean, abs=0.03)
+        assert y.var() == pytest.approx(variance, rel=0.03)
+        assert not np.array_equal(y, layer(x, training=True))
+        np.testing.assert_array_equal(at_inference, x)
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_stochastic_depth_leaves_out_samples_and_keeps_the_mean():
+    branch = layers.Dense(5, kernel_initializer="ones", bias_initializer="zeros")
+    layer = layers.Residual([branch], drop_rate=0.25)
+    x = np.random.default_rng(0).standard_normal((4000, 5))
+    y, at_inference = passed(layer, x)
+    whole = x.sum(axis=1, keepdims=True) * np.ones(5)
+    np.testing.assert_allclose(at_inference, x + whole)
+    dropped = np.all(y == x, axis=1)
+    assert dropped.mean() == pytest.approx(0.25, abs=0.03)
+    np.testing.assert_allclose(y[~dropped], (x + whole / 0.75)[~dropped])
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_kernel_noise_is_new_at_each_step_and_gone_in_inference():
+    layer = layers.Dense(3, kernel_noise=0.5)
+    x = np.random.default_rng(0).standard_normal((50, 400))
+    y, at_inference = passed(layer, x)
+    np.testing.assert_allclose(at_inference, x @ layer.kernel.value)
+    assert (y - at_inference).std() == pytest.approx(0.5 * 20.0, rel=0.2)
+    noise, *_ = np.linalg.lstsq(x.T @ x + 1e-9 * np.eye(400), x.T @ (y - at_inference), rcond=None)
+    assert np.isfinite(noise).all()
+    assert not np.allclose(y, layer(x, training=True))
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_activity_penalties_are_means_over_samples_in_fit_and_evaluate():
+    model = fb.Sequential(
+        [layers.Input((4,)), layers.Dense(3, activity_regularizer=fb.regularizers.L1L2(0.1, 0.2)), layers.Dense(2)],
+        dtype="float64",
+    )
+    model.compile(fb.optimizers.SGD(0.0), "mean_squared_error")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((10, 4)), rng.standard_normal((10, 2))
+    hidden = x @ model.layers[0].kernel.value
+    penalty = (0.1 * np.abs(hidden).sum() + 0.2 * np.square(hidden).sum()) / len(x)
+    want = np.square(model.predict(x, verbose=0) - y).mean() + penalty
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(want, rel=1e-12)
+    assert model.fit(x, y, batch_size=4, epochs=1, verbose=0).history["loss"] == pytest.approx([want], rel=1e-12)
+    assert not any("activity" in i.op for i in model._predictor.program.instructions)
+
+
+def test_frozen_layers_stay_and_what_is_before_them_learns():
+    inner = [layers.Dense(4, name="a"), layers.BatchNormalization(name="b")]
+    stack = [
+        layers.Input((4,)),
+        layers.Dense(4),
+        layers.Residual(inner, name="block", trainable=False),
+        layers.Dense(1),
+    ]
+    model = fb.Sequential(stack)
+    model.compile("sgd", "mean_squared_error")
+    before = {weight.name: weight.value.copy() for weight in model.weights}
+    inside = ["a/kernel", "a/bias", "b/gamma", "b/beta", "b/moving_mean", "b/moving_variance"]
+    assert [name for name in before if name.startswith("block/")] == [f"block/{name}" for name in inside]
+    x, y = np.random.default_rng(0).standard_normal((2, 20, 4)).astype("float32")
+    model.fit(x, y[:, :1], epochs=2, verbose=0)
+    for weight in model.weights:
+        assert np.array_equal(weight.value, before[weight.name]) == weight.name.startswith("block/"), weight.name
+    model.layers[1].trainable = True
+    with pytest.raises(ValueError, match=r"block/a/kernel: trainable must be as it was at compile, got True; compile"):
+        model.fit(x, y[:, :1], verbose=0)
+    model.compile("sgd", "mean_squared_error")
+    model.fit(x, y[:, :1], verbose=0)
+    changed = {w.name for w in model.weights if not np.array_equal(w.value, before[w.name])}
+    assert changed >= {f"block/{name}" for name in inside if "bias" not in name}  # that before batch norm has no effect
+
+
+def test_nested_layers_are_found_by_name():
+    dense = layers.Dense(4, name="fc")
+    model = fb.Sequential([layers.Input((4,)), layers.Residual([dense], name="block"), layers.Dense(4, name="fc")])
+    assert model.get_layer("block").get_layer("fc") is dense
+    assert model.get_layer("fc") is model.get_layer(index=1) is model.layers[1]
+    with pytest.raises(ValueError, match="name must be one of block, fc, got 'fd'"):
+        model.get_layer("fd")
+    with pytest.raises(ValueError, match=r"index must be in \[-2, 2\), got 2"):
+        model.get_layer(index=2)
+    with pytest.raises(ValueError, match="name must be given, or index in its place"):
+        model.get_layer()
+
+
+def test_an_activity_regularizer_of_the_last_softmax_is_refused():
+    last = layers.Dense(3, "softmax", activity_regularizer="l2", name="head")
+    model = fb.Sequential([layers.Input((4,)), last])
+    with pytest.raises(ValueError, match="head: activity_regularizer must be None for the last layer: its softmax"):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+    logits = fb.Sequential([layers.Input((4,)), layers.Dense(3, activity_regularizer="l2")])
+    logits.compile("sgd", fb.losses.SparseCategoricalCrossentropy(from_logits=True))
+    logits.fit(np.ones((8, 4), "float32"), np.zeros(8, int), verbose=0)
+
+
+def test_a_program_shows_the_nodes_inside():
+    model, *_ = made("nested residuals")
+    text = str(model.program())
+    assert "Residual(branch=[" in text
+    assert "add_branch" in text

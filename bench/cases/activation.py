@@ -47,6 +47,11 @@ def logarithms(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int,
     return {**made, "y": np.log(made["y"])}
 
 
+def activity(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    made = probabilities(rng, dtype, sizes)
+    return {**made, "total": np.zeros(1), "l1": 1e-5, "l2": 1e-4, "scale": 1.0 / 128}
+
+
 CASES: list[Case] = [
     *(
         case
@@ -56,6 +61,8 @@ CASES: list[Case] = [
             *cases("activation_backward", ROWS, elementwise(name), ("dx",), name),
         )
     ),
+    *cases("activity_penalty", ROWS, activity, ("total",)),
+    *cases("activity_penalty_backward", ROWS, activity, ("dx",)),
     *cases("softmax_forward", CLASSES, probabilities, ("y",)),
     *cases("softmax_backward", CLASSES, probabilities, ("dx",)),
     *cases("log_softmax_forward", CLASSES, probabilities, ("y",)),

@@ -35,6 +35,11 @@ def dropout(draw: bool, given: bool, form: str = "bool") -> Maker:
     return make
 
 
+def branch(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    made = dropout(True, False)(rng, dtype, sizes)
+    return {**made, "branch": made["dy"], "mask": rng.random(sizes[0]) < RATE}
+
+
 CASES: list[Case] = [
     *cases("dropout_mask", ROWS, dropout(True, True), ("mask",)),
     *cases("dropout_forward", LARGE, dropout(True, False), ("y",)),
@@ -43,6 +48,7 @@ CASES: list[Case] = [
     *cases("dropout_forward", ROWS, dropout(True, True, "packed"), ("y", "mask"), "packed-stored"),
     *cases("dropout_forward", ROWS, dropout(False, True, "packed"), ("y",), "packed-given"),
     *cases("dropout_forward", ROWS, dropout(True, True, "broadcast"), ("y", "mask"), "noise-shape"),
+    *cases("add_branch", ROWS, branch, ("y",)),
     *cases("dropout_inference", LARGE, dropout(True, False), ("y",)),
     *cases("alpha_dropout_forward", LARGE, dropout(True, False), ("y",)),
     *cases("alpha_dropout_backward", ROWS, dropout(True, False), ("dx",)),

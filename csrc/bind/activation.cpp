@@ -88,6 +88,31 @@ void bind_log_softmax_backward(const Array& dx, const Array& dy, const Array& y)
   bind_rows_backward(dx, dy, y, [](Team& team, auto... arguments) { log_softmax_backward(team, arguments...); });
 }
 
+void bind_activity_penalty(const Array& total, const Array& x, double l1, double l2) {
+  visit_float("x", x, [&]<class T>() {
+    double* total_data = out<double>("total", total, {1});
+    const T* x_data = in<T>("x", x, Shape(x));
+    refuse_overlap({{"total", total}}, {{"x", x}}, InPlace::no);
+    const Index count = x.size();
+    run(elementwise_cost(count), activity_penalty_workspace(count),
+        [=](Team& team) { activity_penalty(team, total_data, x_data, count, l1, l2); });
+  });
+}
+
+void bind_activity_penalty_backward(const Array& dx, const Array& dy, const Array& x, double l1, double l2,
+                                    double scale) {
+  visit_float("dy", dy, [&]<class T>() {
+    const Shape shape(dy);
+    const T* dy_data = in<T>("dy", dy, shape);
+    const T* x_data = in<T>("x", x, shape);
+    T* dx_data = out<T>("dx", dx, shape);
+    refuse_overlap({{"dx", dx}}, {{"dy", dy}, {"x", x}}, InPlace::yes);
+    const Index count = dy.size();
+    run(elementwise_cost(count), 0,
+        [=](Team& team) { activity_penalty_backward(team, dx_data, dy_data, x_data, count, scale * l1, scale * l2); });
+  });
+}
+
 }  // namespace
 
 void register_activation(py::module_& module) {
@@ -99,6 +124,9 @@ void register_activation(py::module_& module) {
   module.def("softmax_backward", bind_softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
   module.def("log_softmax_forward", bind_log_softmax_forward, py::arg("y"), py::arg("x"));
   module.def("log_softmax_backward", bind_log_softmax_backward, py::arg("dx"), py::arg("dy"), py::arg("y"));
+  module.def("activity_penalty", bind_activity_penalty, py::arg("total"), py::arg("x"), py::arg("l1"), py::arg("l2"));
+  module.def("activity_penalty_backward", bind_activity_penalty_backward, py::arg("dx"), py::arg("dy"), py::arg("x"),
+             py::arg("l1"), py::arg("l2"), py::arg("scale"));
 }
 
 }  // namespace flyball::bind

@@ -134,6 +134,21 @@ void bind_alpha_dropout_backward(const Array& dx, const Array& dy, const Optiona
   backward(dx, dy, mask, keep, alpha_dropout_map(keep), {seed, stream, step});
 }
 
+void bind_add_branch(const Array& y, const Array& x, const Array& branch, const OptionalArray& mask, double scale) {
+  require_ndim("x", x, 2);
+  visit_float("x", x, [&]<class T>() {
+    const Index n = size(x, 0);
+    const Index c = size(x, 1);
+    const T* x_data = in<T>("x", x, {n, c});
+    const T* branch_data = in<T>("branch", branch, {n, c});
+    const auto* mask_data = reinterpret_cast<const std::uint8_t*>(in<bool>("mask", mask, {n}));
+    T* y_data = out<T>("y", y, {n, c});
+    refuse_overlap({{"y", y}}, {{"x", x}, {"branch", branch}, {"mask", mask}}, InPlace::yes);
+    run(elementwise_cost(n * c), 0,
+        [=](Team& team) { add_branch(team, y_data, x_data, branch_data, mask_data, n, c, scale); });
+  });
+}
+
 }  // namespace
 
 void register_dropout(py::module_& module) {
@@ -144,6 +159,8 @@ void register_dropout(py::module_& module) {
   module.def("dropout_backward", bind_dropout_backward, py::arg("dx"), py::arg("dy"), py::arg("mask").none(true),
              py::arg("rate"), py::arg("seed"), py::arg("stream"), py::arg("step"), py::arg("scale"));
   module.def("dropout_inference", bind_dropout_inference, py::arg("y"), py::arg("x"), py::arg("rate"));
+  module.def("add_branch", bind_add_branch, py::arg("y"), py::arg("x"), py::arg("branch"), py::arg("mask").none(true),
+             py::arg("scale"));
   module.def("alpha_dropout_forward", bind_alpha_dropout_forward, py::arg("y"), py::arg("mask").none(true),
              py::arg("x"), py::arg("rate"), py::arg("seed"), py::arg("stream"), py::arg("step"), py::arg("draw"));
   module.def("alpha_dropout_backward", bind_alpha_dropout_backward, py::arg("dx"), py::arg("dy"),

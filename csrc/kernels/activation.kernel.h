@@ -23,6 +23,29 @@ void activation_backward(T* dx, const T* dy, const T* v, Index count, Activation
 }
 
 template <class T>
+double activity_penalty(const T* x, Index count, double l1, double l2) {
+  DoubleSum<T> sizes;
+  DoubleSum<T> squares;
+  for_each_vector<T>(count, [&](auto part, Index i) {
+    const Vec<T> value = part.load(x + i);
+    sizes.add(absolute<T>(value));
+    squares.add_square(value);
+  });
+  return (l1 != 0.0 ? l1 * sizes.total() : 0.0) + (l2 != 0.0 ? 0.5 * l2 * squares.total() : 0.0);
+}
+
+template <class T>
+void activity_penalty_backward(T* dx, const T* dy, const T* x, Index count, double l1, double l2) {
+  const Vec<T> one = broadcast(static_cast<T>(l1));
+  const T rate = static_cast<T>(l2);
+  for_each_vector<T>(count, [&](auto part, Index i) {
+    const Vec<T> value = part.load(x + i);
+    const Vec<T> slope = select<T>(value > zero<T>(), one, select<T>(value < zero<T>(), -one, zero<T>()));
+    part.store(dx + i, part.load(dy + i) + slope + rate * value);
+  });
+}
+
+template <class T>
 constexpr T minus_infinity = -static_cast<T>(__builtin_inf());
 
 template <class T>
@@ -105,9 +128,9 @@ void softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
 }
 
 template <class T>
-constexpr ActivationKernels<T> activation_kernels = {activation_forward<T>,  activation_backward<T>,
-                                                     softmax_forward<T>,     softmax_backward<T>,
-                                                     log_softmax_forward<T>, log_softmax_backward<T>};
+constexpr ActivationKernels<T> activation_kernels = {
+    activation_forward<T>, activation_backward<T>, activity_penalty<T>,    activity_penalty_backward<T>,
+    softmax_forward<T>,    softmax_backward<T>,    log_softmax_forward<T>, log_softmax_backward<T>};
 
 }  // namespace
 }  // namespace flyball

@@ -15,6 +15,8 @@ struct DropoutKernels {
   void (*apply)(T* y, const T* x, ConstMask mask, Index count, DropoutMap map);
   // The same with one decision for all elements.
   void (*apply_to_all)(T* y, const T* x, bool kept, Index count, DropoutMap map);
+  // y = x + scale * branch.
+  void (*add_scaled)(T* y, const T* x, const T* branch, Index count, double scale);
 };
 
 }  // namespace flyball

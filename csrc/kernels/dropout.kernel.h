@@ -201,8 +201,15 @@ void dropout_apply_to_all(T* y, const T* x, bool kept, Index count, DropoutMap m
 }
 
 template <class T>
+void add_scaled(T* y, const T* x, const T* branch, Index count, double scale) {
+  const T factor = static_cast<T>(scale);
+  for_each_vector<T>(count,
+                     [&](auto part, Index i) { part.store(y + i, part.load(x + i) + factor * part.load(branch + i)); });
+}
+
+template <class T>
 constexpr DropoutKernels<T> dropout_kernels = {dropout_mask<T>, dropout_draw<T>, dropout_apply<T>,
-                                               dropout_apply_to_all<T>};
+                                               dropout_apply_to_all<T>, add_scaled<T>};
 
 }  // namespace
 }  // namespace flyball

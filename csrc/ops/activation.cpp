@@ -24,6 +24,21 @@ void activation_backward(Team& team, T* dx, const T* dy, const T* x, const T* y,
              [&](Index i, Index n) { kernels<T>().activation.activation_backward(dx + i, dy + i, v + i, n, params); });
 }
 
+std::size_t activity_penalty_workspace(Index count) { return add_blocks_workspace(count); }
+
+template <class T>
+void activity_penalty(Team& team, double* total, const T* x, Index count, double l1, double l2) {
+  add_blocks(team, total, count,
+             [&](Index i, Index n) { return kernels<T>().activation.activity_penalty(x + i, n, l1, l2); });
+}
+
+template <class T>
+void activity_penalty_backward(Team& team, T* dx, const T* dy, const T* x, Index count, double l1, double l2) {
+  for_blocks(team, count, [&](Index i, Index n) {
+    kernels<T>().activation.activity_penalty_backward(dx + i, dy + i, x + i, n, l1, l2);
+  });
+}
+
 // 25 ns a row for its largest, its sum and its division, and the exponentials; measured with AVX2 and AVX-512.
 double softmax_cost(Index n, Index c) { return static_cast<double>(n) * (25.0 + 0.8 * static_cast<double>(c)); }
 
@@ -56,6 +71,8 @@ void log_softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, I
 #define FLYBALL_INSTANTIATE(T)                                                                         \
   template void activation_forward(Team&, T*, const T*, Index, ActivationParams);                      \
   template void activation_backward(Team&, T*, const T*, const T*, const T*, Index, ActivationParams); \
+  template void activity_penalty(Team&, double*, const T*, Index, double, double);                     \
+  template void activity_penalty_backward(Team&, T*, const T*, const T*, Index, double, double);       \
   template void softmax_forward(Team&, T*, const T*, Index, Index);                                    \
   template void softmax_backward(Team&, T*, const T*, const T*, Index, Index);                         \
   template void log_softmax_forward(Team&, T*, const T*, Index, Index);                                \

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "flyball/ops.h"
@@ -82,11 +83,31 @@ void dropout_inference(Team& team, T* y, const T* x, Index count, Keep keep) {
   for_blocks(team, count, [&](Index i, Index n) { kernels<T>().dropout.apply_to_all(y + i, x + i, true, n, map); });
 }
 
+template <class T>
+void add_branch(Team& team, T* y, const T* x, const T* branch, const std::uint8_t* mask, Index n, Index c,
+                double scale) {
+  const DropoutKernels<T>& kernel = kernels<T>().dropout;
+  if (mask == nullptr) {
+    return for_blocks(team, n * c,
+                      [&](Index i, Index count) { kernel.add_scaled(y + i, x + i, branch + i, count, scale); });
+  }
+  const Range mine = team.range(n);
+  for (Index row = mine.begin; row < mine.end; ++row) {
+    const Index i = row * c;
+    if (mask[row] != 0) {
+      kernel.add_scaled(y + i, x + i, branch + i, c, scale);
+    } else if (y != x) {
+      std::copy_n(x + i, c, y + i);
+    }
+  }
+}
+
 #define FLYBALL_INSTANTIATE(T)                                                                             \
   template void dropout_forward(Team&, T*, Mask, const T*, Index, Keep, DropoutMap, RandomKey);            \
   template void dropout_apply(Team&, T*, const T*, ConstMask, Index, DropoutMap);                          \
   template void dropout_broadcast(Team&, T*, const T*, const std::uint8_t*, const Broadcast&, DropoutMap); \
-  template void dropout_inference(Team&, T*, const T*, Index, Keep);
+  template void dropout_inference(Team&, T*, const T*, Index, Keep);                                       \
+  template void add_branch(Team&, T*, const T*, const T*, const std::uint8_t*, Index, Index, double);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)
 #undef FLYBALL_INSTANTIATE

@@ -110,6 +110,14 @@ def shape(name: str, value: object) -> tuple[int, ...]:
         refuse(name, "a tuple of positive integers, the shape of one sample", value)
 
 
+def seed_or_none(seed: object) -> int | None:
+    """Return a seed in [0, 2**64), or None, which stands for the model's."""
+    number = None if seed is None else integer("seed", seed)
+    if number is not None and number >= 2**64:
+        refuse("seed", "in [0, 2**64)", seed)
+    return number
+
+
 def axes(name: str, value: Any) -> int | list[int]:
     """Return an axis, or a list of several different ones; negative ones count from the end."""
     many = list(value) if isinstance(value, (tuple, list)) else [value]

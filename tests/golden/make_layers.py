@@ -16,6 +16,8 @@ ROWS, STEPS, RATE = 4, 3, 0.01
 IMAGE = (2, 3, 6)
 CASES = [
     ("Dense", {"units": 4, "activation": "tanh"}, IMAGE),
+    ("Dense", {"units": 4, "activity_regularizer": {"class_name": "L1L2", "config": {"l1": 0.01, "l2": 0.02}}}, (5,)),
+    ("ActivityRegularization", {"l1": 0.02, "l2": 0.01}, IMAGE),
     ("Reshape", {"target_shape": [-1, 9]}, IMAGE),
     ("Activation", {"activation": "silu"}, (5,)),
     ("Activation", {"activation": "log_softmax"}, IMAGE),

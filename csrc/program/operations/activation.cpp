@@ -47,6 +47,24 @@ void log_softmax_backward(Team& team, const Step& s, I i) {
   flyball::log_softmax_backward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2), n, c);
 }
 
+// total, x; l1, l2
+template <class T>
+void activity_penalty(Team& team, const Step& s, I i) {
+  flyball::activity_penalty(team, at<double>(s, i, 0), at<const T>(s, i, 1), rows(s, i, 1) * columns(i, 1),
+                            number(s, i, 0), number(s, i, 1));
+}
+
+// dx, dy, x; l1, l2, scale
+template <class T>
+void activity_penalty_backward(Team& team, const Step& s, I i) {
+  const double scale = number(s, i, 2);
+  flyball::activity_penalty_backward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2),
+                                     rows(s, i, 1) * columns(i, 1), scale * number(s, i, 0), scale * number(s, i, 1));
+}
+
+double penalty_cost(I i) { return elementwise_cost(count(i, 1)); }
+std::size_t penalty_workspace(I i) { return activity_penalty_workspace(count(i, 1)); }
+
 double first_softmax_cost(I i) { return softmax_cost(i.buffers[0]->rows, columns(i, 0)); }
 
 constexpr Operation rows_of_table[] = {
@@ -56,6 +74,8 @@ constexpr Operation rows_of_table[] = {
     {"softmax_backward", 3, 0, 0, 1, 0, FLYBALL_BOTH(softmax_backward), first_softmax_cost, nullptr},
     {"log_softmax_forward", 2, 0, 0, 1, 0, FLYBALL_BOTH(log_softmax_forward), first_softmax_cost, nullptr},
     {"log_softmax_backward", 3, 0, 0, 1, 0, FLYBALL_BOTH(log_softmax_backward), first_softmax_cost, nullptr},
+    {"activity_penalty", 2, 2, 0, 1, 1, FLYBALL_BOTH(activity_penalty), penalty_cost, penalty_workspace},
+    {"activity_penalty_backward", 3, 3, 0, 1, 0, FLYBALL_BOTH(activity_penalty_backward), penalty_cost, nullptr},
 };
 
 }  // namespace

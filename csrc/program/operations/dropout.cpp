@@ -3,7 +3,14 @@
 namespace flyball {
 namespace {
 
-// A mask as a Program sees it: a byte an element, or (N, C) over (N, L * C), one decision for each l of (N, L, C).
+std::vector<Index> extents(const Step& s, I i, std::size_t k) {
+  const Buffer& buffer = *i.buffers[k];
+  std::vector<Index> all(buffer.extents, buffer.extents + buffer.ndim);
+  all.front() = rows(s, i, k);
+  return all;
+}
+
+// A mask as a Program sees it: a byte an element, or with an extent of 1 on axes along which one decision is for all.
 template <class T>
 void apply(Team& team, const Step& s, I i, std::size_t x, std::size_t mask, DropoutMap map) {
   const auto [n, c] = shape(s, i, 0);
@@ -12,7 +19,7 @@ void apply(Team& team, const Step& s, I i, std::size_t x, std::size_t mask, Drop
   if (mask_n == n && mask_c == c) {
     return flyball::dropout_apply(team, at<T>(s, i, 0), at<const T>(s, i, x), {given, MaskLayout::bytes}, n * c, map);
   }
-  const Broadcast broadcast({n, c / mask_c, mask_c}, {mask_n, 1, mask_c});
+  const Broadcast broadcast(extents(s, i, 0), extents(s, i, mask));
   flyball::dropout_broadcast(team, at<T>(s, i, 0), at<const T>(s, i, x), given, broadcast, map);
 }
 
@@ -76,6 +83,14 @@ void alpha_dropout_backward(Team& team, const Step& s, I i) {
   backward<T>(team, s, i, alpha_dropout_map(keep(i, 0)));
 }
 
+// y, x, branch, mask; scale
+template <class T>
+void add_branch(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 0);
+  flyball::add_branch(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2), at<const std::uint8_t>(s, i, 3),
+                      n, c, number(s, i, 0));
+}
+
 double first_dropout_cost(I i) { return dropout_cost(count(i, 0)); }
 double first_array_cost(I i) { return elementwise_cost(count(i, 0)); }
 
@@ -84,6 +99,7 @@ constexpr Operation rows_of_table[] = {
     {"dropout_forward", 3, 6, 0, 2, 0, FLYBALL_BOTH(dropout_forward), first_dropout_cost, nullptr},
     {"dropout_backward", 3, 5, 0, 1, 0, FLYBALL_BOTH(dropout_backward), first_dropout_cost, nullptr},
     {"dropout_inference", 2, 1, 0, 1, 0, FLYBALL_BOTH(dropout_inference), first_array_cost, nullptr},
+    {"add_branch", 4, 1, 0, 1, 0, FLYBALL_BOTH(add_branch), first_array_cost, nullptr},
     {"alpha_dropout_forward", 3, 5, 0, 2, 0, FLYBALL_BOTH(alpha_dropout_forward), first_dropout_cost, nullptr},
     {"alpha_dropout_backward", 3, 4, 0, 1, 0, FLYBALL_BOTH(alpha_dropout_backward), first_dropout_cost, nullptr},
 };

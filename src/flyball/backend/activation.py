@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from flyball.backend.types import Floats
+    from flyball.backend.types import Doubles, Floats
 
 
 ACTIVATIONS: dict[str, Literal["nothing", "x", "y"]] = {
@@ -92,4 +92,15 @@ class Activations(Protocol):
 
     def log_softmax_backward(self, dx: Floats, dy: Floats, y: Floats) -> None:
         """``dx = dy - exp(y) * sum(dy)`` over the rows of (N, C); ``y`` is the output; ``dx`` may be ``dy``."""
+        ...
+
+    def activity_penalty(self, total: Doubles, x: Floats, l1: float, l2: float) -> None:
+        """Increase ``total[0]`` (shape (1,)) by ``sum(l1 * abs(x) + l2 / 2 * x**2)``, in float64; x of any shape.
+
+        The sum's order depends on the size of x alone.
+        """
+        ...
+
+    def activity_penalty_backward(self, dx: Floats, dy: Floats, x: Floats, l1: float, l2: float, scale: float) -> None:
+        """``dx = dy + scale * (l1 * sign(x) + l2 * x)``; ``dx`` may be ``dy``."""
         ...

@@ -87,3 +87,11 @@ class Dropout(Protocol):
     ) -> None:
         """``dx = a * dy * mask``, with ``mask`` as in :meth:`dropout_backward`; ``dx`` may be ``dy``."""
         ...
+
+    def add_branch(self, y: Floats, x: Floats, branch: Floats, mask: Bools | None, scale: float) -> None:
+        """Residual connection of rows: ``y = x + scale * mask * branch``; ``mask`` (N,), others (N, C).
+
+        Without ``mask`` all rows have their branch; where it is False ``y = x`` whatever ``branch`` is. With ``scale =
+        1 / keep`` that is stochastic depth (Huang et al. 2016), scaled as inverted dropout is. ``y`` may be ``x``.
+        """
+        ...

@@ -12,6 +12,8 @@ from flyball.functional._step import UpdateOptions, UpdateRange
 from flyball.functional.activation import (
     activation_backward,
     activation_forward,
+    activity_penalty,
+    activity_penalty_backward,
     log_softmax_backward,
     log_softmax_forward,
     softmax_backward,
@@ -27,6 +29,7 @@ from flyball.functional.dense import (
     matmul,
 )
 from flyball.functional.dropout import (
+    add_branch,
     alpha_dropout_backward,
     alpha_dropout_forward,
     dropout_backward,
@@ -113,10 +116,13 @@ __all__ = [
     "accumulate",
     "activation_backward",
     "activation_forward",
+    "activity_penalty",
+    "activity_penalty_backward",
     "adadelta_update",
     "adagrad_update",
     "adam_update",
     "adamax_update",
+    "add_branch",
     "add_noise",
     "adjust_pixels",
     "affine_matrices",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from flyball.backend import ALPHAS, get_backend
 from flyball.functional._checks import (
     at_least_1d,
@@ -11,12 +13,15 @@ from flyball.functional._checks import (
     floats_like,
     new_or_given,
     not_negative,
+    number,
     optional_like,
     same_shape,
+    written,
 )
+from flyball.reference._arrays import FLOAT64
 
 if TYPE_CHECKING:
-    from flyball.backend.types import Floats
+    from flyball.backend.types import Doubles, Floats
 
 
 def activation_forward(x: Floats, activation: str, *, alpha: float | None = None, out: Floats | None = None) -> Floats:
@@ -251,4 +256,73 @@ def log_softmax_backward(dy: Floats, y: Floats, *, out: Floats | None = None) ->
     dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, y=y)
     rows = (-1, dy.shape[-1])
     get_backend().log_softmax_backward(dx.reshape(rows), dy.reshape(rows), y.reshape(rows))
+    return dx
+
+
+def activity_penalty(x: Floats, *, l1: float = 0.0, l2: float = 0.0, out: Doubles | None = None) -> Doubles:
+    """Penalty of what a layer puts out: ``sum(l1 * abs(x) + l2 / 2 * x**2)``, summed in float64.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, any shape
+        Outputs of a layer. Copied once if its layout asks for it.
+    l1, l2 : float, at least 0
+        Factors. (Keras' ``l2`` is half of this one.)
+    out : array of float64, shape (1,), optional
+        Increased by the result, and returned: the penalty of several layers.
+
+    Returns
+    -------
+    array of float64, shape (1,)
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If a shape does not fit, or a number is negative.
+    """
+    array = floats("x", x)
+    total = np.zeros(1) if out is None else out
+    written("out", total, FLOAT64, (1,))
+    get_backend().activity_penalty(total, array, not_negative("l1", l1), not_negative("l2", l2))
+    return total
+
+
+def activity_penalty_backward(
+    dy: Floats, x: Floats, *, l1: float = 0.0, l2: float = 0.0, scale: float = 1.0, out: Floats | None = None
+) -> Floats:
+    """Gradient of a loss that :func:`activity_penalty` is added to: ``dx = dy + scale * (l1 * sign(x) + l2 * x)``.
+
+    Parameters
+    ----------
+    dy : array of float32 or float64, any shape
+        Gradient with respect to ``x`` without the penalty. Copied once if its layout asks for it.
+    x : array like dy
+        What was penalised. Copied once if its layout asks for it.
+    l1, l2 : float, at least 0
+        Those of the penalty.
+    scale : float
+        Factor of the penalty in the loss; Keras' is 1 over the batch size.
+    out : array like dy, optional
+        Receives the result; may be ``dy``. It is never copied.
+
+    Returns
+    -------
+    dx : array like dy
+        ``out`` if that was given.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If a shape does not fit, arrays overlap, or ``l1`` or ``l2`` is negative.
+    """
+    dy = floats("dy", dy)
+    x = floats_like("x", x, dy.dtype, "dy")
+    same_shape("x", x, dy)
+    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, x=x)
+    numbers = not_negative("l1", l1), not_negative("l2", l2), number("scale", scale)
+    get_backend().activity_penalty_backward(dx, dy, x, *numbers)
     return dx

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from flyball.backend import get_backend, keep_probability
-from flyball.functional._checks import address, floats, fraction, new_or_given, plain, positive, shape_of, tidy
+from flyball.functional._checks import (
+    address,
+    at_least_1d,
+    bools,
+    floats,
+    floats_like,
+    fraction,
+    new_or_given,
+    number,
+    plain,
+    positive,
+    same_shape,
+    shape_of,
+    tidy,
+)
 from flyball.reference._arrays import BOOL, UINT8
 
 if TYPE_CHECKING:
@@ -477,3 +491,50 @@ def noise_extents(noise_shape: NoiseShape, shape: tuple[int, ...], packed: bool 
         msg = f"noise_shape must have, for each axis of shape {shape}, its extent, 1 or None, got {noise_shape}"
         raise ValueError(msg)
     return tuple(extent if size is None else int(size) for size, extent in zip(given, shape, strict=True))
+
+
+def add_branch(
+    x: Floats, branch: Floats, *, mask: Bools | None = None, scale: float = 1.0, out: Floats | None = None
+) -> Floats:
+    """Residual connection: ``y = x + scale * mask * branch``; with a mask stochastic depth.
+
+    The gradient of ``branch`` is ``dy * scale * mask``, to which :func:`dropout_backward` with that mask, of shape
+    (N, 1, ...), comes; that of ``x`` is ``dy``.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, shape (N, ...)
+        Samples. Copied once if its layout asks for it, as is ``branch``.
+    branch : array like x
+        What is added.
+    mask : array of bool, shape (N,), optional
+        Samples whose branch is added; the others stay as they are, whatever their branch is. All, if not given.
+    scale : float
+        ``1 / keep`` for branches that are kept with that probability.
+    out : array like x, optional
+        Receives ``y``; may be ``x``. It is never copied.
+
+    Returns
+    -------
+    y : array like x
+        ``out`` if that was given.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If a shape does not fit, or arrays overlap.
+
+    References
+    ----------
+    He et al., "Deep residual learning", 2016; Huang et al., "Deep networks with stochastic depth", 2016.
+    """
+    x = at_least_1d("x", floats("x", x))
+    branch = floats_like("branch", branch, x.dtype, "x")
+    same_shape("branch", branch, x)
+    kept = bools("mask", mask)
+    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, branch=branch)
+    shape = len(x), -1
+    get_backend().add_branch(y.reshape(shape), x.reshape(shape), branch.reshape(shape), kept, number("scale", scale))
+    return y

@@ -22,7 +22,9 @@ from flyball.layers.colour import (
     RandomSaturation,
 )
 from flyball.layers.core import Dense, Input, InputLayer
+from flyball.layers.dropout import AlphaDropout, Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from flyball.layers.mixing import CutMix, MixUp, RandomErasing, SwapNoise
+from flyball.layers.noise import GaussianDropout, GaussianNoise
 from flyball.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -30,20 +32,25 @@ from flyball.layers.normalization import (
     RMSNormalization,
     UnitNormalization,
 )
+from flyball.layers.penalty import ActivityRegularization
 from flyball.layers.preprocessing import Normalization, Rescaling
-from flyball.layers.regularization import Dropout
+from flyball.layers.residual import Residual
 from flyball.layers.resizing import CenterCrop, Resizing
 from flyball.layers.shape import Flatten, Reshape
 
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
+    "AlphaDropout",
     "BatchNormalization",
     "CenterCrop",
     "CutMix",
     "Dense",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GroupNormalization",
     "Input",
     "InputLayer",
@@ -69,8 +76,12 @@ __all__ = [
     "ReLU",
     "Rescaling",
     "Reshape",
+    "Residual",
     "Resizing",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "SwapNoise",
     "UnitNormalization",
     "deserialize",
@@ -94,6 +105,14 @@ _names: dict[str, type[Layer]] = {
     "rms_normalization": RMSNormalization,
     "unit_normalization": UnitNormalization,
     "dropout": Dropout,
+    "alpha_dropout": AlphaDropout,
+    "spatial_dropout_1d": SpatialDropout1D,
+    "spatial_dropout_2d": SpatialDropout2D,
+    "spatial_dropout_3d": SpatialDropout3D,
+    "gaussian_noise": GaussianNoise,
+    "gaussian_dropout": GaussianDropout,
+    "activity_regularization": ActivityRegularization,
+    "residual": Residual,
     "random_affine": RandomAffine,
     "random_crop": RandomCrop,
     "random_flip": RandomFlip,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 import numpy as np
 
 from flyball import _checks, initializers, regularizers, utils
-from flyball._registry import Configurable, parameters, snake_case
+from flyball._registry import Configurable, parameters, serialize, snake_case
 from flyball.layers.calling import Caller
-from flyball.program.nodes import Weight
+from flyball.program.nodes import ActivityPenaltyNode, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class LayerOptions(TypedDict, total=False):
+class CommonOptions(TypedDict, total=False):
     """Arguments that every layer takes by name.
 
     ``name`` (unique in a model; made from the class if not given), ``trainable`` (whether an optimizer may change the
@@ -34,6 +34,15 @@ class LayerOptions(TypedDict, total=False):
     trainable: bool
     input_shape: Sequence[int] | None
     input_dim: int | None
+
+
+class LayerOptions(CommonOptions, total=False):
+    """Those, and ``activity_regularizer``, a penalty as :class:`flyball.layers.ActivityRegularization` is one.
+
+    (``Dense`` has it among its own arguments.)
+    """
+
+    activity_regularizer: object
 
 
 class Layer(Configurable):
@@ -71,6 +80,7 @@ class Layer(Configurable):
         self._statistics: list[Weight] = []
         self.built = False
         self._trainable = _checks.flag("trainable", options.get("trainable", True))
+        self.activity_regularizer = regularizers.get(options.get("activity_regularizer"), "activity_regularizer")
         self.declared_input_shape = _declared_shape(options.get("input_shape"), options.get("input_dim"))
         self.input_shape = self.declared_input_shape
         self.output_shape: tuple[int, ...] | None = None
@@ -115,6 +125,13 @@ class Layer(Configurable):
     def lower(self) -> list[Node]:
         """Return the nodes of a built layer, unfused."""
         raise NotImplementedError
+
+    def nodes(self) -> list[Node]:
+        """Return what :meth:`lower` does, and the penalty of the outputs."""
+        penalty = regularizers.get(self.activity_regularizer, "activity_regularizer")
+        if penalty is None or not (penalty.l1 or penalty.l2):
+            return self.lower()
+        return [*self.lower(), ActivityPenaltyNode(self.name, penalty.l1, 2.0 * penalty.l2)]
 
     def build(self, input_shape: Sequence[int]) -> None:
         """Fix the shapes, and declare the weights; a second call with the same shape does nothing.
@@ -266,6 +283,8 @@ class Layer(Configurable):
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         if self.declared_input_shape is not None:
             config["input_shape"] = list(self.declared_input_shape)
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = serialize(self.activity_regularizer)
         return config | super().get_config()
 
 

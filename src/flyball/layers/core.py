@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from flyball import _checks, activations, constraints, initializers, regularizers
 from flyball.layers.activation import activation_nodes
-from flyball.layers.base import Layer, LayerOptions
+from flyball.layers.base import CommonOptions, Layer
 from flyball.program.nodes import DenseNode
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Dense(Layer):
         First values.
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
         Penalties added to the loss.
+    activity_regularizer : str or Regularizer, optional
+        Penalty of the outputs, after the activation, see :class:`flyball.layers.ActivityRegularization`.
     kernel_constraint, bias_constraint : str or Constraint, optional
         What the weights must be after each step.
     kernel_noise : float
@@ -66,7 +68,7 @@ class Dense(Layer):
         kernel_noise * n``, n standard normal and new at each step, and changes the kernel without the noise. It prefers
         flat minima: Murray and Edwards 1994, Hochreiter and Schmidhuber 1997, Graves 2011.
     **options
-        What every layer takes, see :class:`flyball.layers.base.LayerOptions`.
+        What every layer takes, see :class:`flyball.layers.base.CommonOptions`.
 
     Raises
     ------
@@ -83,13 +85,14 @@ class Dense(Layer):
         bias_initializer: object = "zeros",
         kernel_regularizer: object = None,
         bias_regularizer: object = None,
+        activity_regularizer: object = None,
         kernel_constraint: object = None,
         bias_constraint: object = None,
         *,
         kernel_noise: float = 0.0,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(**options)
+        super().__init__(activity_regularizer=activity_regularizer, **options)
         self.units = _checks.integer("units", units, 1)
         self.activation = activations.name_of(activation)
         self.use_bias = _checks.flag("use_bias", use_bias)

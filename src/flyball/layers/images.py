@@ -43,14 +43,6 @@ def value_bounds(value_range: object) -> tuple[float, float]:
     return low, high
 
 
-def seed_or_none(seed: object) -> int | None:
-    """Return a seed in [0, 2**64), or None, which stands for the model's."""
-    number = None if seed is None else _checks.integer("seed", seed)
-    if number is not None and number >= 2**64:
-        _checks.refuse("seed", "in [0, 2**64)", seed)
-    return number
-
-
 def image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Return height, width and channels, or refuse what is no image."""
     if len(input_shape) not in {2, 3}:
@@ -98,7 +90,7 @@ class ClassPolicy(ImageLayer):
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(data_format, **options)
-        self.seed = seed_or_none(seed)
+        self.seed = _checks.seed_or_none(seed)
         self.policy = None if policy is None else self._checked(policy)
 
     def _row(self, arguments: Mapping[str, Any]) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from flyball import _checks
 from flyball.layers.base import Layer, LayerOptions
-from flyball.layers.images import ImageLayer, factor_range, seed_or_none, value_bounds
+from flyball.layers.images import ImageLayer, factor_range, value_bounds
 from flyball.program.nodes import BoxNode, MixNode, SwapNode
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RandomErasing(ImageLayer):
         self.scale = scale
         self.fill_value = _checks.number("fill_value", fill_value)
         self.value_range = value_bounds(value_range)
-        self.seed = seed_or_none(seed)
+        self.seed = _checks.seed_or_none(seed)
         self.aspect = _checks.number("aspect", aspect, "[1, inf)")
         lower, upper = factor_range("factor", factor, 0.0, 1.0)
         self._probability = upper if lower < 0.0 else (lower + upper) / 2.0
@@ -136,7 +136,7 @@ class MixUp(Layer):
             if data_format is None
             else _checks.choice("data_format", data_format, ("channels_last", "channels_first"))
         )
-        self.seed = seed_or_none(seed)
+        self.seed = _checks.seed_or_none(seed)
 
     def lower(self) -> list[Node]:
         """Return a node."""
@@ -181,7 +181,7 @@ class CutMix(ImageLayer):
     ) -> None:
         super().__init__(data_format, **options)
         self.factor = _checks.number("factor", factor, "(0, 1]")
-        self.seed = seed_or_none(seed)
+        self.seed = _checks.seed_or_none(seed)
 
     def lower(self) -> list[Node]:
         """Return a node."""
@@ -223,7 +223,7 @@ class SwapNoise(Layer):
         super().__init__(**options)
         self.rate = _checks.number("rate", rate, "[0, 1)")
         self.fill_value = None if fill_value is None else _checks.number("fill_value", fill_value)
-        self.seed = seed_or_none(seed)
+        self.seed = _checks.seed_or_none(seed)
 
     def lower(self) -> list[Node]:
         """Return a node, unless nothing is replaced."""

@@ -129,7 +129,8 @@ class Compilation(Structure):
         """Refuse a loss that the last layer's activation does not fit, and layers that cannot be where they are."""
         self._check_augmentation()
         nodes = self._nodes()
-        last = nodes[-1] if nodes else None
+        penalised = bool(nodes) and nodes[-1].for_loss_only
+        last = next((node for node in reversed(nodes) if not node.for_loss_only), None)
         fused = loss.objective.fused
         if fused == "linear":
             return
@@ -140,6 +141,10 @@ class Compilation(Structure):
             raise ValueError(msg)
         if loss.from_logits and ends_in_it:
             msg = f"loss must be given from_logits=False: layer {layer!r} ends in {fused}, whose outputs are no logits"
+            raise ValueError(msg)
+        if ends_in_it and penalised:
+            why = f"its {fused} is computed together with the loss"
+            msg = f"{layer}: activity_regularizer must be None for the last layer: {why}"
             raise ValueError(msg)
 
     def _check_step(self) -> None:

@@ -87,6 +87,25 @@ class Structure:
                 self._layers.pop()
                 raise
 
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return the layer of a name, or in the place ``index``, counted without the input.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or both or neither are given.
+        """
+        if (name is None) == (index is None):
+            _checks.refuse("name", "given, or index in its place", (name, index))
+        if name is not None:
+            named = {layer.name: layer for layer in self.layers}
+            return named[_checks.choice("name", name, named)]
+        count = len(self.layers)
+        place = _checks.integer("index", index, -(2**31))
+        if not -count <= place < count:
+            _checks.refuse("index", f"in [{-count}, {count})", index)
+        return self.layers[place]
+
     def pop(self) -> Layer:
         """Remove and return the last layer."""
         if not self.layers:
@@ -197,7 +216,7 @@ class Structure:
         self._update_penalties()
         if self._memory is not None:
             self._memory.regroup()
-        return [node for layer in self.layers for node in layer.lower()]
+        return [node for layer in self.layers for node in layer.nodes()]
 
     def _update_penalties(self) -> None:
         for layer in self.layers:

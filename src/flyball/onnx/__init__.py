@@ -94,7 +94,7 @@ def convert(model: Sequential, *, metadata: Mapping[str, str] | None = None) -> 
     notes = files.user_metadata(metadata)
     graph = Graph(model.dtype, model.input_shape[1:])
     for node in model._nodes():
-        if not node.training_only:
+        if not (node.training_only or node.for_loss_only):
             write_node(graph, node)
     return graph.model(
         model.name,

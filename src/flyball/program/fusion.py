@@ -41,7 +41,7 @@ def merge(first: Node, second: Node, training: bool) -> Node | None:
             return replace(first, norm=second)
         case BatchNormNode(activation="linear", rate=0.0), ActivationNode(activation="relu" as name):
             return replace(first, activation=name)
-        case BatchNormNode(rate=0.0, frozen=False), DropoutNode(rate=rate, seed=seed) if training:
+        case BatchNormNode(rate=0.0, frozen=False), DropoutNode(rate=rate, seed=seed, elementwise=True) if training:
             return replace(first, rate=rate, seed=seed)
         case AffineNode(), AffineNode() if training:  # elsewhere there are crops only, one after the other
             return first.then(second)

@@ -58,5 +58,7 @@ def _node_text(node: Node) -> str:
         value = getattr(node, entry.name)
         if entry.name == "layer" or value is None:
             continue
+        if isinstance(value, list):
+            value = [_node_text(node) for node in value]
         values.append(f"{entry.name}={value.shape if isinstance(value, Weight) else value}")
     return f"{type(node).__name__.removesuffix('Node')}({', '.join(values)}) of {node.layer}"

@@ -108,6 +108,7 @@ class Lowering:
         self.rows = batch_size
         self.seed = seed
         self._backward: list[Callable[[Buffer], Buffer | None]] = []
+        self._with_loss = True  # whether what only adds to the loss is there
         self._nodes = self.fused(nodes)
         self._for_outputs: list[Callable[[Buffer], None]] = []
         self._mixtures: list[Mixture] = []
@@ -125,7 +126,7 @@ class Lowering:
         """Return the nodes that act here, neighbours merged."""
         noise, augmentation = self.noisy, self.noisy and self.training
         acting = [node for node in nodes if (augmentation if node.augments else noise) or not node.training_only]
-        return fuse(acting, training=self.training)
+        return fuse([node for node in acting if self._with_loss or not node.for_loss_only], training=self.training)
 
     def forward(self, *, stop_before: str = "linear") -> Buffer:
         """Write the forward pass; a final activation ``stop_before`` is left to the objective."""
@@ -148,6 +149,7 @@ class Lowering:
         value: Buffer | None = gradient
         while value is not None and len(self._backward) > keep:
             value = self._backward.pop()(value)
+        del self._backward[keep:]  # of nodes whose gradients nobody asks for
         return value
 
     # --- the end of a step ---------------------------------------------------------------------------------------
@@ -188,6 +190,7 @@ class Lowering:
         """Write the optimiser's step: one instruction for each group of parameters with the same settings."""
         memory, program = self.memory, self.program
         memory.require_samples()
+        memory.require_as_built()
         each = update.max_norm is not None and not update.max_norm_is_global
         groups = memory.single_groups() if each else memory.groups
         parts = [partial(self._part, i, group) for i, group in enumerate(groups)]
@@ -257,6 +260,8 @@ class Lowering:
 
     def predictions(self, rows: int) -> None:
         """Write the forward pass into a buffer ``predictions``, one row for each of the ``rows`` of the order."""
+        self._with_loss = False
+        self._nodes = self.fused(self._nodes)
         self._keep_rows(self.forward(), "predictions", rows)
 
     def _keep_rows(self, value: Buffer, name: str, rows: int) -> None:

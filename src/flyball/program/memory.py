@@ -80,6 +80,15 @@ class Memory:
         self.samples = samples
         self.regroup()
 
+    def require_as_built(self) -> None:
+        """Refuse weights that began or ceased to be trainable since their places were chosen."""
+        trainable = {id(weight) for weight in self._trainable}
+        for weight in self.weights:
+            if weight.trainable != (id(weight) in trainable):
+                expectation = f"{weight.name}: trainable must be as it was at compile"
+                msg = f"{expectation}, got {weight.trainable}; compile the model again"
+                raise ValueError(msg)
+
     def require_samples(self) -> None:
         """Refuse penalties per sample as long as the number of samples is not known."""
         per_sample = [weight.name for weight in self._trainable if weight.per_sample]

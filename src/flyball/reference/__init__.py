@@ -10,6 +10,8 @@ from __future__ import annotations
 from flyball.reference.activation import (
     activation_backward,
     activation_forward,
+    activity_penalty,
+    activity_penalty_backward,
     log_softmax_backward,
     log_softmax_forward,
     softmax_backward,
@@ -30,6 +32,7 @@ from flyball.reference.augment import (
 from flyball.reference.data import add_total, gather, gather_labels
 from flyball.reference.dense import dense_backward, dense_batch_norm_inference, dense_forward, matmul
 from flyball.reference.dropout import (
+    add_branch,
     alpha_dropout_backward,
     alpha_dropout_forward,
     dropout_backward,
@@ -85,10 +88,13 @@ __all__ = [
     "accumulate",
     "activation_backward",
     "activation_forward",
+    "activity_penalty",
+    "activity_penalty_backward",
     "adadelta_update",
     "adagrad_update",
     "adam_update",
     "adamax_update",
+    "add_branch",
     "add_noise",
     "add_total",
     "adjust_pixels",

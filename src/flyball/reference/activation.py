@@ -9,6 +9,7 @@ import numpy as np
 
 from flyball.backend import ACTIVATIONS
 from flyball.reference._arrays import (
+    FLOAT64,
     float_dtype,
     need,
     need_activation,
@@ -21,7 +22,7 @@ from flyball.reference._arrays import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flyball.backend.types import Floats
+    from flyball.backend.types import Doubles, Floats
 
 
 def activate(x: Floats, activation: str, alpha: float) -> Floats:
@@ -216,3 +217,21 @@ def log_softmax_backward(dx: Floats, dy: Floats, y: Floats) -> None:
     refuse_overlap({"dx": dx}, {"dy": dy, "y": y}, in_place=True)
 
     np.subtract(dy, np.exp(y) * dy.sum(axis=1, keepdims=True), out=dx)
+
+
+def activity_penalty(total: Doubles, x: Floats, l1: float, l2: float) -> None:
+    need("x", x, float_dtype("x", x), x.shape)
+    need_out("total", total, FLOAT64, (1,))
+    refuse_overlap({"total": total}, {"x": x})
+
+    total[0] += l1 * np.abs(x).sum(dtype=np.float64) + 0.5 * l2 * np.square(x, dtype=np.float64).sum()
+
+
+def activity_penalty_backward(dx: Floats, dy: Floats, x: Floats, l1: float, l2: float, scale: float) -> None:
+    dtype = float_dtype("dy", dy)
+    need("dy", dy, dtype, dy.shape)
+    need("x", x, dtype, dy.shape)
+    need_out("dx", dx, dtype, dy.shape)
+    refuse_overlap({"dx": dx}, {"dy": dy, "x": x}, in_place=True)
+
+    dx[...] = dy + (scale * l1) * np.sign(x) + (scale * l2) * x

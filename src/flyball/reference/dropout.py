@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flyball.backend import keep_probability
-from flyball.reference._arrays import BOOL, UINT8, float_dtype, need, need_out, refuse_overlap
+from flyball.reference._arrays import BOOL, UINT8, float_dtype, need, need_ndim, need_out, refuse_overlap
 from flyball.reference.random import keep_bits
 
 if TYPE_CHECKING:
@@ -147,3 +147,17 @@ def alpha_dropout_backward(
     dx: Floats, dy: Floats, mask: Mask | None, rate: float, seed: int, stream: int, step: int
 ) -> None:
     backward(dx, dy, mask, rate, (seed, stream, step), alpha_dropout_line(rate))
+
+
+def add_branch(y: Floats, x: Floats, branch: Floats, mask: Bools | None, scale: float) -> None:
+    need_ndim("x", x, 2)
+    dtype = float_dtype("x", x)
+    need("x", x, dtype, x.shape)
+    need("branch", branch, dtype, x.shape)
+    if mask is not None:
+        need("mask", mask, BOOL, x.shape[:1])
+    need_out("y", y, dtype, x.shape)
+    refuse_overlap({"y": y}, {"x": x, "branch": branch, "mask": mask}, in_place=True)
+
+    value = x + dtype.type(scale) * branch
+    y[...] = value if mask is None else np.where(mask[:, np.newaxis], value, x)

@@ -172,9 +172,10 @@ def training_means(sums: Mapping[str, float], rows: int, steps: int) -> dict[str
 
 
 def means(sums: Mapping[str, float], rows: int, penalty: float) -> dict[str, float]:
-    """Return the means over ``rows`` samples: ``data_loss``, ``hits``, and ``objective``, the loss with ``penalty``."""
+    """Return the means over ``rows`` samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties."""
     loss = sums["total_loss"] / rows
-    found = {"data_loss": loss, "objective": loss + penalty}
+    of_activities = sum(value for name, value in sums.items() if name.startswith("total_activity.")) / rows
+    found = {"data_loss": loss, "objective": loss + of_activities + penalty}
     if "total_hits" in sums:
         found["hits"] = sums["total_hits"] / rows
     return found

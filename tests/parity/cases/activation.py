@@ -4,7 +4,7 @@ import numpy as np
 
 from flyball.backend import ACTIVATIONS, ALPHAS
 from parity.cases.table import activated, derivative, operation
-from parity.tolerances import ELEMENTARY, EXPONENTIAL, LONG
+from parity.tolerances import ELEMENTARY, EXPONENTIAL, LONG, SHORT
 
 
 def forward_arguments(make, rows, columns, scale=2.0):
@@ -81,3 +81,36 @@ def log_softmax_backward_arguments(make, rows, columns):
 @operation(log_softmax_backward_arguments, tolerance=LONG, in_place=("dx", "dy"), empty=[(0, 5)])
 def log_softmax_backward(dy, y, **_):
     return {"dx": dy - np.exp(y) * dy.sum(axis=1, keepdims=True)}
+
+
+def activity_penalty_arguments(make, rows, columns, l1=0.01, l2=0.02):
+    x = make.normal(rows, columns)
+    x[:, ::3] = 0.0
+    return {"total": np.array([2.0]), "x": x, "l1": l1, "l2": l2}
+
+
+@operation(
+    activity_penalty_arguments,
+    [{}, {"l1": 0.0}, {"l2": 0.0}],
+    tolerance=SHORT,
+    empty=[(0, 5)],
+)
+def activity_penalty(total, x, l1, l2):
+    return {"total": total + l1 * np.abs(x).sum() + l2 / 2 * np.sum(x**2)}
+
+
+def activity_penalty_backward_arguments(make, rows, columns, **options):
+    made = activity_penalty_arguments(make, rows, columns, **options)
+    del made["total"]
+    return {"dx": make.empty(rows, columns), "dy": make.normal(rows, columns), **made, "scale": 0.25}
+
+
+@operation(
+    activity_penalty_backward_arguments,
+    [{}, {"l1": 0.0}, {"l2": 0.0}],
+    tolerance=SHORT,
+    in_place=("dx", "dy"),
+    empty=[(0, 5)],
+)
+def activity_penalty_backward(dy, x, l1, l2, scale, **_):
+    return {"dx": dy + scale * (l1 * np.sign(x) + l2 * x)}

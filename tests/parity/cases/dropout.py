@@ -131,3 +131,28 @@ def alpha_dropout_forward(mask, x, rate, seed, stream, step, draw, **_):
 def alpha_dropout_backward(dy, mask, rate, seed, stream, step, **_):
     _, kept = decided(dy, mask, rate, {"seed": seed, "stream": stream, "step": step}, mask is None)
     return {"dx": np.where(kept, alpha_line(rate)[0] * dy, 0.0)}
+
+
+def add_branch_arguments(make, rows, columns, masked=True, scale=1.25):
+    branch = make.normal(rows, columns)
+    mask = make.mask(rows) if masked else None
+    if masked:
+        branch[~mask] = np.nan
+    return {
+        "y": make.empty(rows, columns),
+        "x": make.normal(rows, columns),
+        "branch": branch,
+        "mask": mask,
+        "scale": scale,
+    }
+
+
+@operation(
+    add_branch_arguments,
+    [{}, {"masked": False}, {"masked": False, "scale": 1.0}],
+    tolerance=SHORT,
+    in_place=("y", "x"),
+    empty=[(0, 5), (5, 0)],
+)
+def add_branch(x, branch, mask, scale, **_):
+    return {"y": x + scale * branch if mask is None else np.where(mask[:, None], x + scale * branch, x)}

@@ -16,6 +16,15 @@ void activation_backward(Team& team, T* dx, const T* dy, const T* x, const T* y,
 double activation_cost(Activation activation, Index count);
 double elementwise_cost(Index count);
 
+// total: 1; x: count. Uses activity_penalty_workspace(count) bytes of the team's workspace, until the caller's next
+// barrier.
+template <class T>
+void activity_penalty(Team& team, double* total, const T* x, Index count, double l1, double l2);
+std::size_t activity_penalty_workspace(Index count);
+// dx may be dy.
+template <class T>
+void activity_penalty_backward(Team& team, T* dx, const T* dy, const T* x, Index count, double l1, double l2);
+
 // On n rows of c elements.
 template <class T>
 void softmax_forward(Team& team, T* y, const T* x, Index n, Index c);

@@ -47,6 +47,11 @@ void dropout_broadcast(Team& team, T* y, const T* x, const std::uint8_t* mask, c
 template <class T>
 void dropout_inference(Team& team, T* y, const T* x, Index count, Keep keep);
 
+// y = x + scale * branch in the rows of (n, c) that are kept, all without a mask; y = x in the others. y may be x.
+template <class T>
+void add_branch(Team& team, T* y, const T* x, const T* branch, const std::uint8_t* mask, Index n, Index c,
+                double scale);
+
 // Of those that draw.
 double dropout_cost(Index count);
 

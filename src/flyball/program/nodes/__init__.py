@@ -10,20 +10,27 @@ from flyball.program.nodes.activation import ActivationNode
 from flyball.program.nodes.augment import AffineNode, AugmentNode, PixelsNode, Ranges, ResampleNode
 from flyball.program.nodes.base import Node, Projection, Weight
 from flyball.program.nodes.dense import DenseNode
-from flyball.program.nodes.dropout import DropoutNode
+from flyball.program.nodes.dropout import AlphaDropoutNode, DropoutNode
 from flyball.program.nodes.mixing import BoxNode, MixNode, SwapNode
+from flyball.program.nodes.noise import GaussianDropoutNode, GaussianNoiseNode
 from flyball.program.nodes.norm import BatchNormNode, GroupNormNode, LayerNormNode, RMSNormNode, UnitNormNode
+from flyball.program.nodes.penalty import ActivityPenaltyNode
+from flyball.program.nodes.residual import ResidualNode
 from flyball.program.nodes.scale import ScaleNode
 from flyball.program.nodes.shape import ReshapeNode
 
 __all__ = [
     "ActivationNode",
+    "ActivityPenaltyNode",
     "AffineNode",
+    "AlphaDropoutNode",
     "AugmentNode",
     "BatchNormNode",
     "BoxNode",
     "DenseNode",
     "DropoutNode",
+    "GaussianDropoutNode",
+    "GaussianNoiseNode",
     "GroupNormNode",
     "LayerNormNode",
     "MixNode",
@@ -34,6 +41,7 @@ __all__ = [
     "Ranges",
     "ResampleNode",
     "ReshapeNode",
+    "ResidualNode",
     "ScaleNode",
     "SwapNode",
     "UnitNormNode",

@@ -70,6 +70,11 @@ class Node:
         return False
 
     @property
+    def for_loss_only(self) -> bool:
+        """Whether predictions leave it out: it adds to the loss, and hands on what it is given."""
+        return False
+
+    @property
     def needs_batch(self) -> bool:
         """Whether training takes more than one row at a time."""
         return False
