@@ -33,7 +33,9 @@ def network(noise=0.0, smoothing=0.0, seed=0):
     return model
 
 
-figure, axes = plt.subplots(2, 2, figsize=(12, 8.6), layout="constrained")
+figure = plt.figure(figsize=(12, 8.2), layout="constrained")
+grid = figure.add_gridspec(2, 6)
+axes = [figure.add_subplot(place) for place in (grid[0, :3], grid[0, 3:], grid[1, :2], grid[1, 2:4], grid[1, 4:])]
 
 # --- noise on weights ---
 models = {}
@@ -44,7 +46,7 @@ for name, noise in (("plain", 0.0), ("with noise on its weights", 0.1)):
     figures.say(**{f"{name}: test loss": loss, f"{name}: test accuracy": accuracy})
 directions = {"directions": 8 if figures.quick else 30, "points": 17, "radius": 0.8}
 for ax, part, features, targets in zip(
-    axes[0], ("training", "test"), (few, x_test), (few_labels, labels_test), strict=True
+    axes[:2], ("training", "test"), (few, x_test), (few_labels, labels_test), strict=True
 ):
     display = FlatMinimaDisplay.from_models(models, features, targets, **directions)
     display.plot(ax, title=f"Loss on the {part} digits, along {directions['directions']} random directions")
@@ -80,17 +82,16 @@ for smoothing in rates:
     )
     if smoothing in {0.0, 0.3}:
         label, colour = ("hard labels", BLUE) if smoothing == 0.0 else ("labels smoothed by 0.3", RED)
-        axes[1, 0].hist(sure, np.linspace(0, 1, 26), color=colour, alpha=0.6, label=label)
+        axes[2].hist(sure, np.linspace(0, 1, 26), color=colour, alpha=0.6, label=label)
 plain(
-    axes[1, 0],
-    f"How sure it is of test digits, {100 * WRONG:.0f} % of the training labels wrong",
+    axes[2],
+    f"How sure it is of test digits, {100 * WRONG:.0f} % of labels wrong",
     "probability of the choice",
 )
-axes[1, 0].legend(frameon=False)
+axes[2].legend(frameon=False)
 
-axes[1, 1].plot(rates, test_losses, "o-", color=RED, linewidth=2.2, label="test loss")
-axes[1, 1].plot(rates, errors, "o--", color=BLUE, label="share of mistakes")
-axes[1, 1].set_ylim(bottom=0)
-plain(axes[1, 1], "Test loss and share of mistakes by the smoothing", "share of a label spread over the classes")
-axes[1, 1].legend(frameon=False)
+for ax, values, title in ((axes[3], errors, "Share of test digits mistaken"), (axes[4], test_losses, "Test loss")):
+    ax.plot(rates, values, "o-", color=RED, linewidth=2.2)
+    ax.set_ylim(bottom=0)
+    plain(ax, title, "share of a label spread over the classes")
 figures.save(figure, "noise")

@@ -326,7 +326,7 @@ def augmenting_program(dtype, n=24, rows=10):
     program.add(
         "paste_boxes",
         "",
-        {"y": y[3], "x": y[2], "boxes": boxes, "partners": partners},
+        {"y": y[3], "x": y[2], "boxes": boxes, "partners": partners, "filling": None},
         **extents,
         channels=3,
         fill_value=0.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -304,6 +305,19 @@ def test_erased_rectangles():
         rows, columns = box.any(axis=1), box.any(axis=0)
         np.testing.assert_array_equal(box, rows[:, None] & columns)
     assert run([layers.RandomErasing((0.0, 1.0), 0.3)], x, np.zeros(400, np.int64)).ops.count("paste_boxes") == 1
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_rectangles_of_noise():
+    x = np.full((400, 20, 30), -1.0)
+    got = run([layers.RandomErasing(1.0, (0.2, 0.4), value_range=(-2.0, 3.0))], x, np.zeros(400, np.int64)).x
+    noise = got[got != -1.0]
+    assert 0.2 < noise.size / x.size < 0.4
+    assert (noise.min(), noise.max()) == (-2.0, 3.0)
+    inside = np.sort(noise[(noise > -2.0) & (noise < 3.0)])
+    erf = np.vectorize(math.erf)
+    uniform = (erf(inside / 3.0 / 2**0.5) - math.erf(-2 / 3 / 2**0.5)) / (math.erf(2**-0.5) - math.erf(-2 / 3 / 2**0.5))
+    assert np.abs(uniform - np.linspace(0.0, 1.0, uniform.size)).max() < 0.01  # Kolmogorov and Smirnov's distance
 
 
 def cross_entropy(logits, targets):
@@ -636,7 +650,7 @@ def test_train_on_batch_knows_labels_that_were_not_in_the_first_batch():
         (lambda: layers.RandomContrast((0.1, 2)), r"factor must be in \[0, 1\], got 2"),
         (lambda: layers.RandomSaturation(1.0), "factor must be below 1"),
         (lambda: layers.RandomColorJitter(hue_factor=0.1), "hue_factor must be None"),
-        (lambda: layers.RandomErasing(fill_value=None), "fill_value must be a finite number"),
+        (lambda: layers.RandomErasing(fill_value="noise"), "fill_value must be a finite number"),
         (lambda: layers.RandomErasing(aspect=0.5), r"aspect must be in \[1, inf\)"),
         (lambda: layers.MixUp(0.0), r"alpha must be in \(0, inf\), got 0"),
         (lambda: layers.CutMix(2.0), r"factor must be in \(0, 1\]"),

@@ -102,6 +102,30 @@ def augmentation(n: Numbers) -> None:
     assert n["turns of all classes: 6 and 9 confused"] > n["turns of not 6 and 9: 6 and 9 confused"]
 
 
+def penalties(n: Numbers) -> None:
+    assert n["l1 zeros of two weights"] == 1
+    assert n["l2 zeros of two weights"] == 0
+    assert abs(n["l1 loss"] - n["l2 loss"]) < 0.1 * n["l1 loss"]
+    assert n["L1 zeros in the middle of the path"] >= 3
+    assert n["L1 zeros at the end of the path"] == 10
+    assert n["L2 zeros at the end of the path"] == 0
+    assert n["L1, proximal: zeros"] > 0.5
+    for name in ("L2", "L1, in the gradient"):
+        assert n[f"{name}: zeros"] < 0.01
+    assert n["L2: norm"] < n["no penalty: norm"]
+
+
+def panda(n: Numbers) -> None:
+    assert n["steered: accuracy"] > n["left alone: accuracy"] + 0.2
+    assert n["epochs run"] == 48
+    assert n["last epoch"] == 40
+
+
+def schedules(n: Numbers) -> None:
+    for name in ("steps", "inverse time", "cosine", "warm restarts", "one cycle"):
+        assert n[f"{name}: last loss"] < 0.2 * n["constant: last loss"]
+
+
 def noise(n: Numbers) -> None:
     for part in ("training", "test"):
         assert n[f"with noise on its weights: rise of the {part} loss"] < 0.8 * n[f"plain: rise of the {part} loss"]
@@ -119,6 +143,9 @@ CLAIMS: dict[str, Callable[[Numbers], None]] = {
         initialisation,
         noise,
         overfitting,
+        panda,
+        penalties,
+        schedules,
         symmetry,
     )
 }

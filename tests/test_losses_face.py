@@ -132,6 +132,7 @@ def picked(rows):
     return np.take_along_axis(rows, LABELS[..., None], -1)[..., 0]
 
 
+COSINE = ((T - 0.5) * P).sum(-1) / np.linalg.norm(T - 0.5, axis=-1) / np.linalg.norm(P, axis=-1)
 HINGE = np.maximum(1 - (LABELS % 2 * 2 - 1) * P[..., 0], 0)
 VALUES = [
     (losses.MeanSquaredError, {}, T, P, ((P - T) ** 2).mean(-1)),
@@ -139,6 +140,9 @@ VALUES = [
     (losses.Huber, {"delta": 1.0}, T, P, ((P - T) ** 2 / 2).mean(-1)),
     (losses.Huber, {"delta": 0.01}, T, P + T + 0.01, (0.01 * (P + 0.005)).mean(-1)),
     (losses.LogCosh, {}, T, P, np.log(np.cosh(P - T)).mean(-1)),
+    (losses.MeanAbsolutePercentageError, {}, T - 0.5, P, 100 * (np.abs(P - T + 0.5) / np.abs(T - 0.5)).mean(-1)),
+    (losses.MeanSquaredLogarithmicError, {}, 9 * T, P, (np.log((1 + P) / (1 + 9 * T)) ** 2).mean(-1)),
+    (losses.CosineSimilarity, {}, T - 0.5, P, -COSINE),
     (losses.Poisson, {}, T, P, (P - T * np.log(P + 1e-7)).mean(-1)),
     (losses.KLDivergence, {}, T, P, (T * np.log(T / P)).sum(-1)),
     (losses.BinaryCrossentropy, {}, T, P, -(T * np.log(P) + (1 - T) * np.log(1 - P)).mean(-1)),

@@ -91,6 +91,14 @@ def test_several_runs_have_a_colour_and_a_label_each() -> None:
     assert a.get_color() == validation.get_color() != b.get_color()
 
 
+def test_training_alone_is_drawn_solid_under_the_runs_names() -> None:
+    ax = plotting.LearningCurveDisplay({"a": {"loss": [2.0, 1.0]}, "b": {"loss": [3.0, 1.0]}}).plot().ax_
+    assert set(texts(ax)) == {"a", "b"}
+    assert {line.get_linestyle() for line in ax.lines} == {"-"}
+    alone = plotting.LearningCurveDisplay({"": {"loss": [2.0, 1.0]}}).plot().ax_
+    assert texts(alone) == ["training"]
+
+
 def test_validations_of_every_second_epoch() -> None:
     x, y = data()
     history = network().fit(x, y, epochs=5, validation_data=(x, y), validation_freq=2, verbose=0)

@@ -108,6 +108,7 @@ def paste_boxes(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int
         "x": x,
         "boxes": corners.reshape(n, 4),
         "partners": rng.permutation(n),
+        "filling": None,
         "height": height,
         "width": width,
         "channels": channels,

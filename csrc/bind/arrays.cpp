@@ -27,8 +27,11 @@ constexpr const char* losses[] = {"mean_squared_error",
                                   "binary_cross_entropy",
                                   "binary_cross_entropy_logits",
                                   "categorical_cross_entropy",
-                                  "kl_divergence"};
-static_assert(std::size(losses) == static_cast<std::size_t>(Loss::kl_divergence) + 1);
+                                  "kl_divergence",
+                                  "mean_absolute_percentage_error",
+                                  "mean_squared_logarithmic_error",
+                                  "cosine_similarity"};
+static_assert(std::size(losses) == static_cast<std::size_t>(Loss::cosine_similarity) + 1);
 
 template <class E, std::size_t n>
 std::optional<E> find(const std::string& name, const char* const (&names)[n]) {

@@ -162,8 +162,8 @@ void bind_partner_rows(const Array& partners, std::uint64_t seed, std::uint32_t 
   run(sample_draw_cost(n), partner_rows_workspace(n), [=](Team& team) { partner_rows(team, partners_data, n, key); });
 }
 
-void bind_paste_boxes(const Array& y, const Array& x, const Array& boxes, const OptionalArray& partners, Index height,
-                      Index width, Index channels, double fill_value) {
+void bind_paste_boxes(const Array& y, const Array& x, const Array& boxes, const OptionalArray& partners,
+                      const OptionalArray& filling, Index height, Index width, Index channels, double fill_value) {
   require_ndim("x", x, 2);
   extent("height", height);
   extent("width", width);
@@ -175,10 +175,12 @@ void bind_paste_boxes(const Array& y, const Array& x, const Array& boxes, const 
     const T* x_data = in<T>("x", x, {n, columns});
     const Index* boxes_data = in<Index>("boxes", boxes, {n, 4});
     const Index* partners_data = partners_in(partners, n);
-    refuse_overlap({{"y", y}}, {{"x", x}, {"boxes", boxes}, {"partners", partners}}, InPlace::no);
+    const T* filling_data = in<T>("filling", filling, {n, columns});
+    refuse_overlap({{"y", y}}, {{"x", x}, {"boxes", boxes}, {"partners", partners}, {"filling", filling}}, InPlace::no);
     require_boxes(boxes_data, n, height, width);
     run(elementwise_cost(n * columns), 0, [=](Team& team) {
-      paste_boxes(team, y_data, x_data, boxes_data, partners_data, n, height, width, channels, fill_value);
+      paste_boxes(team, y_data, x_data, boxes_data, partners_data, filling_data, n, height, width, channels,
+                  fill_value);
     });
   });
 }
@@ -235,7 +237,7 @@ void register_augment(py::module_& module) {
   module.def("partner_rows", bind_partner_rows, py::arg("partners"), py::arg("seed"), py::arg("stream"),
              py::arg("step"));
   module.def("paste_boxes", bind_paste_boxes, py::arg("y"), py::arg("x"), py::arg("boxes"), py::arg("partners"),
-             py::arg("height"), py::arg("width"), py::arg("channels"), py::arg("fill_value"));
+             py::arg("filling"), py::arg("height"), py::arg("width"), py::arg("channels"), py::arg("fill_value"));
   module.def("mix_rows", bind_mix_rows, py::arg("y"), py::arg("x"), py::arg("partners"), py::arg("weights"));
   module.def("swap_features", bind_swap_features, py::arg("y"), py::arg("x"), py::arg("mask"), py::arg("partners"),
              py::arg("fill_value"));

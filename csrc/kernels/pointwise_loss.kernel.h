@@ -124,6 +124,46 @@ struct KlDivergence {
   }
 };
 
+// Keras' bound of what is divided by, and of what a logarithm is taken of.
+template <class T>
+FLYBALL_INLINE Vec<T> at_least_epsilon(Vec<T> x) {
+  const Vec<T> least = broadcast(T(least_probability));
+  return select<T>(x < least, least, x);
+}
+
+template <class T>
+struct PercentageError {
+  FLYBALL_INLINE Vec<T> operator()(Vec<T> p, Vec<T> t) const {
+    return absolute<T>(p - t) * T(100) / at_least_epsilon<T>(absolute<T>(t));
+  }
+  FLYBALL_INLINE Vec<T> gradient(Vec<T> p, Vec<T> t) const {
+    return AbsoluteError<T>{}.gradient(p, t) * T(100) / at_least_epsilon<T>(absolute<T>(t));
+  }
+};
+
+// (log(1 + p) - log(1 + t))^2, whose derivative is 0 where p is below the bound.
+template <class T>
+struct SquaredLogarithmicError {
+  FLYBALL_INLINE static Vec<T> logarithm(Vec<T> x) {
+    const Vec<T> positive = at_least_epsilon<T>(x);
+    return select<T>(positive > T(1), log<T>(positive + T(1)), log1p<T>(positive));
+  }
+  FLYBALL_INLINE static Vec<T> distance(Vec<T> p, Vec<T> t) { return logarithm(p) - logarithm(t); }
+  FLYBALL_INLINE Vec<T> operator()(Vec<T> p, Vec<T> t) const {
+    const Vec<T> d = distance(p, t);
+    return d * d;
+  }
+  FLYBALL_INLINE Vec<T> gradient(Vec<T> p, Vec<T> t) const {
+    return select<T>(p < broadcast(T(least_probability)), zero<T>(), distance(p, t) * T(2) / (p + T(1)));
+  }
+};
+
+template <class T>
+struct NegativeProduct {
+  FLYBALL_INLINE Vec<T> operator()(Vec<T> p, Vec<T> t) const { return -(p * t); }
+  FLYBALL_INLINE Vec<T> gradient(Vec<T>, Vec<T> t) const { return -t; }
+};
+
 // Calls body(f) with the function object; every call of it compiles all of them.
 template <class T, class Body>
 FLYBALL_INLINE void with_loss(LossParams params, Body body) {
@@ -150,6 +190,12 @@ FLYBALL_INLINE void with_loss(LossParams params, Body body) {
       return body(CategoricalCrossEntropy<T>{});
     case Loss::kl_divergence:
       return body(KlDivergence<T>{});
+    case Loss::mean_absolute_percentage_error:
+      return body(PercentageError<T>{});
+    case Loss::mean_squared_logarithmic_error:
+      return body(SquaredLogarithmicError<T>{});
+    case Loss::cosine_similarity:
+      return body(NegativeProduct<T>{});
   }
 }
 
@@ -166,8 +212,9 @@ FLYBALL_INLINE Vec<T> present(Partial part, Vec<T> v) {
 template <class T>
 void pointwise_loss(double* losses, T* dpredictions, const T* predictions, const T* targets, const T* weights, Index n,
                     Index c, LossParams params, double scale) {
-  // Distributions add up to 1 over a row, so their losses are sums; the others are means.
-  const bool sums = params.kind == Loss::categorical_cross_entropy || params.kind == Loss::kl_divergence;
+  // Distributions, and squares of unit vectors, add up to 1 over a row, so their losses are sums; the others are means.
+  const bool sums = params.kind == Loss::categorical_cross_entropy || params.kind == Loss::kl_divergence ||
+                    params.kind == Loss::cosine_similarity;
   const double share = sums ? 1.0 : 1.0 / static_cast<double>(c);
   with_loss<T>(params, [&](auto f) {
     for (Index row = 0; row < n; ++row) {

@@ -235,8 +235,8 @@ void partner_rows(Team& team, Index* partners, Index n, RandomKey key) {
 }
 
 template <class T>
-void paste_boxes(Team& team, T* y, const T* x, const Index* boxes, const Index* partners, Index n, Index height,
-                 Index width, Index channels, double fill_value) {
+void paste_boxes(Team& team, T* y, const T* x, const Index* boxes, const Index* partners, const T* filling, Index n,
+                 Index height, Index width, Index channels, double fill_value) {
   const Range mine = team.range(n);
   const Index size = height * width * channels;
   for (Index i = mine.begin; i < mine.end; ++i) {
@@ -244,10 +244,11 @@ void paste_boxes(Team& team, T* y, const T* x, const Index* boxes, const Index* 
     std::memcpy(image, x + i * size, static_cast<std::size_t>(size) * sizeof(T));
     const Index* box = boxes + i * 4;
     const Index count = (box[3] - box[1]) * channels;
+    const T* other = partners != nullptr ? x + partners[i] * size : filling != nullptr ? filling + i * size : nullptr;
     for (Index r = box[0]; r < box[2] && count > 0; ++r) {
       const Index at = (r * width + box[1]) * channels;
-      if (partners != nullptr) {
-        std::memcpy(image + at, x + partners[i] * size + at, static_cast<std::size_t>(count) * sizeof(T));
+      if (other != nullptr) {
+        std::memcpy(image + at, other + at, static_cast<std::size_t>(count) * sizeof(T));
       } else {
         for (Index k = 0; k < count; ++k) image[at + k] = static_cast<T>(fill_value);
       }
@@ -273,14 +274,15 @@ void swap_features(Team& team, T* y, const T* x, const std::uint8_t* mask, const
   }
 }
 
-#define FLYBALL_INSTANTIATE(T)                                                                                    \
-  template std::size_t affine_transform_workspace<T>(const AffineParams&);                                        \
-  template void affine_transform(Team&, T*, const T*, const double*, Index, const AffineParams&);                 \
-  template void adjust_pixels(Team&, T*, const T*, const Index*, const double*, Index, Index, Index, PixelRange,  \
-                              RandomKey);                                                                         \
-  template void add_noise(Team&, T*, const T*, const T*, const T*, Index, Index, double, PixelRange);             \
-  template void paste_boxes(Team&, T*, const T*, const Index*, const Index*, Index, Index, Index, Index, double); \
-  template void mix_rows(Team&, T*, const T*, const Index*, const double*, Index, Index);                         \
+#define FLYBALL_INSTANTIATE(T)                                                                                     \
+  template std::size_t affine_transform_workspace<T>(const AffineParams&);                                         \
+  template void affine_transform(Team&, T*, const T*, const double*, Index, const AffineParams&);                  \
+  template void adjust_pixels(Team&, T*, const T*, const Index*, const double*, Index, Index, Index, PixelRange,   \
+                              RandomKey);                                                                          \
+  template void add_noise(Team&, T*, const T*, const T*, const T*, Index, Index, double, PixelRange);              \
+  template void paste_boxes(Team&, T*, const T*, const Index*, const Index*, const T*, Index, Index, Index, Index, \
+                            double);                                                                               \
+  template void mix_rows(Team&, T*, const T*, const Index*, const double*, Index, Index);                          \
   template void swap_features(Team&, T*, const T*, const std::uint8_t*, const Index*, Index, Index, double);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)

@@ -498,6 +498,7 @@ def paste_boxes(
     x: Floats,
     boxes: Integers,
     partners: Integers | None,
+    filling: Floats | None,
     height: int,
     width: int,
     channels: int,

@@ -75,7 +75,10 @@ enum class Loss : int {
   binary_cross_entropy,
   binary_cross_entropy_logits,
   categorical_cross_entropy,
-  kl_divergence
+  kl_divergence,
+  mean_absolute_percentage_error,
+  mean_squared_logarithmic_error,
+  cosine_similarity
 };
 
 }  // namespace flyball

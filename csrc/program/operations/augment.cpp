@@ -81,11 +81,11 @@ void partner_rows(Team& team, const Step& s, I i) {
 
 std::size_t partner_workspace(I i) { return partner_rows_workspace(i.buffers[0]->rows); }
 
-// y, x, boxes, partners; height, width, channels, fill_value
+// y, x, boxes, partners, filling; height, width, channels, fill_value
 template <class T>
 void paste_boxes(Team& team, const Step& s, I i) {
   flyball::paste_boxes(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const Index>(s, i, 2), at<const Index>(s, i, 3),
-                       rows(s, i, 1), extent(i, 0), extent(i, 1), extent(i, 2), number(s, i, 3));
+                       at<const T>(s, i, 4), rows(s, i, 1), extent(i, 0), extent(i, 1), extent(i, 2), number(s, i, 3));
 }
 
 // y, x, partners, weights
@@ -112,7 +112,7 @@ constexpr Operation rows_of_table[] = {
     {"cut_boxes", 2, 10, 0, 2, 0, FLYBALL_ONE(cut_boxes), draw_cost, nullptr},
     {"mix_weights", 1, 4, 0, 1, 0, FLYBALL_ONE(mix_weights), draw_cost, nullptr},
     {"partner_rows", 1, 3, 0, 1, 0, FLYBALL_ONE(partner_rows), draw_cost, partner_workspace},
-    {"paste_boxes", 4, 4, 0, 1, 1, FLYBALL_BOTH(paste_boxes), first_array_cost, nullptr},
+    {"paste_boxes", 5, 4, 0, 1, 1, FLYBALL_BOTH(paste_boxes), first_array_cost, nullptr},
     {"mix_rows", 4, 0, 0, 1, 1, FLYBALL_BOTH(mix_rows), first_array_cost, nullptr},
     {"swap_features", 4, 1, 0, 1, 1, FLYBALL_BOTH(swap_features), first_array_cost, nullptr},
 };

@@ -190,12 +190,13 @@ class Augment(Protocol):
         x: Floats,
         boxes: Integers,
         partners: Integers | None,
+        filling: Floats | None,
         height: int,
         width: int,
         channels: int,
         fill_value: float,
     ) -> None:
-        """``y[n] = x[n]``, but inside box n ``x[partners[n]]``, or ``fill_value`` where ``partners`` is None."""
+        """``y[n] = x[n]``, but inside box n ``x[partners[n]]``, else ``filling[n]``, or ``fill_value`` without both."""
         ...
 
     def mix_rows(self, y: Floats, x: Floats, partners: Integers, weights: Doubles) -> None:

@@ -20,6 +20,9 @@ LOSSES = (
     "binary_cross_entropy_logits",
     "categorical_cross_entropy",
     "kl_divergence",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "cosine_similarity",
 )
 """Names of the losses that ``pointwise_loss`` computes."""
 
@@ -83,21 +86,24 @@ class Losses(Protocol):
         The functions and their constants are those of Keras 3; ``d = p - t``, and ``clip(p)`` is ``p`` between 1e-7 and
         ``1 - 1e-7``, of ``kl_divergence`` 1. Where ``p`` is clipped the derivative is 0.
 
-        =========================== =====================================================================
-        ``loss``                    ``f(p, t)``
-        =========================== =====================================================================
-        mean_squared_error          ``d**2``
-        mean_absolute_error         ``abs(d)``; the derivative at 0 is 0
-        huber                       ``d**2 / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)``
-        log_cosh                    ``log(cosh(d))``
-        hinge                       ``max(1 - t * p, 0)`` with ``t`` -1 or 1
-        squared_hinge               ``max(1 - t * p, 0)**2``
-        poisson                     ``p - t * log(p + 1e-7)``
-        binary_cross_entropy        ``-(t * log(clip(p)) + (1 - t) * log(1 - clip(p)))``
-        binary_cross_entropy_logits the same of ``sigmoid(p)``, without a bound: no logit overflows
-        categorical_cross_entropy   ``-t * log(clip(p))``, added up: a sum over the row, not a mean
-        kl_divergence               ``clip(t) * log(clip(t) / clip(p))``, added up likewise
-        =========================== =====================================================================
+        =============================== =================================================================
+        ``loss``                        ``f(p, t)``
+        =============================== =================================================================
+        mean_squared_error              ``d**2``
+        mean_absolute_error             ``abs(d)``; the derivative at 0 is 0
+        huber                           ``d**2 / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)``
+        log_cosh                        ``log(cosh(d))``
+        hinge                           ``max(1 - t * p, 0)`` with ``t`` -1 or 1
+        squared_hinge                   ``max(1 - t * p, 0)**2``
+        poisson                         ``p - t * log(p + 1e-7)``
+        binary_cross_entropy            ``-(t * log(clip(p)) + (1 - t) * log(1 - clip(p)))``
+        binary_cross_entropy_logits     the same of ``sigmoid(p)``, without a bound: no logit overflows
+        categorical_cross_entropy       ``-t * log(clip(p))``, added up: a sum over the row, not a mean
+        kl_divergence                   ``clip(t) * log(clip(t) / clip(p))``, added up likewise
+        mean_absolute_percentage_error  ``100 * abs(d) / max(abs(t), 1e-7)``
+        mean_squared_logarithmic_error  ``(log1p(max(p, 1e-7)) - log1p(max(t, 1e-7)))**2``
+        cosine_similarity               ``-t * p`` of rows of length 1, added up likewise
+        =============================== =================================================================
 
         ``delta`` is positive, and ignored where it does not appear. ``dpredictions`` may be ``predictions``.
         """

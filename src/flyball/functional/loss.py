@@ -154,21 +154,24 @@ def pointwise_loss(
     Keras 3; ``d = p - t``, and ``clip(p)`` is p between 1e-7 and 1 - 1e-7 (of ``kl_divergence``, 1), beyond which the
     derivative is 0.
 
-    =========================== =====================================================================
-    ``loss``                    ``f(p, t)``
-    =========================== =====================================================================
-    mean_squared_error          ``d**2``
-    mean_absolute_error         ``abs(d)``; the derivative at 0 is 0
-    huber                       ``d**2 / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)``
-    log_cosh                    ``log(cosh(d))``
-    hinge                       ``max(1 - t * p, 0)`` with t -1 or 1
-    squared_hinge               ``max(1 - t * p, 0)**2``
-    poisson                     ``p - t * log(p + 1e-7)``
-    binary_cross_entropy        ``-(t * log(clip(p)) + (1 - t) * log(1 - clip(p)))``
-    binary_cross_entropy_logits the same of ``sigmoid(p)``, without a bound: no logit overflows
-    categorical_cross_entropy   ``-t * log(clip(p))``, added up: a sum over the row, not a mean
-    kl_divergence               ``clip(t) * log(clip(t) / clip(p))``, added up likewise
-    =========================== =====================================================================
+    =============================== =================================================================
+    ``loss``                        ``f(p, t)``
+    =============================== =================================================================
+    mean_squared_error              ``d**2``
+    mean_absolute_error             ``abs(d)``; the derivative at 0 is 0
+    huber                           ``d**2 / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)``
+    log_cosh                        ``log(cosh(d))``
+    hinge                           ``max(1 - t * p, 0)`` with t -1 or 1
+    squared_hinge                   ``max(1 - t * p, 0)**2``
+    poisson                         ``p - t * log(p + 1e-7)``
+    binary_cross_entropy            ``-(t * log(clip(p)) + (1 - t) * log(1 - clip(p)))``
+    binary_cross_entropy_logits     the same of ``sigmoid(p)``, without a bound: no logit overflows
+    categorical_cross_entropy       ``-t * log(clip(p))``, added up: a sum over the row, not a mean
+    kl_divergence                   ``clip(t) * log(clip(t) / clip(p))``, added up likewise
+    mean_absolute_percentage_error  ``100 * abs(d) / max(abs(t), 1e-7)``
+    mean_squared_logarithmic_error  ``(log1p(max(p, 1e-7)) - log1p(max(t, 1e-7)))**2``
+    cosine_similarity               ``-t * p`` of rows of length 1, added up likewise
+    =============================== =================================================================
 
     Parameters
     ----------
@@ -183,7 +186,7 @@ def pointwise_loss(
         Where ``huber`` turns from a parabola to a line; positive. Ignored by the others.
     weights : array like predictions, shape (N,), optional
         Weight of each row; not negative.
-    reduction : {"mean", "sum", "weighted_mean", "none"}
+    reduction : {"mean", "sum",     "weighted_mean", "none"}
         How the rows' losses are joined, in float64: divided by N (Keras' "sum_over_batch_size"), added up, divided by
         the sum of the weights (scikit-learn), or each of them. The gradient is that of the result, for "none" that of
         the sum.
@@ -262,7 +265,7 @@ def need_reduction(reduction: str) -> None:
 
 
 def gradient_scale(reduction: str, rows: int, weights: Floats | None) -> float:
-    """Return the factor of the sum of the losses, and so of each row's gradient."""
+    """Return the factor of the     sum of the losses, and so of each row's gradient."""
     if reduction == "mean" or (reduction == "weighted_mean" and weights is None):
         return 1.0 / rows
     if reduction == "weighted_mean" and weights is not None:

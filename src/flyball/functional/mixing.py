@@ -104,8 +104,9 @@ def random_erasing(
     )
     y = new_or_given(out, images.shape, images.dtype, x=images)
     n = len(images)
+    value = number("fill_value", fill_value)
     get_backend().paste_boxes(
-        y.reshape(n, -1), images.reshape(n, -1), boxes, None, height, width, channels, number("fill_value", fill_value)
+        y.reshape(n, -1), images.reshape(n, -1), boxes, None, None, height, width, channels, value
     )
     return y
 
@@ -285,7 +286,9 @@ def cut_mix(
     boxes, weights = draw_boxes(n, height, width, share("factor", factor), alpha, (0.0, 0.0), 1.0, key)
     partners = draw_partners(n, key)
     y = new_or_given(out, images.shape, images.dtype, x=images)
-    get_backend().paste_boxes(y.reshape(n, -1), images.reshape(n, -1), boxes, partners, height, width, channels, 0.0)
+    get_backend().paste_boxes(
+        y.reshape(n, -1), images.reshape(n, -1), boxes, partners, None, height, width, channels, 0.0
+    )
     return Mixed(y, mixed_rows(soft, partners, weights), partners, weights)
 
 

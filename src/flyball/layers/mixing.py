@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RandomErasing(ImageLayer):
-    """A rectangle of an image becomes ``fill_value`` (random erasing, cut-out).
+    """A rectangle of an image becomes noise, or a constant (random erasing, cut-out).
 
     Parameters
     ----------
@@ -26,8 +26,9 @@ class RandomErasing(ImageLayer):
         Probability that an image has a rectangle; of a pair it is their mean, what Keras' two draws amount to.
     scale : float or (lower, upper), in [0, 1]
         Share of the image, drawn uniformly; a number stands for (0, scale).
-    fill_value : float
-        Value of the erased pixels, clipped to ``value_range``. (Keras fills with noise by default.)
+    fill_value : float, optional
+        Value of the erased pixels. Without one they are normal noise of mean 0 and standard deviation ``|high|``. Both
+        are clipped to ``value_range``.
     value_range : (low, high)
         Values that pixels may have.
     seed : int, optional
@@ -55,7 +56,7 @@ class RandomErasing(ImageLayer):
         self,
         factor: Factor = 1.0,
         scale: Factor = (0.02, 0.33),
-        fill_value: float = 0.0,
+        fill_value: float | None = None,
         value_range: tuple[float, float] = (0.0, 255.0),
         seed: int | None = None,
         data_format: str | None = None,
@@ -66,7 +67,7 @@ class RandomErasing(ImageLayer):
         super().__init__(data_format, **options)
         self.factor = factor
         self.scale = scale
-        self.fill_value = _checks.number("fill_value", fill_value)
+        self.fill_value = None if fill_value is None else _checks.number("fill_value", fill_value)
         self.value_range = value_bounds(value_range)
         self.seed = _checks.seed_or_none(seed)
         self.aspect = _checks.number("aspect", aspect, "[1, inf)")
@@ -78,13 +79,13 @@ class RandomErasing(ImageLayer):
     def lower(self) -> list[Node]:
         """Return a node, unless nothing is erased."""
         low, high = self.value_range
-        fill_value = min(max(self.fill_value, low), high)
         node = BoxNode(
             self.name,
             probability=self._probability,
             scale=self._shares,
             aspect=self.aspect,
-            fill_value=fill_value,
+            fill_value=min(max(self.fill_value or 0.0, low), high),
+            noise=(low, high) if self.fill_value is None else None,
             seed=self.seed,
         )
         return [node] if self._probability > 0.0 and self._shares[1] > 0.0 else []

@@ -16,11 +16,14 @@ from flyball.losses.classification import (
     SquaredHinge,
 )
 from flyball.losses.regression import (
+    CosineSimilarity,
     Huber,
     KLDivergence,
     LogCosh,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
     Poisson,
 )
 
@@ -34,25 +37,31 @@ if TYPE_CHECKING:
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "CosineSimilarity",
     "Hinge",
     "Huber",
     "KLDivergence",
     "LogCosh",
     "Loss",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "cosine_similarity",
     "get",
     "hinge",
     "huber",
     "kl_divergence",
     "log_cosh",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
     "mean_squared_error",
+    "mean_squared_logarithmic_error",
     "poisson",
     "serialize",
     "sparse_categorical_crossentropy",
@@ -82,6 +91,9 @@ categorical_crossentropy = _function(CategoricalCrossentropy)
 binary_crossentropy = _function(BinaryCrossentropy)
 mean_squared_error = _function(MeanSquaredError)
 mean_absolute_error = _function(MeanAbsoluteError)
+mean_absolute_percentage_error = _function(MeanAbsolutePercentageError)
+mean_squared_logarithmic_error = _function(MeanSquaredLogarithmicError)
+cosine_similarity = _function(CosineSimilarity)
 huber = _function(Huber)
 log_cosh = _function(LogCosh)
 hinge = _function(Hinge)
@@ -95,6 +107,9 @@ _names: dict[str, type[Loss]] = {
     "binary_crossentropy": BinaryCrossentropy,
     "mean_squared_error": MeanSquaredError,
     "mean_absolute_error": MeanAbsoluteError,
+    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
+    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
+    "cosine_similarity": CosineSimilarity,
     "huber": Huber,
     "log_cosh": LogCosh,
     "hinge": Hinge,
@@ -104,6 +119,8 @@ _names: dict[str, type[Loss]] = {
     "bce": BinaryCrossentropy,
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError,
     "kld": KLDivergence,
     "huber_loss": Huber,
     "logcosh": LogCosh,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +112,53 @@ class KLDivergence(Values):
         """Return ``y``, (n, outputs), finite, in ``dtype``."""
         columns(self, output_shape)
         return super().prepare_targets(y, output_shape, dtype, name=name)
+
+
+class MeanAbsolutePercentageError(Values):
+    """``100 * mean(abs(p - t) / max(abs(t), 1e-7))`` over the outputs of a sample."""
+
+    default_name = "mean_absolute_percentage_error"
+    objective = pointwise("mean_absolute_percentage_error")
+
+
+class MeanSquaredLogarithmicError(Values):
+    """``mean((log(1 + p) - log(1 + t))**2)`` over the outputs of a sample, with p and t at least 1e-7."""
+
+    default_name = "mean_squared_logarithmic_error"
+    objective = pointwise("mean_squared_logarithmic_error")
+
+
+class CosineSimilarity(Values):
+    """Minus the cosine of the angle between prediction and target: -1 where they point the same way.
+
+    Vectors of zeros have the loss 0.
+    """
+
+    default_name = "cosine_similarity"
+    objective = replace(pointwise("cosine_similarity"), unit=True)
+
+    def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
+        """Return the loss of each vector along the last axis."""
+        return super().call(_unit(y_true.astype(y_pred.dtype)), _unit(y_pred))
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, (n, outputs), finite, in ``dtype``."""
+        columns(self, output_shape)
+        return super().prepare_targets(y, output_shape, dtype, name=name)
+
+    def training_targets(
+        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+    ) -> NDArray[Any]:
+        """See :class:`Loss`."""
+        del outputs, random
+        return _unit(targets)
+
+
+def _unit(vectors: NDArray[Any]) -> NDArray[Any]:
+    lengths = np.sqrt(np.sum(np.square(vectors), axis=-1, keepdims=True))
+    return np.asarray(vectors / np.where(lengths > 0.0, lengths, 1.0))
 
 
 def _shape_in_words(output_shape: tuple[int, ...]) -> str:

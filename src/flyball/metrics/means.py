@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from flyball.backend.types import Doubles
 
-LEAST = 1e-7
-"""Keras' epsilon."""
-
 
 class LossMean(MeanOfSamples):
     """Base of the metrics that are the mean of a loss."""
@@ -158,23 +155,16 @@ class RootMeanSquaredError(MeanOfSamples):
         return np.sqrt(super().value(**state))
 
 
-class MeanAbsolutePercentageError(MeanOfSamples):
+class MeanAbsolutePercentageError(LossMean):
     """``100 * mean(abs(p - t) / max(abs(t), 1e-7))``."""
 
-    def values(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> Any:
-        """See :class:`flyball.metrics.base.MeanOfSamples`."""
-        y_true, y_pred = same_shapes(y_true, y_pred)
-        return np.asarray(100.0 * np.mean(np.abs(y_true - y_pred) / np.maximum(np.abs(y_true), LEAST), axis=-1))
+    loss = losses.MeanAbsolutePercentageError
 
 
-class MeanSquaredLogarithmicError(MeanOfSamples):
+class MeanSquaredLogarithmicError(LossMean):
     """``mean((log(1 + p) - log(1 + t))**2)``, with p and t at least 1e-7."""
 
-    def values(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> Any:
-        """See :class:`flyball.metrics.base.MeanOfSamples`."""
-        y_true, y_pred = same_shapes(y_true, y_pred)
-        distance = np.log1p(np.maximum(y_pred, LEAST)) - np.log1p(np.maximum(y_true, LEAST))
-        return np.asarray(np.mean(np.square(distance), axis=-1))
+    loss = losses.MeanSquaredLogarithmicError
 
 
 class CategoricalHinge(MeanOfSamples):

@@ -165,6 +165,7 @@ class LearningCurveDisplay:
     def _panel(self, ax: Any, name: str, log: bool | None) -> list[tuple[str, tuple[float, float], str]]:
         """Draw one quantity; return run, place and colour of each best epoch."""
         labels = []
+        validated = any(f"val_{name}" in quantities for quantities in self.curves.values())
         for i, (run, quantities) in enumerate(self.curves.items()):
             for prefix, part in (("", "training"), ("val_", "validation")):
                 values = quantities.get(prefix + name)
@@ -172,11 +173,11 @@ class LearningCurveDisplay:
                     continue
                 there = ~np.isnan(values)
                 epochs, drawn = self.epochs[run][there], values[there]
-                style: dict[str, Any] = {"linewidth": 2.2}
-                if part == "training":
+                style: dict[str, Any] = {"linewidth": 2.2 if validated else 1.6}
+                if part == "training" and validated:
                     style = {"linewidth": 1.1, "alpha": 0.75, "linestyle": (0, (4, 1.5))}
                 ax.plot(epochs, drawn, color=colour(i), **style)
-                label = part if len(self.curves) == 1 else f"{run}, {part}"
+                label = part if len(self.curves) == 1 else f"{run}, {part}" if validated else run
                 labels.append((float(epochs[-1]), float(drawn[-1]), label, colour(i)))
         title = "Loss, any penalty included" if name == "loss" else name.replace("_", " ").capitalize()
         positive = min((np.nanmin(v) for v in self._drawn(name)), default=0.0) > 0.0
@@ -310,6 +311,7 @@ def _label_ends(ax: Any, labels: Sequence[tuple[float, float, str, str]]) -> Non
             if excess > 0:
                 heights[lower] -= excess / 2
                 heights[lower + 1] += excess / 2
+    below = max(0.0, LINE / 2 - heights[0])
     right = max(float(end[0]) for end in ends) + 0.015
     for (_, _, text, drawn), height in zip(ordered, heights, strict=True):
-        ax.text(right, height, text, transform=ax.transAxes, color=drawn or QUIET, fontsize=9, va="center")
+        ax.text(right, height + below, text, transform=ax.transAxes, color=drawn or QUIET, fontsize=9, va="center")

@@ -64,7 +64,12 @@ class ScheduleDisplay:
         self.figure_ = ax.figure
         for i, (name, rates) in enumerate(self.rates.items()):
             ax.plot(self.steps, rates, color=colour(i), linewidth=2.0, label=name)
-        dress(ax, title="Learning rate", xlabel="step")
+        dress(
+            ax,
+            title="Learning rate" if len(self.rates) > 1 else f"Learning rate: {next(iter(self.rates))}",
+            xlabel="step",
+        )
         ax.set_yscale("log") if log else ax.set_ylim(bottom=0.0)
-        ax.legend(frameon=False, fontsize=9.5)
+        if len(self.rates) > 1:
+            ax.legend(frameon=False, fontsize=9.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return self

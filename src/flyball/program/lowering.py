@@ -12,7 +12,7 @@ import numpy as np
 from flyball.backend import OPERATIONS
 from flyball.program.fusion import fuse
 from flyball.program.instructions import Buffer, Dynamic, Kind, Program
-from flyball.program.nodes import ActivationNode, DenseNode
+from flyball.program.nodes import ActivationNode, DenseNode, UnitNormNode
 from flyball.program.targets import mix_targets
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Objective:
     target_name: str
     fused: str = "linear"
     counts_hits: bool = False
+    unit: bool = False
+    """Whether it is of outputs that are scaled to the length 1 first."""
     scalars: tuple[tuple[str, float | str | Callable[[int], float]], ...] = ()
 
     def of_outputs(self, outputs: int) -> Objective:
@@ -163,6 +165,9 @@ class Lowering:
         value = self.forward(stop_before=objective.fused)
         if recorded is not None:
             self._keep_rows(value, "outputs", recorded)
+        if objective.unit:
+            self.write([UnitNormNode("loss")])
+            value = self.value
         outputs = self.matrix_of_samples(value)
         objective = objective.of_outputs(int(np.prod(outputs.sample_shape, dtype=np.int64)))
         for write in self._for_outputs:

@@ -329,6 +329,7 @@ def paste_boxes(
     x: Floats,
     boxes: Integers,
     partners: Integers | None,
+    filling: Floats | None,
     height: int,
     width: int,
     channels: int,
@@ -342,14 +343,18 @@ def paste_boxes(
     need("x", x, dtype, y.shape)
     need("boxes", boxes, INT64, (n, 4))
     need_partners(partners, n)
-    refuse_overlap({"y": y}, {"x": x, "boxes": boxes, "partners": partners})
+    need("filling", filling, dtype, y.shape)
+    refuse_overlap({"y": y}, {"x": x, "boxes": boxes, "partners": partners, "filling": filling})
     need_boxes(boxes, height, width)
 
     images, result = (array.reshape(n, height, width, channels) for array in (x, y))
+    others = images[partners] if partners is not None else None
+    if partners is None and filling is not None:
+        others = filling.reshape(images.shape)
     result[...] = images
     for i, (top, left, bottom, right) in enumerate(boxes.tolist()):
         box = (slice(top, bottom), slice(left, right))
-        result[i][box] = fill_value if partners is None else images[partners[i]][box]
+        result[i][box] = fill_value if others is None else others[i][box]
 
 
 def mix_rows(y: Floats, x: Floats, partners: Integers, weights: Doubles) -> None:

@@ -136,8 +136,8 @@ def pointwise_loss(
         np.multiply(derivatives, (share * scale).astype(dtype)[:, np.newaxis], out=dpredictions)
 
 
-SUMS = ("categorical_cross_entropy", "kl_divergence")
-"""Losses of distributions, which add up to 1 over a row."""
+SUMS = ("categorical_cross_entropy", "kl_divergence", "cosine_similarity")
+"""Losses of distributions, which add up to 1 over a row, and of unit vectors, whose squares do."""
 
 LEAST = 1e-7
 """Keras' bound of probabilities away from 0 and 1."""
@@ -172,5 +172,13 @@ def _pointwise(p: Floats, t: Floats, loss: str, delta: float) -> tuple[Floats, F
         case "categorical_cross_entropy":
             q = np.clip(p, LEAST, 1.0 - LEAST)
             return -(t * np.log(q)), np.where(q == p, -t / q, 0.0)
+        case "mean_absolute_percentage_error":
+            share = 100.0 / np.maximum(np.abs(t), LEAST)
+            return np.abs(d) * share, np.sign(d) * share
+        case "mean_squared_logarithmic_error":
+            d = np.log1p(np.maximum(p, LEAST)) - np.log1p(np.maximum(t, LEAST))
+            return np.square(d), np.where(p < LEAST, 0.0, 2.0 * d / (p + 1.0))
+        case "cosine_similarity":
+            return -t * p, -t
     target, q = np.clip(t, LEAST, 1.0), np.clip(p, LEAST, 1.0)
     return target * np.log(target / q), np.where(q == p, -target / q, 0.0)

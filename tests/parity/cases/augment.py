@@ -261,7 +261,7 @@ def add_noise(x, noise, scale, deviation, low, high, **_):
     return {"y": np.clip(x + deviation * (1.0 if scale is None else scale) * noise, low, high)}
 
 
-def paste_boxes_arguments(make, rows, columns, channels=1, partners=True):
+def paste_boxes_arguments(make, rows, columns, channels=1, partners=True, filling=False):
     n, height = min(rows, 40), 1 + rows % 6
     x = make.normal(n, height * columns * channels)
     corners = np.stack([np.sort(make.rng.integers(0, size + 1, (n, 2)), axis=1) for size in (height, columns)], axis=2)
@@ -270,6 +270,7 @@ def paste_boxes_arguments(make, rows, columns, channels=1, partners=True):
         "x": x,
         "boxes": corners.reshape(n, 4),
         "partners": make.rng.permutation(n) if partners else None,
+        "filling": make.normal(*x.shape) if filling else None,
         "height": height,
         "width": columns,
         "channels": channels,
@@ -277,13 +278,20 @@ def paste_boxes_arguments(make, rows, columns, channels=1, partners=True):
     }
 
 
-@operation(paste_boxes_arguments, [{"partners": False}, {"channels": 3}, {}], tolerance=EXACT)
-def paste_boxes(y, x, boxes, partners, height, width, channels, fill_value):
+@operation(
+    paste_boxes_arguments,
+    [{"partners": False}, {"partners": False, "filling": True, "channels": 2}, {"filling": True}, {"channels": 3}, {}],
+    tolerance=EXACT,
+)
+def paste_boxes(y, x, boxes, partners, filling, height, width, channels, fill_value):
     result = x.reshape(-1, height, width, channels).copy()
+    others = x if filling is None or partners is not None else filling
+    others = others.reshape(result.shape) if partners is None else others.reshape(result.shape)[partners]
+    constant = partners is None and filling is None
     for i, (top, left, bottom, right) in enumerate(boxes):
         for r in range(top, bottom):
             for c in range(left, right):
-                result[i, r, c] = fill_value if partners is None else x.reshape(result.shape)[partners[i], r, c]
+                result[i, r, c] = fill_value if constant else others[i, r, c]
     return {"y": result.reshape(x.shape)}
 
 

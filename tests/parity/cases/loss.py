@@ -75,7 +75,7 @@ def softmax_cross_entropy_soft(logits, targets, weights, scale, **_):
 
 
 PROBABILITIES = {"binary_cross_entropy", "categorical_cross_entropy", "kl_divergence"}
-SUMS = {"categorical_cross_entropy", "kl_divergence"}
+SUMS = {"categorical_cross_entropy", "kl_divergence", "cosine_similarity"}
 
 
 def pointwise_arguments(make, rows, columns, loss="huber", delta=1.0, gradient=True, weighted=False):
@@ -128,6 +128,13 @@ def pointwise(p, t, loss, delta):
             return -t * np.log(p), -t / p
         case "kl_divergence":
             return t * np.log(t) - t * np.log(p), -t / p
+        case "mean_absolute_percentage_error":
+            return 100 * np.abs(d / t), 100 * np.sign(d) / np.abs(t)
+        case "mean_squared_logarithmic_error":
+            ratio = np.log((1 + np.maximum(p, 1e-7)) / (1 + np.maximum(t, 1e-7)))
+            return ratio**2, np.where(p >= 1e-7, 2 * ratio / (1 + p), 0.0)
+        case "cosine_similarity":
+            return -t * p, -t
     raise ValueError(loss)
 
 

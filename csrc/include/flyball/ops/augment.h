@@ -45,10 +45,10 @@ void mix_weights(Team& team, double* weights, Index n, double alpha, RandomKey k
 void partner_rows(Team& team, Index* partners, Index n, RandomKey key);
 std::size_t partner_rows_workspace(Index n);
 
-// y, x (n, height * width * channels), boxes (n, 4), partners (n, optional).
+// y, x (n, height * width * channels), boxes (n, 4), partners (n, optional), filling (like x, optional).
 template <class T>
-void paste_boxes(Team& team, T* y, const T* x, const Index* boxes, const Index* partners, Index n, Index height,
-                 Index width, Index channels, double fill_value);
+void paste_boxes(Team& team, T* y, const T* x, const Index* boxes, const Index* partners, const T* filling, Index n,
+                 Index height, Index width, Index channels, double fill_value);
 
 // y, x (n, c), partners, weights (n).
 template <class T>

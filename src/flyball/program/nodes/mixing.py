@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class BoxNode(AugmentNode):
-    """A rectangle of each image erased, or with ``pasted`` another image's in its place; see ``cut_boxes``."""
+    """A rectangle of each image erased, or with ``pasted`` another image's in its place; see ``cut_boxes``.
+
+    With ``noise`` (low, high) it becomes normal noise of standard deviation ``|high|``, clipped to that range.
+    """
 
     probability: float = 1.0
     alpha: float = 0.0
     scale: tuple[float, float] = (0.0, 0.0)
     aspect: float = 1.0
     fill_value: float = 0.0
+    noise: tuple[float, float] | None = None
     pasted: bool = False
     seed: int | None = None
 
@@ -56,15 +60,25 @@ class BoxNode(AugmentNode):
             to.mix(Mixture(self.layer, partners, weights))
         to.value = to.batch(self.layer, x.sample_shape)
         y, x = to.matrix_of_samples(to.value), to.matrix_of_samples(x)
+        filling = None if self.noise is None else self._filling(to, x, *self.noise)
         to.add(
             "paste_boxes",
             self.layer,
-            {"y": y, "x": x, "boxes": boxes, "partners": partners},
+            {"y": y, "x": x, "boxes": boxes, "partners": partners, "filling": filling},
             height=height,
             width=width,
             channels=channels,
             fill_value=self.fill_value,
         )
+
+    def _filling(self, to: Lowering, x: Buffer, low: float, high: float) -> Buffer:
+        """Write noise for all pixels of ``x``."""
+        zeros, noise, filling = (to.like(x, f"{self.layer}.{name}") for name in ("zeros", "noise", "filling"))
+        zeros.array.fill(0.0)  # for good: no instruction writes there
+        to.add("gaussian_noise_forward", self.layer, {"y": noise, "x": zeros}, std=1.0, **to.random(self.seed))
+        arrays: dict[str, Buffer | None] = {"y": filling, "x": zeros, "noise": noise, "scale": None}
+        to.add("add_noise", self.layer, arrays, deviation=abs(high), low=low, high=high)
+        return filling
 
 
 @dataclass(eq=False)
