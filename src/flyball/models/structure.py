@@ -39,6 +39,7 @@ class Structure:
         self._predictor: Predictor | None = None
         self._programs = 0
         self._seed = new_seed()
+        self._draws: tuple[np.random.Generator | None, list[Weight]] = (None, [])
         for layer in layers or ():
             self.add(layer)
 
@@ -137,11 +138,7 @@ class Structure:
             return
         self._update_penalties()
         self._memory = Memory(self.weights, self.dtype)
-        for number, weight in enumerate(self.weights):
-            if id(weight) in kept:
-                weight.value[...] = kept[id(weight)]
-            else:
-                weight.value[...] = weight.initializer(weight.shape, self.dtype, self._random(number))
+        self._draw_values(kept)
         self._forget_programs()
 
     def get_weights(self) -> list[NDArray[Any]]:
@@ -222,11 +219,21 @@ class Structure:
         for layer in self.layers:
             layer.update_penalties(self.regularizer, of_all=self.regularize_biases)
 
-    def _random(self, number: int) -> np.random.Generator:
-        """Return what weight ``number`` draws its first value from: none draws for another."""
-        key, counter = [self._seed, 2**64 - 1], [0, 0, 0, number]
-        philox = np.random.Philox(key=np.array(key, np.uint64), counter=np.array(counter, np.uint64))
-        return np.random.Generator(philox)
+    def _draw_values(self, kept: dict[int, NDArray[Any]]) -> None:
+        """Give each weight its value in ``kept``, or a first one; all draw from one stream, in their order.
+
+        What a model that grows has drawn before is not drawn again.
+        """
+        weights, (rng, drawn) = self.weights, self._draws
+        if rng is None or [*map(id, weights[: len(drawn)])] != [*map(id, drawn)]:
+            key = np.array([self._seed, 2**64 - 1], np.uint64)
+            rng, drawn = np.random.Generator(np.random.Philox(key=key)), []
+        for weight in weights[len(drawn) :]:
+            value = weight.initializer(weight.shape, self.dtype, rng)
+            kept.setdefault(id(weight), value)
+        for weight in weights:
+            weight.value[...] = kept[id(weight)]
+        self._draws = rng, weights
 
     def _forget_programs(self) -> None:
         """Let Programs be made anew: layers or memory are others; whoever keeps one compares ``_programs``."""
