@@ -43,6 +43,7 @@ CASES: dict[str, Callable[[], list[Layer]]] = {
     "MixUp": lambda: [layers.MixUp()],
     "CutMix": lambda: [layers.CutMix()],
     "SwapNoise": lambda: [layers.SwapNoise(0.1)],
+    "FeatureNoise": lambda: [layers.FeatureNoise(0.1)],
     "Rescaling": lambda: [layers.Rescaling(1 / 255)],
 }
 

@@ -402,6 +402,21 @@ def test_swapped_features_come_from_the_same_column():
     assert 0.25 < (constant == -1.0).mean() < 0.35
 
 
+@pytest.mark.usefixtures("each_backend")
+def test_noise_is_in_the_unit_of_each_feature():
+    x = RNG.standard_normal((4000, 3)) * [1.0, 100.0, 0.01] + [0.0, 5.0, 5.0]
+    labels = np.zeros(4000, np.int64)
+    noise = run([layers.FeatureNoise(0.1, x.std(axis=0))], x, labels).x - x
+    np.testing.assert_allclose(noise.std(axis=0), 0.1 * x.std(axis=0), rtol=0.05)
+    np.testing.assert_allclose(noise.mean(axis=0), 0.0, atol=0.01 * x.std(axis=0).max())
+    assert np.abs(np.corrcoef(noise.T) - np.eye(3)).max() < 0.06
+    clipped = run([layers.FeatureNoise(2.0, value_range=(0.0, 1.0))], x, labels).x
+    assert (clipped.min(), clipped.max()) == (0.0, 1.0)
+    half = run([layers.FeatureNoise(1.0, [[1.0], [0.0]])], np.zeros((5, 2, 3)), labels[:5]).x
+    assert half[:, 0].all()
+    assert not half[:, 1].any()
+
+
 # --- where and when ---------------------------------------------------------------------------------------------
 
 EVERY = {
@@ -420,6 +435,7 @@ EVERY = {
     "mix_up": lambda: layers.MixUp(1.0),
     "cut_mix": layers.CutMix,
     "swap": lambda: layers.SwapNoise(0.2),
+    "noise": lambda: layers.FeatureNoise(0.2, [1.0, 20.0, 0.5], (0, 255)),
 }
 
 
@@ -475,6 +491,7 @@ def test_layers_survive_json(name):
         layers.RandomColorJitter(),
         layers.RandomErasing(0.0),
         layers.SwapNoise(0.0),
+        layers.FeatureNoise(0.0),
         layers.RandomCrop(8, 8),
     ],
     ids=lambda layer: type(layer).__name__,
@@ -654,6 +671,9 @@ def test_train_on_batch_knows_labels_that_were_not_in_the_first_batch():
         (lambda: layers.RandomErasing(aspect=0.5), r"aspect must be in \[1, inf\)"),
         (lambda: layers.MixUp(0.0), r"alpha must be in \(0, inf\), got 0"),
         (lambda: layers.CutMix(2.0), r"factor must be in \(0, 1\]"),
+        (lambda: layers.FeatureNoise(-1.0), r"stddev must be in \[0, inf\)"),
+        (lambda: layers.FeatureNoise(1.0, [1.0, 2.0]).build((3,)), "scale must be a number or of a shape that"),
+        (lambda: layers.FeatureNoise(1.0, value_range=(1, 1)), r"value_range must be \(low, high\)"),
         (lambda: layers.SwapNoise(1.0), r"rate must be in \[0, 1\)"),
         (lambda: layers.RandomAffine(horizontal_flip=2), r"horizontal_flip must be in \[0, 1\], got 2"),
         (lambda: layers.RandomRotation(0.1, policy={6: {"factor": 3}}), "policy of class 6: factor must be"),

@@ -24,7 +24,7 @@ from flyball.layers.colour import (
 from flyball.layers.core import Dense, Input, InputLayer
 from flyball.layers.dropout import AlphaDropout, Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from flyball.layers.mixing import CutMix, MixUp, RandomErasing, SwapNoise
-from flyball.layers.noise import GaussianDropout, GaussianNoise
+from flyball.layers.noise import FeatureNoise, GaussianDropout, GaussianNoise
 from flyball.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -48,6 +48,7 @@ __all__ = [
     "CutMix",
     "Dense",
     "Dropout",
+    "FeatureNoise",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -129,6 +130,7 @@ _names: dict[str, type[Layer]] = {
     "mix_up": MixUp,
     "random_erasing": RandomErasing,
     "swap_noise": SwapNoise,
+    "feature_noise": FeatureNoise,
     "normalization": Normalization,
     "rescaling": Rescaling,
     "center_crop": CenterCrop,

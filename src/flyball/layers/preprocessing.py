@@ -26,7 +26,7 @@ SMALLEST_VARIANCE = 1e-14
 """Where the deviation is Keras' epsilon, 1e-7."""
 
 
-def _numbers(name: str, value: object) -> Any:
+def numbers(name: str, value: object) -> Any:
     """Return a number as a float, and anything array-like as nested lists of them."""
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or array.size == 0 or not np.isfinite(array).all():
@@ -53,14 +53,14 @@ class Rescaling(Layer):
 
     def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        self.scale = _numbers("scale", scale)
-        self.offset = _numbers("offset", offset)
+        self.scale = numbers("scale", scale)
+        self.offset = numbers("offset", offset)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``input_shape``; refuse one that scale and offset do not broadcast against."""
         for name in ("scale", "offset"):
             shape = np.shape(getattr(self, name))
-            if not _broadcasts(shape, input_shape[len(input_shape) - len(shape) :]):
+            if not broadcasts(shape, input_shape[len(input_shape) - len(shape) :]):
                 _checks.refuse(name, f"a number or of a shape that broadcasts against {input_shape}", shape)
         return input_shape
 
@@ -79,7 +79,8 @@ class Rescaling(Layer):
         return [node]
 
 
-def _broadcasts(shape: tuple[int, ...], onto: tuple[int, ...]) -> bool:
+def broadcasts(shape: tuple[int, ...], onto: tuple[int, ...]) -> bool:
+    """Whether an array of ``shape`` broadcasts to ``onto``, which has as many axes."""
     return len(shape) == len(onto) and all(a in (1, b) for a, b in zip(shape, onto, strict=True))
 
 
@@ -125,8 +126,8 @@ class Normalization(Layer):
         self.axis = axes
         if (mean is None) != (variance is None):
             _checks.refuse("variance", "given if and only if mean is", variance)
-        self.mean = None if mean is None else _numbers("mean", mean)
-        self.variance = None if variance is None else _numbers("variance", variance)
+        self.mean = None if mean is None else numbers("mean", mean)
+        self.variance = None if variance is None else numbers("variance", variance)
         if variance is not None and np.asarray(self.variance).min() < 0.0:
             _checks.refuse("variance", "non-negative", variance)
         self.invert = _checks.flag("invert", invert)
@@ -152,7 +153,7 @@ class Normalization(Layer):
         kept = input_shape[begin:end]
         for name in ("mean", "variance"):
             shape = np.shape(getattr(self, name))
-            if self.mean is not None and not _broadcasts(shape, kept[len(kept) - len(shape) :]):
+            if self.mean is not None and not broadcasts(shape, kept[len(kept) - len(shape) :]):
                 _checks.refuse(name, f"a number or of a shape that broadcasts to {kept}", shape)
         return input_shape
 

@@ -12,7 +12,7 @@ from flyball.program.nodes.base import Node, Projection, Weight
 from flyball.program.nodes.dense import DenseNode
 from flyball.program.nodes.dropout import AlphaDropoutNode, DropoutNode
 from flyball.program.nodes.mixing import BoxNode, MixNode, SwapNode
-from flyball.program.nodes.noise import GaussianDropoutNode, GaussianNoiseNode
+from flyball.program.nodes.noise import FeatureNoiseNode, GaussianDropoutNode, GaussianNoiseNode
 from flyball.program.nodes.norm import BatchNormNode, GroupNormNode, LayerNormNode, RMSNormNode, UnitNormNode
 from flyball.program.nodes.penalty import ActivityPenaltyNode
 from flyball.program.nodes.residual import ResidualNode
@@ -29,6 +29,7 @@ __all__ = [
     "BoxNode",
     "DenseNode",
     "DropoutNode",
+    "FeatureNoiseNode",
     "GaussianDropoutNode",
     "GaussianNoiseNode",
     "GroupNormNode",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball.program.nodes.augment import AugmentNode, extents
+from flyball.program.nodes.noise import standard_normal
 from flyball.program.targets import Mixture
 
 if TYPE_CHECKING:
@@ -73,9 +74,8 @@ class BoxNode(AugmentNode):
 
     def _filling(self, to: Lowering, x: Buffer, low: float, high: float) -> Buffer:
         """Write noise for all pixels of ``x``."""
-        zeros, noise, filling = (to.like(x, f"{self.layer}.{name}") for name in ("zeros", "noise", "filling"))
-        zeros.array.fill(0.0)  # for good: no instruction writes there
-        to.add("gaussian_noise_forward", self.layer, {"y": noise, "x": zeros}, std=1.0, **to.random(self.seed))
+        zeros, noise = standard_normal(to, self.layer, x, self.seed)
+        filling = to.like(x, f"{self.layer}.filling")
         arrays: dict[str, Buffer | None] = {"y": filling, "x": zeros, "noise": noise, "scale": None}
         to.add("add_noise", self.layer, arrays, deviation=abs(high), low=low, high=high)
         return filling
