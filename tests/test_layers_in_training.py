@@ -324,6 +324,26 @@ def test_an_activity_regularizer_of_the_last_softmax_is_refused():
     logits.fit(np.ones((8, 4), "float32"), np.zeros(8, int), verbose=0)
 
 
+def test_the_summary_has_the_layers_inside():
+    model, *_ = made("nested residuals")
+    lines = []
+    model.summary(lambda text: lines.extend(text.splitlines()))
+    indents = [len(line) - len(line.lstrip()) for line in lines[4:-4]]
+    assert indents == [0, 0, 2, 4, 4, 2, 0, 0]
+    assert [line.split()[-1] for line in lines[4:-4]] == ["42", "83", "71", "35", "36", "12", "0", "14"]
+    assert lines[-3].startswith("Total params: 139 ")
+
+
+def test_normalisation_of_images_with_relu_and_dropout_is_one_operation():
+    stack = [layers.BatchNormalization(axis=1), layers.ReLU(), layers.Dropout(0.5), layers.Flatten(), layers.Dense(2)]
+    model = fb.Sequential([layers.Input((3, 4, 5)), layers.Residual([layers.Dense(5, "relu")]), *stack])
+    model.compile("sgd", "mean_squared_error")
+    operations = [i.op for i in model.program().program.instructions if i.op.endswith(("_forward", "_mask", "branch"))]
+    assert operations[:6] == [
+        "dense_forward", "add_branch", "dropout_mask", "batch_norm_forward", "dense_forward", "activation_forward",
+    ]  # fmt: skip  # the last of them copies the gradient of the residual connection
+
+
 def test_a_program_shows_the_nodes_inside():
     model, *_ = made("nested residuals")
     text = str(model.program())

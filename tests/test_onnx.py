@@ -163,6 +163,21 @@ def test_normalisations(layer, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_residual_connections_and_classic_dropout(dtype):
+    branch = [layers.LayerNormalization(), layers.Dense(5, "tanh", activity_regularizer="l2"), layers.Dropout(0.3)]
+    inner = layers.Residual([layers.Dense(6), layers.Dropout(0.4, mode="classic")], drop_rate=0.5)
+    stack = [
+        layers.Input((4, 6)),
+        layers.Residual(branch, layers.Dense(5, use_bias=False)),
+        layers.Dense(6),
+        layers.Residual([inner, layers.Activation("relu")]),
+        layers.Residual([layers.Flatten()], layers.Flatten()),
+        layers.Dense(3),
+    ]
+    assert_same(with_values(fb.Sequential(stack, dtype=dtype)), samples(3, 4, 6))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_networks_on_samples_of_several_axes(dtype):
     stack = [
         layers.Input((4, 6)),

@@ -41,6 +41,7 @@ def test_adamw():
 def test_slots_and_params_are_the_operations(name):
     flags = {"SGD": {"momentum": 0.5}, "Adam": {"amsgrad": True}, "AdamW": {"amsgrad": True}}
     flags["RMSprop"] = {"momentum": 0.5, "centered": True}
+    flags["Lookahead"] = {"optimizer": optimizers.SGD(momentum=0.5)}
     optimizer = optimizers.REGISTRY.classes[name](**flags.get(name, {}))
     arguments = list(inspect.signature(getattr(Backend, optimizer.update_op)).parameters)[2:]
     slots = arguments[: arguments.index("penalty")]
@@ -52,7 +53,7 @@ def test_slots_and_params_are_the_operations(name):
 
 def test_defaults_are_those_of_keras():
     rates = {name: cls().learning_rate for name, cls in optimizers.REGISTRY.classes.items()}
-    assert rates == {name: 0.01 if name == "SGD" else 0.001 for name in rates}
+    assert rates == {name: 0.01 if name in ("SGD", "Lookahead") else 0.001 for name in rates}
     rms, lion, adagrad = optimizers.RMSprop(), optimizers.Lion(), optimizers.Adagrad()
     assert (rms.rho, rms.momentum, rms.epsilon, rms.centered) == (0.9, 0.0, 1e-7, False)
     assert (lion.beta_1, lion.beta_2) == (0.9, 0.99)

@@ -1,5 +1,7 @@
 """Networks nobody thought of: both backends train them alike."""
 
+import math
+
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -81,3 +83,115 @@ def test_backends_train_alike(stack, features, outputs, loss, optimizer, rows, b
             runs[name] = (history["loss"], history["val_loss"], model.predict(x))
     for native, reference in zip(runs["native"], runs["reference"], strict=True):
         np.testing.assert_allclose(native, reference, rtol=1e-7, atol=1e-9)
+
+
+# --- samples of any shape --------------------------------------------------------------------------------------------
+
+EXTENTS = st.sampled_from([1, 2, 3, 4, 5, 8])
+# Without UnitNormalization: of what is zero but for rounding it makes 1, which no two backends round alike.
+NAMES = ["relu", "tanh", "silu", "elu", "softplus", "gelu"]
+KINDS = [
+    "dense", "activation", "batch_norm", "layer_norm", "group_norm", "rms_norm", "softmax", "dropout",
+    "alpha", "noise", "penalty", "reshape", "flatten", "residual",
+]  # fmt: skip
+
+
+@st.composite
+def layer_of_samples(draw, shape, depth):
+    """Draw a function that makes a layer for samples of ``shape``, and the shape it makes of them."""
+    axes = len(shape)
+    first = draw(st.booleans()) and axes > 1
+    axis = 1 if first else -1
+    several = [*range(-draw(st.integers(1, axes)), 0)]
+    match draw(st.sampled_from(KINDS if depth < 2 else KINDS[:-1])):
+        case "dense":
+            units, noise = draw(EXTENTS), draw(st.sampled_from([0.0, 0.1]))
+            activation = draw(st.sampled_from([None, *NAMES]))
+            return lambda: layers.Dense(units, activation, kernel_noise=noise), (*shape[:-1], units)
+        case "activation":
+            name = draw(st.sampled_from(NAMES))
+            return lambda: layers.Activation(name), shape
+        case "batch_norm":
+            trainable = draw(st.booleans())
+            return lambda: layers.BatchNormalization(axis, 0.9, 0.1, trainable=trainable), shape
+        case "layer_norm":
+            return lambda: layers.LayerNormalization(several, 0.1), shape
+        case "group_norm":
+            channels = shape[0] if first else shape[-1]
+            groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+            return lambda: layers.GroupNormalization(groups, axis, 0.1), shape
+        case "rms_norm":
+            return lambda: layers.RMSNormalization(several, 0.1), shape
+        case "softmax":
+            return lambda: layers.Softmax(several), shape
+        case "dropout":
+            mask = [draw(st.sampled_from([1, None])) for _ in range(axes + 1)]
+            mode = draw(st.sampled_from(["inverted", "classic"]))
+            return lambda: layers.Dropout(0.4, mask, mode=mode), shape
+        case "alpha":
+            mask = draw(st.sampled_from([None, [1] + [None] * axes]))
+            return lambda: layers.AlphaDropout(0.3, mask), shape
+        case "noise":
+            cls = draw(st.sampled_from([layers.GaussianNoise, layers.GaussianDropout]))
+            return lambda: cls(0.1), shape
+        case "penalty":
+            return lambda: layers.ActivityRegularization(1e-3, 1e-3), shape
+        case "reshape":
+            return lambda: layers.Reshape(shape[::-1]), shape[::-1]
+        case "flatten":
+            return layers.Flatten, (math.prod(shape),)
+    inside, end = draw(stack_of_samples(shape, depth + 1))
+    rate = draw(st.sampled_from([0.0, 0.5]))
+    projected = end[:-1] == shape[:-1] and end != shape
+
+    def residual():
+        branch = [make() for make in inside]
+        if end != shape and not projected:
+            branch += [layers.Flatten(), layers.Dense(math.prod(shape)), layers.Reshape(shape)]
+        return layers.Residual(branch, layers.Dense(end[-1]) if projected else None, rate)
+
+    return residual, end if projected else shape
+
+
+@st.composite
+def stack_of_samples(draw, shape, depth=0):
+    """Draw functions that make layers for samples of ``shape``, and the shape they make of them."""
+    stack = []
+    for _ in range(draw(st.integers(1, 4))):
+        make, shape = draw(layer_of_samples(shape, depth))
+        stack.append(make)
+    return stack, shape
+
+
+def trained_on_samples(stack, x, y, batch, seed):
+    fb.utils.set_random_seed(seed)
+    inner = [layers.Dense(x.shape[-1]), *(make() for make in stack), layers.Flatten(), layers.Dense(y.shape[1])]
+    model = fb.Sequential([layers.Input(x.shape[1:]), *inner], dtype="float64")
+    model.compile(fb.optimizers.SGD(1e-3, momentum=0.5), "mean_squared_error")
+    history = model.fit(x, y, batch, epochs=2, verbose=0, validation_data=(x, y)).history
+    return history["loss"], history["val_loss"], model.predict(x, verbose=0), *model.get_weights()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    data=st.data(),
+    shape=st.lists(EXTENTS, min_size=1, max_size=3).map(tuple),
+    rows=st.integers(2, 20),
+    batch=st.integers(2, 12),
+    threads=st.sampled_from([2, 3]),
+    seed=st.integers(0, 2**31),
+)
+def test_backends_and_threads_train_samples_of_any_shape_alike(data, shape, rows, batch, threads, seed):
+    stack, _ = data.draw(stack_of_samples(shape))
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((rows, *shape)), rng.standard_normal((rows, 2))
+    with backend_scope("reference"):
+        reference = trained_on_samples(stack, x, y, batch, seed)
+    with backend_scope("native"):
+        fb.set_num_threads(1)
+        one = trained_on_samples(stack, x, y, batch, seed)
+        fb.set_num_threads(threads)
+        many = trained_on_samples(stack, x, y, batch, seed)
+    for a, b, c in zip(one, many, reference, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(a, c, rtol=1e-6, atol=1e-8)

@@ -167,6 +167,23 @@ def test_a_run_that_was_broken_off_ends_as_if_it_had_not_been(tmp_path, step, sa
     assert not backup.exists()
 
 
+@pytest.mark.parametrize("step", [1, 2, 4, 6])
+def test_metrics_that_need_all_outputs_of_an_epoch(tmp_path, step):
+    def make(seed=1):
+        model = new_model(seed=seed)
+        metric = flyball.metrics.SparseTopKCategoricalAccuracy(1)
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=[metric])
+        return model
+
+    whole, resumed = make(), make(3)
+    fit(whole, 3)
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(), 3, callbacks=[callbacks.BackupAndRestore(tmp_path), stop_at(step)])
+    fit(resumed, 3, callbacks=[callbacks.BackupAndRestore(tmp_path)])
+    assert resumed.fingerprint() == whole.fingerprint()
+    assert resumed.history.history == whole.history.history
+
+
 def test_nothing_learnt_is_lost_at_ctrl_c(tmp_path):
     model = new_model()
     with pytest.raises(KeyboardInterrupt):
@@ -301,7 +318,7 @@ def test_damaged_backups(tmp_path):
 
 
 def place(done, steps=3, **totals):
-    return {"done": done, "steps": steps, "totals": totals}
+    return {"done": done, "steps": steps, "totals": totals, "outputs": None}
 
 
 def change(name, value):
@@ -315,7 +332,7 @@ def change(name, value):
     [
         (change("run", {"epoch": -1}), "the run's epoch must be a non-negative integer, got -1"),
         (change("run", {"stop": 1}), "the run's stop must be True or False, got 1"),
-        (change("run", {"position": 3}), "the run's position must be an object of done, steps, totals"),
+        (change("run", {"position": 3}), "the run's position must be an object of done, steps, totals, outputs"),
         (change("run", {"position": place(0)}), "the run's position must be a positive integer, got 0"),
         (change("run", {"position": place(1, steps=0)}), "the run's steps must be a positive integer, got 0"),
         (change("run", {"position": place(1, a="b")}), "the run's totals must be numbers by name"),

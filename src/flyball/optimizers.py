@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack
 
 from flyball import _checks, schedules
+from flyball._lookahead import Lookahead
 from flyball._optimizer import Optimizer, OptimizerOptions, OtherOptions
 from flyball._registry import Registry, serialize
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from flyball.schedules import LearningRateSchedule
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop", "get",
-    "schedules", "serialize",
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Lookahead", "Nadam", "Optimizer", "RMSprop",
+    "get", "schedules", "serialize",
 ]  # fmt: skip
 
 
@@ -394,6 +395,7 @@ _names: dict[str, type[Optimizer]] = {
     cls.__name__.lower(): cls for cls in (SGD, Adam, AdamW, Nadam, Adamax, RMSprop, Adagrad, Adadelta, Lion)
 }
 REGISTRY: Registry[Optimizer] = Registry("optimizer", Optimizer, _names)
+REGISTRY.classes["Lookahead"] = Lookahead  # in files; by its name alone nobody means it
 
 
 def get(identifier: object) -> Optimizer:

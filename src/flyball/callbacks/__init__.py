@@ -1,5 +1,6 @@
 """Callbacks: what ``fit`` calls at the beginnings and ends of training, of its epochs and of its steps."""
 
+from flyball.callbacks.averaging import SnapshotEnsemble, StochasticWeightAveraging, SwapEMAWeights
 from flyball.callbacks.backup import BackupAndRestore
 from flyball.callbacks.base import Callback, CallbackList
 from flyball.callbacks.checkpoints import ModelCheckpoint
@@ -10,10 +11,11 @@ from flyball.callbacks.history import History
 from flyball.callbacks.learning_rates import LearningRateScheduler, ReduceLROnPlateau
 from flyball.callbacks.live_curve import LiveCurve
 from flyball.callbacks.steering import Steering
+from flyball.callbacks.tensorboard import TensorBoard
 from flyball.callbacks.termination import DivergenceWarning, TerminateOnNaN
 
 __all__ = [
     "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "DivergenceWarning", "EarlyStopping", "History",
-    "LambdaCallback", "LearningRateScheduler", "LiveCurve", "ModelCheckpoint", "ReduceLROnPlateau", "Steering",
-    "TerminateOnNaN",
+    "LambdaCallback", "LearningRateScheduler", "LiveCurve", "ModelCheckpoint", "ReduceLROnPlateau", "SnapshotEnsemble",
+    "Steering", "StochasticWeightAveraging", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
 ]  # fmt: skip

@@ -44,7 +44,9 @@ class BackupAndRestore(Callback):
     When a run is broken off by Ctrl-C or by an error, its state goes into the backup as well, in the middle of an
     epoch if need be: nothing learnt is lost.
 
-    Data, layers and arguments of ``fit`` must be the same: ``fit`` is told where to begin, not what to do.
+    Data, layers and arguments of ``fit`` must be the same: ``fit`` is told where to begin, not what to do. Of batches,
+    those before the place are skipped; metrics that need all outputs of an epoch (areas under curves, for one) then
+    have those after it only, in that one epoch.
     """
 
     runs_last = True

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flyball import _checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flyball.models import Sequential
 
 Logs = dict[str, float] | None
 """What hooks are told: values by name. What a hook adds, those after it and the History see."""
 
-# Hooks of Keras that no training calls here: a callback that has one would wait for it in vain.
+# Hooks of Keras that nothing calls here: a callback that has one would wait for it in vain.
 _UNCALLED = tuple(
-    f"on_{phase}{edge}"
-    for phase in ("batch_", "test_", "test_batch_", "predict_", "predict_batch_")
-    for edge in ("begin", "end")
+    f"on_{phase}{edge}" for phase in ("batch_", "test_batch_", "predict_batch_") for edge in ("begin", "end")
 )
 
 
@@ -75,6 +74,18 @@ class Callback:
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Run after an epoch and its validation."""
 
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Run before ``evaluate`` and each validation of ``fit``."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """Run after them; ``logs`` has what was found."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Run before ``predict``."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """Run after it."""
+
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Run before a step; the first of an epoch is 0.
 
@@ -98,7 +109,7 @@ class CallbackList:
         Whether training has come to its end by itself, not by an exception.
     """
 
-    def __init__(self, callbacks: Iterable[Any], model: Sequential) -> None:
+    def __init__(self, callbacks: Iterable[Any], model: Sequential, *, trains: bool = True) -> None:
         self.callbacks: list[Callback] = []
         self.completed = False
         self._begun = False
@@ -110,12 +121,14 @@ class CallbackList:
             for hook in _UNCALLED:
                 if hasattr(callback, hook):
                     msg = (
-                        f"callbacks must use hooks of training (on_train_..., on_epoch_..., on_train_batch_...), "
-                        f"got {type(callback).__name__} with {hook}, which is never called"
+                        f"callbacks must use the hooks on_train_..., on_epoch_..., on_train_batch_..., on_test_begin, "
+                        f"on_test_end, on_predict_begin and on_predict_end, got {type(callback).__name__} with {hook}, "
+                        f"which is never called"
                     )
                     raise ValueError(msg)
             callback.set_model(model)
-            callback._watchers = self
+            if trains:
+                callback._watchers = self
             self.callbacks.append(callback)
 
     def get_states(self) -> list[tuple[str, dict[str, Any]]]:
@@ -170,6 +183,24 @@ class CallbackList:
 
     def _in_order(self) -> list[Callback]:
         return sorted(self.callbacks, key=lambda callback: callback.runs_last)
+
+    @contextmanager
+    def testing(self, found: dict[str, float]) -> Iterator[None]:
+        """Tell all that an evaluation begins; in the end, whatever ended it, that it is over, and what was found."""
+        yield from self._between("on_test_begin", "on_test_end", found)
+
+    @contextmanager
+    def predicting(self) -> Iterator[None]:
+        """Tell all that a prediction begins; in the end, whatever ended it, that it is over."""
+        yield from self._between("on_predict_begin", "on_predict_end", None)
+
+    def _between(self, begin: str, end: str, found: dict[str, float] | None) -> Iterator[None]:
+        try:
+            for callback in self.callbacks:
+                getattr(callback, begin)(None)
+            yield
+        finally:
+            _all(lambda callback: getattr(callback, end)(found), self.callbacks)
 
     @property
     def wants_batches(self) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flyball import _checks
+from flyball._registry import parameters
 from flyball.callbacks.base import Callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flyball.callbacks.base import Logs
+
+
+_OTHERS = ("on_test_begin", "on_test_end", "on_predict_begin", "on_predict_end")
 
 
 class LambdaCallback(Callback):
@@ -24,6 +28,8 @@ class LambdaCallback(Callback):
         Called with (logs).
     on_train_batch_begin, on_train_batch_end : callable, optional
         Called with (batch, logs); training returns to Python at every step for them.
+    **others : callable
+        ``on_test_begin``, ``on_test_end``, ``on_predict_begin``, ``on_predict_end``; called with (logs).
     """
 
     def __init__(
@@ -34,13 +40,17 @@ class LambdaCallback(Callback):
         on_train_end: Callable[[Logs], object] | None = None,
         on_train_batch_begin: Callable[[int, Logs], object] | None = None,
         on_train_batch_end: Callable[[int, Logs], object] | None = None,
+        **others: Callable[[Logs], object] | None,
     ) -> None:
+        unknown = {name: hook for name, hook in others.items() if name not in _OTHERS}
+        _checks.no_more_arguments("LambdaCallback", unknown, [*parameters(LambdaCallback), *_OTHERS])
         self._epoch_begin = _function("on_epoch_begin", on_epoch_begin)
         self._epoch_end = _function("on_epoch_end", on_epoch_end)
         self._train_begin = _function("on_train_begin", on_train_begin)
         self._train_end = _function("on_train_end", on_train_end)
         # Only what is given becomes a hook of steps: fit does not return to Python for others.
-        given = {"on_train_batch_begin": on_train_batch_begin, "on_train_batch_end": on_train_batch_end}
+        given: dict[str, Callable[..., object] | None] = {"on_train_batch_begin": on_train_batch_begin}
+        given |= {"on_train_batch_end": on_train_batch_end, **others}
         vars(self).update({name: _function(name, hook) for name, hook in given.items() if hook is not None})
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:

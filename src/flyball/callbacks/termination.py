@@ -157,10 +157,11 @@ class TerminateOnNaN(Callback):
     def _replayed(self, trainer: Trainer) -> Finding | None:
         """Run again from the snapshot until numbers are not finite; leave everything as it was."""
         snapshot = self._snapshot
-        if snapshot is None or snapshot.trainer is not trainer:
+        arrays = trainer.memory.arrays()
+        if snapshot is None or snapshot.trainer is not trainer or len(snapshot.arrays) != len(arrays):
             return None
         optimizer = trainer.optimizer
-        now = [array.copy() for array in trainer.memory.arrays()]
+        now = [array.copy() for array in arrays]
         counts, position = (optimizer.iterations, optimizer._learning_rate), trainer.position()
         try:
             _set(trainer, snapshot.arrays)

@@ -208,6 +208,11 @@ class Layer(Configurable):
                 penalise(weight, own.get(name) or others)
 
     @property
+    def inner_layers(self) -> list[Layer]:
+        """The layers inside this one, whose weights are this one's."""
+        return []
+
+    @property
     def trainable(self) -> bool:
         """Whether an optimizer may change the weights; ``compile`` the model again after a change."""
         return self._trainable

@@ -63,7 +63,7 @@ class Residual(Layer):
             _checks.refuse("layers", "at least one layer", layers)
         self.layers = branch
         self.projection = None if projection is None else _inner("projection", projection)
-        names = [layer.name for layer in self._inner]
+        names = [layer.name for layer in self.inner_layers]
         for name in names:
             if names.count(name) > 1:
                 msg = f"layer names must be unique, got {name!r} twice"
@@ -75,12 +75,13 @@ class Residual(Layer):
             self.trainable = False
 
     @property
-    def _inner(self) -> list[Layer]:
+    def inner_layers(self) -> list[Layer]:
+        """The layers of the branch, and the projection."""
         return [*self.layers, *([] if self.projection is None else [self.projection])]
 
     def get_layer(self, name: str) -> Layer:
         """Return the layer of the branch, or the projection, of that name."""
-        inner = {layer.name: layer for layer in self._inner}
+        inner = {layer.name: layer for layer in self.inner_layers}
         return inner[_checks.choice("name", name, inner)]
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -102,13 +103,13 @@ class Residual(Layer):
             shape = layer.output_shape or shape
         if self.projection is not None:
             self.projection.build(input_shape)
-        self.weights = [weight for layer in self._inner for weight in layer.weights]
+        self.weights = [weight for layer in self.inner_layers for weight in layer.weights]
         for weight in self.weights:
             weight.name = f"{self.name}/{weight.name}"
 
     def update_penalties(self, default: Regularizer | None = None, *, of_all: bool = False) -> None:
         """Give the weights the penalties that the regularizers of the layers inside now stand for."""
-        for layer in self._inner:
+        for layer in self.inner_layers:
             layer.update_penalties(default, of_all=of_all)
 
     @property
@@ -119,7 +120,7 @@ class Residual(Layer):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = _checks.flag("trainable", value)
-        for layer in self._inner:
+        for layer in self.inner_layers:
             layer.trainable = self._trainable
 
     def lower(self) -> list[Node]:

@@ -179,7 +179,7 @@ class Fitting(Feeding):
         progress = _progress(line, [*own_guards, *guards])
         run = self._run = Run(trainer, initial_epoch, self._epochs)
         logs: dict[str, float] | None = None
-        start(self._require_built())
+        start(self._require_built(), self._require_compiled()[1])
         try:
             watchers.on_train_begin()
             try:
@@ -206,7 +206,10 @@ class Fitting(Feeding):
                     self._epochs += 1
                     logs = self._report(means)
                     if evaluator is not None and (epoch + 1) % validation_freq == 0:
-                        logs |= {f"val_{name}": value for name, value in self._report(evaluator.run()).items()}
+                        found: dict[str, float] = {}
+                        with watchers.testing(found):
+                            found.update(self._report(evaluator.run()))
+                        logs |= {f"val_{name}": value for name, value in found.items()}
                     line.end_epoch(logs, time.perf_counter() - started)
                     run.end_epoch()
                     watchers.on_epoch_end(epoch, logs)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
 from flyball import _checks
+from flyball.callbacks import CallbackList
 from flyball.data import DEFAULT_BATCH_SIZE, as_samples, first_steps, step_bounds
 from flyball.models.feeding import Feeding, refuse_beside_batches
 from flyball.progress import check_verbose
@@ -23,9 +24,13 @@ from flyball.training import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from flyball.callbacks import Callback
+    from flyball.models.sequential import Sequential
+    from flyball.training import Evaluator, StreamEvaluator
 
 
 class Inference(Feeding):
@@ -39,6 +44,7 @@ class Inference(Feeding):
         verbose: str | int = "auto",
         sample_weight: Any = None,
         steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
         *,
         return_dict: bool = False,
         **unknown: Any,
@@ -57,6 +63,8 @@ class Inference(Feeding):
             As for :meth:`fit`.
         steps : int, optional
             Batches to look at; all by default.
+        callbacks : sequence of Callback, optional
+            Those with ``on_test_begin`` and ``on_test_end``.
         return_dict : bool
             Whether to return values by name.
         **unknown
@@ -77,10 +85,14 @@ class Inference(Feeding):
             source = BatchSource("x", x, steps, steps_name="steps")
             if not self.built:
                 self._batch("x[0]", source.first())
-            means = self._stream_evaluator(source).run()
+            evaluator: StreamEvaluator | Evaluator = self._stream_evaluator(source)
         else:
             data = first_steps(self._data_set(x, y, sample_weight), batch_size, steps, "steps")
-            means = self._evaluator(data, batch_size).run()
+            evaluator = self._evaluator(data, batch_size)
+        found: dict[str, float] = {}
+        with CallbackList(callbacks or (), cast("Sequential", self), trains=False).testing(found):
+            means = evaluator.run()
+            found.update(self._report(means))
         if verbose in (1, 2):
             print(" - ".join(f"{name}: {value:.4f}" for name, value in self._report(means).items()))
         return self._returned(means, return_dict=return_dict)
@@ -92,6 +104,7 @@ class Inference(Feeding):
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
         *,
         mc_dropout: None = None,
         seed: int | None = None,
@@ -105,6 +118,7 @@ class Inference(Feeding):
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
         *,
         mc_dropout: int,
         seed: int | None = None,
@@ -117,6 +131,7 @@ class Inference(Feeding):
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
         *,
         mc_dropout: int | None = None,
         seed: int | None = None,
@@ -134,6 +149,8 @@ class Inference(Feeding):
             Keras' argument; prediction prints nothing.
         steps : int, optional
             Batches to look at; all by default.
+        callbacks : sequence of Callback, optional
+            Those with ``on_predict_begin`` and ``on_predict_end``.
         mc_dropout : int, optional
             Number of passes with dropout and noise as in training, and batch normalisation as in inference. Where
             they disagree, the model is uncertain.
@@ -168,20 +185,21 @@ class Inference(Feeding):
             parts = ((f"{name}[0]", unpacked(name, batch)[0]) for name, batch in source)
         monte_carlo: MonteCarlo | None = None
         outputs: list[tuple[NDArray[Any], ...]] = []
-        for name, part in parts:
-            samples = as_samples(name, part, self._input_shape)
-            if batches:
-                samples = np.asarray(samples, self.dtype)
-            elif steps is not None and batch_size is not None:
-                samples = samples[: steps * batch_size]
-            if passes is None:
-                outputs.append((self._predict(samples, batch_size),))
-                continue
-            if monte_carlo is None:
-                if not self.built:
-                    self.build(samples.shape[1:])
-                monte_carlo = MonteCarlo(self._nodes(), self._require_built(), passes, batch_size, seed)
-            outputs.append(monte_carlo.run(samples))
+        with CallbackList(callbacks or (), cast("Sequential", self), trains=False).predicting():
+            for name, part in parts:
+                samples = as_samples(name, part, self._input_shape)
+                if batches:
+                    samples = np.asarray(samples, self.dtype)
+                elif steps is not None and batch_size is not None:
+                    samples = samples[: steps * batch_size]
+                if passes is None:
+                    outputs.append((self._predict(samples, batch_size),))
+                    continue
+                if monte_carlo is None:
+                    if not self.built:
+                        self.build(samples.shape[1:])
+                    monte_carlo = MonteCarlo(self._nodes(), self._require_built(), passes, batch_size, seed)
+                outputs.append(monte_carlo.run(samples))
         joined = [values[0] if len(values) == 1 else np.concatenate(values) for values in zip(*outputs, strict=True)]
         return joined[0] if passes is None else MonteCarloPrediction(*joined)
 

@@ -166,17 +166,11 @@ class Structure:
         return sum(weight.size for weight in self.weights)
 
     def summary(self, print_fn: Callable[[str], object] | None = None) -> None:
-        """Print a table of the layers: name, kind, output shape, parameters."""
+        """Print a table of the layers: name, kind, output shape, parameters; those inside a layer below it."""
         self._require_built()
         rows = [("Layer (type)", "Output Shape", "Param #")]
-        rows += [
-            (
-                f"{layer.name} ({type(layer).__name__})",
-                str((None, *(layer.output_shape or ()))),
-                f"{layer.count_params():,}",
-            )
-            for layer in self.layers
-        ]
+        for layer in self.layers:
+            rows += _summary(layer)
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         rule = "─" * (sum(widths) + 4)
         lines = [f'Model: "{self.name}"', rule]
@@ -248,6 +242,13 @@ class Structure:
             msg = "model must be built: give the first layer an input_shape, add layers.Input, or call fit or build"
             raise ValueError(msg)
         return self._memory
+
+
+def _summary(layer: Layer, indent: str = "") -> list[tuple[str, str, str]]:
+    """Return the rows of a table for a layer and those inside it."""
+    name, shape = f"{indent}{layer.name} ({type(layer).__name__})", str((None, *(layer.output_shape or ())))
+    inner = [row for inside in layer.inner_layers for row in _summary(inside, f"{indent}  ")]
+    return [(name, shape, f"{layer.count_params():,}"), *inner]
 
 
 def _require_layer(layer: object) -> None:

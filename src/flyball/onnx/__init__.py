@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import flyball
 from flyball.onnx.graph import Graph
-from flyball.onnx.nodes import write_node
+from flyball.onnx.nodes import write_nodes
 from flyball.saving import files
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def convert(model: Sequential, *, metadata: Mapping[str, str] | None = None) -> 
         raise ValueError(msg)
     notes = files.user_metadata(metadata)
     graph = Graph(model.dtype, model.input_shape[1:])
-    for node in model._nodes():
-        if not (node.training_only or node.for_loss_only):
-            write_node(graph, node)
+    write_nodes(graph, model._nodes())
     return graph.model(
         model.name,
         opset=OPSET,

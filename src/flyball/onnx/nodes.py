@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flyball.backend import keep_probability
 from flyball.onnx.activations import write_activation
 from flyball.onnx.images import write_crop, write_resampling
 from flyball.onnx.norm import write_batch_norm, write_group_norm, write_layer_norm, write_rms_norm, write_unit_norm
@@ -14,10 +15,12 @@ from flyball.program.nodes import (
     AffineNode,
     BatchNormNode,
     DenseNode,
+    DropoutNode,
     GroupNormNode,
     LayerNormNode,
     ResampleNode,
     ReshapeNode,
+    ResidualNode,
     RMSNormNode,
     ScaleNode,
     UnitNormNode,
@@ -26,7 +29,7 @@ from flyball.program.nodes import (
 from flyball.program.nodes.scale import SMALLEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -34,14 +37,20 @@ if TYPE_CHECKING:
     from flyball.program.nodes import Node
 
 
-def write_node(graph: Graph, node: Node) -> None:
-    """Append what ``node`` computes at inference to ``graph``.
+def write_nodes(graph: Graph, nodes: Iterable[Node]) -> None:
+    """Append what ``nodes`` compute at inference to ``graph``.
 
     Raises
     ------
     ValueError
-        If it cannot be written in ONNX; its layer is named.
+        If one cannot be written in ONNX; its layer is named.
     """
+    for node in nodes:
+        if not (node.training_only or node.for_loss_only):
+            _write(graph, node)
+
+
+def _write(graph: Graph, node: Node) -> None:
     writer = _WRITERS.get(type(node))
     if writer is None:
         kinds = ", ".join(sorted(kind.__name__ for kind in _WRITERS))
@@ -91,6 +100,20 @@ def _scale(graph: Graph, node: ScaleNode) -> None:
             graph.value = graph.add(operator, graph.value, graph.constant(values))
 
 
+def _dropout(graph: Graph, node: DropoutNode) -> None:
+    """Write classic dropout, which scales at inference; the other is not there."""
+    graph.value = graph.add("Mul", graph.value, graph.constant(keep_probability(node.rate)))
+
+
+def _residual(graph: Graph, node: ResidualNode) -> None:
+    x, shape = graph.value, graph.shape
+    write_nodes(graph, node.branch)
+    branch, graph.value, graph.shape = graph.value, x, shape
+    write_nodes(graph, node.skip)
+    graph.layer = node.layer
+    graph.value = graph.add("Add", graph.value, branch)
+
+
 def _reshape(graph: Graph, node: ReshapeNode) -> None:
     graph.value = graph.reshape(node.shape)
     graph.shape = node.shape
@@ -105,6 +128,8 @@ _WRITERS: dict[type[Node], Callable[[Graph, Any], None]] = {
     GroupNormNode: write_group_norm,
     ActivationNode: _activation,
     ReshapeNode: _reshape,
+    DropoutNode: _dropout,
+    ResidualNode: _residual,
     ScaleNode: _scale,
     ResampleNode: write_resampling,
     AffineNode: write_crop,

@@ -49,6 +49,8 @@ class Memory:
     gradients: NDArray[Any] = field(init=False)
     slots: dict[str, NDArray[Any]] = field(init=False, default_factory=dict)
     groups: list[Group] = field(init=False)
+    averaged: bool = field(init=False, default=False)
+    """Whether parameters and their average have changed places (:meth:`swap_average`)."""
     samples: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -69,7 +71,7 @@ class Memory:
                 size += self._padded(weight)
         self.statistics = self._flat(size)
         for weight in self.weights:
-            weight.value = self._view(self.parameters if id(weight) in parameters else self.statistics, weight)
+            weight.value = self.view(self.parameters if id(weight) in parameters else self.statistics, weight)
 
     def regroup(self) -> None:
         """Find the groups again, after penalties of weights have changed; nothing moves."""
@@ -99,7 +101,7 @@ class Memory:
 
     def gradient(self, weight: Weight) -> NDArray[Any]:
         """Return the view of the flat gradients that belongs to ``weight``."""
-        return self._view(self.gradients, weight)
+        return self.view(self.gradients, weight)
 
     def penalty(self) -> float:
         """Return ``sum(l1 * |w| + l2 / 2 * w**2)`` over all parameters, what the loss is increased by."""
@@ -131,7 +133,14 @@ class Memory:
 
     def state_of(self, slot: str, weight: Weight) -> NDArray[Any]:
         """Return the view of the optimiser state ``slot`` that belongs to ``weight``."""
-        return self._view(self.slots[slot], weight)
+        return self.view(self.slots[slot], weight)
+
+    def swap_average(self) -> None:
+        """Let parameters and their moving average change places; a second time, they are where they were."""
+        average = self.slots["average"]
+        before = self.parameters.copy()
+        self.parameters[...], average[...] = average, before
+        self.averaged = not self.averaged
 
     def single_groups(self) -> list[Group]:
         """Return a group for each parameter array: what clips its gradient's norm by itself."""
@@ -153,7 +162,8 @@ class Memory:
         line = LINE // self.dtype.itemsize
         return -(-weight.size // line) * line
 
-    def _view(self, flat: NDArray[Any], weight: Weight) -> NDArray[Any]:
+    def view(self, flat: NDArray[Any], weight: Weight) -> NDArray[Any]:
+        """Return the part of a flat array that belongs to ``weight``."""
         begin = self._begin[id(weight)]
         return flat[begin : begin + weight.size].reshape(weight.shape)
 

@@ -14,7 +14,7 @@ from flyball import _checks, optimizers, regularizers
 from flyball._registry import serialize
 from flyball.saving import files, state
 from flyball.saving.weights import match
-from flyball.training import Position
+from flyball.training import Position, start
 
 if TYPE_CHECKING:
     import os
@@ -108,6 +108,7 @@ def restore(model: Sequential, checkpoint: Checkpoint) -> None:
     for weight in model.weights:
         weight.value[...] = values[weight.name]
     state.restore(model, slots, facts["training"])
+    start(model._require_built(), optimizer)
     run.epoch, run.inside = facts["run"]["epoch"], False
     run.position = position
     model.stop_training = facts["run"]["stop"]
@@ -174,7 +175,7 @@ def _check(facts: Any, callbacks: Any, tensors: dict[str, NDArray[Any]]) -> None
     _checks.flag("the run's stop", facts["run"]["stop"])
     position = facts["run"]["position"]
     if position is not None:
-        files.keys("the run's position", position, ("done", "steps", "totals"))
+        files.keys("the run's position", position, ("done", "steps", "totals", "outputs"))
         _checks.integer("the run's position", position["done"], 1)
         _checks.optional_count("the run's steps", position["steps"])
         if not isinstance(position["totals"], dict) or not all(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks
+from flyball._lookahead import SLOW, Lookahead
 from flyball.program.memory import UNAVERAGED
 from flyball.saving import files
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from flyball.models import Sequential
     from flyball.optimizers import Optimizer
+    from flyball.program.memory import Memory
     from flyball.program.nodes import Weight
 
 
@@ -27,7 +29,7 @@ def counts(model: Sequential) -> dict[str, Any]:
         "iterations": 0 if optimizer is None else optimizer.iterations,
         "epochs": model._epochs,
         "seed": model._seed,
-        "slots": sorted(memory.slots),
+        "slots": sorted(_arrays(memory)),
     }
 
 
@@ -35,25 +37,38 @@ def slot_tensors(model: Sequential) -> dict[str, NDArray[Any]]:
     """Return the optimizer's arrays, one for each slot and weight, by name."""
     memory = model._require_built()
     return {
-        slot_name(slot, weight.name): memory.state_of(slot, weight)
-        for slot in sorted(memory.slots)
+        slot_name(slot, weight.name): memory.view(array, weight)
+        for slot, array in sorted(_arrays(memory).items())
         for weight in memory.parameter_weights()
     }
+
+
+def _arrays(memory: Memory) -> dict[str, NDArray[Any]]:
+    """Return the optimizer's arrays by slot; where the model has the average of its parameters, as when it is done."""
+    if not memory.averaged:
+        return memory.slots
+    return memory.slots | {"average": memory.parameters, UNAVERAGED: memory.slots["average"]}
 
 
 def slot_tensors_for_compile(model: Sequential) -> dict[str, NDArray[Any]]:
     """Return the same for the weights that the optimizer changes once the model is compiled anew, as it is on loading.
 
-    Those are others where ``trainable`` has been set since: what was frozen begins with the first value.
+    Those are others where ``trainable`` has been set since: what was frozen begins with the first value, or, where the
+    array follows the weights, with the weight.
     """
     memory, optimizer = model._require_built(), model.optimizer
     known = {id(weight) for weight in memory.parameter_weights()}
     initial = {} if optimizer is None else _initial(optimizer)
+    follow = ("average", UNAVERAGED, SLOW)
+
+    def value(slot: str, array: NDArray[Any], weight: Weight) -> NDArray[Any]:
+        if id(weight) in known:
+            return memory.view(array, weight)
+        return weight.value if slot in follow else np.full(weight.shape, initial[slot], memory.dtype)
+
     return {
-        slot_name(slot, weight.name): (
-            memory.state_of(slot, weight) if id(weight) in known else np.full(weight.shape, initial[slot], memory.dtype)
-        )
-        for slot in sorted(memory.slots)
+        slot_name(slot, weight.name): value(slot, array, weight)
+        for slot, array in sorted(_arrays(memory).items())
         for weight in model.weights
         if weight.trainable
     }
@@ -93,6 +108,9 @@ def restore(model: Sequential, tensors: Mapping[str, NDArray[Any]], facts: Mappi
         model.optimizer.iterations = facts["iterations"]
         initial = _initial(model.optimizer)
         memory.slots.pop(UNAVERAGED, None)
+        memory.averaged = False
+        if SLOW not in facts["slots"]:  # before its first step there are none
+            memory.slots.pop(SLOW, None)
         for slot in {*memory.slots, *facts["slots"]}:
             memory.slot(slot, initial[slot]).fill(initial[slot])
         for slot in facts["slots"]:
@@ -105,7 +123,8 @@ def _initial(optimizer: Optimizer) -> dict[str, float]:
     """Return the first value of each of the arrays that an optimizer may have."""
     update = optimizer.update()
     averages = {} if update.average_decay is None else {"average": 0.0, UNAVERAGED: 0.0}
-    return dict.fromkeys(update.slots, update.initial) | averages
+    slow = {SLOW: 0.0} if isinstance(optimizer, Lookahead) else {}
+    return dict.fromkeys(update.slots, update.initial) | averages | slow
 
 
 def slot_name(slot: str, weight: str) -> str:

@@ -26,6 +26,7 @@ from flyball.training.steps import (
     means,
     no_learning,
     noise,
+    settings_of,
     shuffled,
     train,
     training_means,
@@ -80,6 +81,7 @@ class Trainer:
         self.seed = seed
         self.done = 0
         self._shuffle = False
+        self._first = 0
         needs_statistics = batch_statistics_layer(nodes) is not None
         self.bounds = step_bounds(len(data), batch_size, batch_statistics=needs_statistics)
         self._asked = steps
@@ -89,21 +91,18 @@ class Trainer:
         self._noisy = np.array(goal.targets(data.y)) if noisy else None
         targets = goal.targets(data.y) if self._noisy is None else self._noisy
         self._data = Data(data.x, targets, self.order, data.weights)
-        self._settings = self._settings_of(nodes)
+        self._settings = settings_of(nodes, self.optimizer, self.seed)
         memory.set_samples(len(data))
         self._lower(nodes)
 
     def refresh(self, nodes: list[Node], seed: int) -> None:
         """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
         self.seed = seed
-        settings = self._settings_of(nodes)
+        settings = settings_of(nodes, self.optimizer, self.seed)
         if settings != self._settings:
             self.memory.regroup()
             self._lower(nodes)
             self._settings = settings
-
-    def _settings_of(self, nodes: list[Node]) -> str:
-        return repr((nodes, self.optimizer.update(), self.seed))
 
     def _lower(self, nodes: list[Node]) -> None:
         largest = int(np.diff(self.bounds).max())
@@ -113,6 +112,11 @@ class Trainer:
         self.program = lowering.program
         self._totals = Totals(self.program)
         self._runner = runner(self.program)
+
+    @property
+    def samples(self) -> NDArray[Any]:
+        """The samples it trains on."""
+        return self._data.x
 
     @property
     def steps(self) -> int:
@@ -176,7 +180,7 @@ class Trainer:
         if self._noisy is not None:
             self._noisy[...] = self._goal.targets(self._given.y, noise(self.seed, drawn))
         self._shuffle = shuffle
-        first = part * self.steps
+        first = self._first = part * self.steps
         self.clear()
         return first, min(self.steps, self._all_steps - first)
 
@@ -193,12 +197,18 @@ class Trainer:
 
     def position(self) -> Position:
         """Return where the epoch stands."""
-        return Position(self.done, self.steps, self._totals.values())
+        outputs = self.program.buffers["outputs"].array[self._rows_so_far()].copy() if self._meters.recorded else None
+        return Position(self.done, self.steps, self._totals.values(), outputs)
 
     def go_to(self, position: Position) -> None:
-        """Stand inside an epoch."""
+        """Stand inside the epoch that was entered last."""
         self._totals.begin(position.totals)
         self.done = position.done
+        if self._meters.recorded and position.outputs is not None:
+            rows = self._rows_so_far()
+            self.program.buffers["outputs"].array[rows] = position.outputs
+            self._meters.reset()
+            self._measure(rows)
 
     def loss_is_finite(self) -> bool:
         """Whether the epoch's loss so far is a number."""
@@ -216,11 +226,18 @@ class Trainer:
         if begin == end:
             return
         report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
-        train(self._runner, self.optimizer, self.bounds[first + begin : first + end + 1], report, self._count)
+        bounds = self.bounds[first + begin : first + end + 1]
+        train(self._runner, self.optimizer, self.memory, bounds, report, self._count)
         if self._meters.recorded:
-            rows = slice(self.bounds[first + begin], self.bounds[first + end])
-            targets, weights = self._given.outcomes(self.order[rows])
-            self._meters.update(targets, self.program.buffers["outputs"].array[rows], weights)
+            self._measure(slice(self.bounds[first + begin], self.bounds[first + end]))
+
+    def _measure(self, rows: slice) -> None:
+        """Let the metrics that ask for outputs take in those of ``rows`` of the order."""
+        targets, weights = self._given.outcomes(self.order[rows])
+        self._meters.update(targets, self.program.buffers["outputs"].array[rows], weights)
+
+    def _rows_so_far(self) -> slice:
+        return slice(self.bounds[self._first], self.bounds[self._first + self.done])
 
     def _count(self, steps: int) -> None:
         self.done += steps

@@ -23,6 +23,7 @@ from flyball.training.steps import (
     means,
     no_learning,
     noise,
+    settings_of,
     train,
     training_means,
 )
@@ -148,7 +149,7 @@ class BatchTrainer(_Batches):
             raise ValueError(msg)
         random = noise(self.seed, self.optimizer.iterations) if self.goal.loss.label_noise else None
         taker, bounds = self._take(batch, random)
-        train(taker, self.optimizer, bounds, count=self._count)
+        train(taker, self.optimizer, self.memory, bounds, count=self._count)
         self.rows += len(batch)
         self._measure(batch)
 
@@ -180,9 +181,9 @@ class BatchTrainer(_Batches):
             self.forget()
             self._settings = settings
 
-    def _settings_of(self) -> str:
+    def _settings_of(self) -> object:
         self._needs_rows = batch_statistics_layer(self.nodes)
-        return repr((self.nodes, self.optimizer.update(), self.seed))
+        return settings_of(self.nodes, self.optimizer, self.seed)
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         lowering = Lowering(self.nodes, self.memory, data, capacity, training=True, seed=self.seed)

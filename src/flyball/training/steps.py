@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from flyball._lookahead import Lookahead
 from flyball.backend import get_backend
 from flyball.program.interrupts import HeldInterrupts
 from flyball.program.memory import UNAVERAGED
+from flyball.program.nodes import Weight
 from flyball.program.runners import Steps
 
 if TYPE_CHECKING:
@@ -64,18 +67,37 @@ class Position:
     steps: int | None
     """Of the epoch, where that is known."""
     totals: Mapping[str, float]
+    outputs: NDArray[Any] | None = None
+    """Of the samples so far, where metrics ask for them."""
 
     def require(self, steps: int | None) -> None:
         """Raise ValueError unless an epoch of ``steps`` steps has such a place."""
         if self.steps != steps or self.done < 1 or (steps is not None and self.done > steps):
             of = "" if steps is None else f" of {steps} steps"
-            msg = f"position must be one in an epoch{of}, got {self}: the data have changed"
+            place = f"step {self.done} of {self.steps}"
+            msg = f"position must be one in an epoch{of}, got {place}: the data have changed"
             raise ValueError(msg)
 
 
 def batch_statistics_layer(nodes: list[Node]) -> str | None:
     """Name the first layer that needs more than one row to train on, or return None."""
     return next((node.layer for node in nodes if node.needs_batch), None)
+
+
+def settings_of(nodes: list[Node], optimizer: Optimizer, seed: int) -> object:
+    """Return all that is written into a Program of these, to be compared with what it is later."""
+    return [_plain(node) for node in nodes], optimizer.update(), seed
+
+
+def _plain(value: Any) -> object:
+    """Return ``value`` as a list of what it is made of; arrays, which training changes, by identity."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    names = getattr(value, "__dataclass_fields__", None)
+    if names is None:
+        return id(value) if isinstance(value, np.ndarray) else value
+    skipped = ("value", "initializer") if isinstance(value, Weight) else ()
+    return [type(value), *(_plain(getattr(value, name)) for name in names if name not in skipped)]
 
 
 def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -97,6 +119,7 @@ def noise(seed: int, number: int) -> np.random.Generator:
 def train(
     runner: Runner,
     optimizer: Optimizer,
+    memory: Memory,
     bounds: NDArray[np.int64],
     progress: Callable[[int], None] | None = None,
     count: Callable[[int], None] | None = None,
@@ -105,15 +128,45 @@ def train(
 
     However it ends, the optimizer has counted the steps that are done, and ``count`` was told of them.
     """
-    steps = Steps(bounds, optimizer.learning_rates(len(bounds) - 1), optimizer.iterations)
     # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
     with HeldInterrupts() as interrupts:
+
+        def run(part: NDArray[np.int64], report: Callable[[int], None] | None) -> None:
+            steps = Steps(part, optimizer.learning_rates(len(part) - 1), optimizer.iterations)
+            try:
+                runner.run(steps, report, INTERVAL, interrupts.deliver)
+            finally:
+                optimizer.iterations += steps.done
+                if count is not None:
+                    count(steps.done)
+
+        if isinstance(optimizer, Lookahead):
+            _look_ahead(run, optimizer, memory, bounds, progress)
+        else:
+            run(bounds, progress)
+
+
+def _look_ahead(
+    run: Callable[[NDArray[np.int64], Callable[[int], None] | None], None],
+    optimizer: Lookahead,
+    memory: Memory,
+    bounds: NDArray[np.int64],
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Run steps with the slow weights' between them, of which no interrupt may come between two."""
+    done, steps, reported = 0, len(bounds) - 1, time.perf_counter()
+    while done < steps:
+        end = min(steps, done + optimizer.steps_to_sync())
+        before = optimizer.iterations
         try:
-            runner.run(steps, progress, INTERVAL, interrupts.deliver)
+            run(bounds[done : end + 1], None)
         finally:
-            optimizer.iterations += steps.done
-            if count is not None:
-                count(steps.done)
+            if optimizer.iterations > before and optimizer.steps_to_sync() == optimizer.sync_period:
+                optimizer.synchronise(memory)
+        done = end
+        if progress is not None and time.perf_counter() - reported >= INTERVAL:
+            progress(done)
+            reported = time.perf_counter()
 
 
 def no_learning(bounds: NDArray[np.int64], first: int = 0) -> Steps:
@@ -121,15 +174,19 @@ def no_learning(bounds: NDArray[np.int64], first: int = 0) -> Steps:
     return Steps(bounds, np.zeros(len(bounds) - 1), first)
 
 
-def start(memory: Memory) -> None:
+def start(memory: Memory, optimizer: Optimizer) -> None:
     """Begin or go on: where :func:`finish` averaged the parameters, they are again what they were before."""
     before = memory.slots.pop(UNAVERAGED, None)
     if before is not None and np.array_equal(memory.parameters, memory.slot("average")):
         memory.parameters[...] = before
+    if isinstance(optimizer, Lookahead):
+        optimizer.begin(memory)
 
 
 def finish(memory: Memory, optimizer: Optimizer) -> None:
     """End the training: where the optimizer averages the parameters, they become their average."""
+    if memory.averaged:
+        memory.swap_average()
     if optimizer.use_ema and optimizer.iterations:
         memory.slot(UNAVERAGED)[...] = memory.parameters
         memory.parameters[...] = memory.slot("average")

@@ -100,7 +100,7 @@ class Adapter:
     @property
     def _model_variables_moving_average(self):
         memory = self.stepper.memory
-        averages = [memory._view(memory.slot("average"), weight) for weight in self.stepper.weights]
+        averages = [memory.view(memory.slot("average"), weight) for weight in self.stepper.weights]
         return [average.copy().view(Average) for average in averages]
 
     def finalize_variable_values(self, variables):
