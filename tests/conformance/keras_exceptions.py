@@ -11,6 +11,7 @@ _HALF = "half precision, which flyball does not compute in"
 _MASK = "masks that hang on arrays, which flyball has none of"
 _NONE = "None as a name, which flyball refuses"
 _RELU = "a ReLU with an upper bound other than 6, or a threshold"
+_ROWS = "a mask's shape that fixes the number of samples"
 _SCALAR = "a sample that is a number, without any axis"
 _SEED = "a seed that moves on from call to call; a seed of flyball's is a number"
 _TF = "skipped by Keras itself on any backend but TensorFlow's, or Torch's"
@@ -95,6 +96,10 @@ NOT_APPLICABLE = {
         "*.test_correctness": "an axis in the middle",
         "*.test_invalid_axis": "a TypeError; flyball's is a ValueError",
     },
+    "layers/regularization/activity_regularization_test.py": {"*.test_correctness": _SCALAR},
+    "layers/regularization/alpha_dropout_test.py": {"*.test_alpha_dropout_partial_noise_shape_static": _ROWS},
+    "layers/regularization/dropout_test.py": {"*.test_dropout_partial_noise_shape_static": _ROWS},
+    "layers/regularization/spatial_dropout_test.py": {"*_dynamic": "arrays without values"},
     "losses/loss_test.py": {
         "*mask*": _MASK,
         "*.test_rank_adjustment_*": _MASK,

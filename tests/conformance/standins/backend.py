@@ -61,6 +61,7 @@ backend = types.ModuleType("keras.src.backend")
 vars(backend).update(
     Variable=Variable,
     backend=lambda: "flyball",
+    config=types.SimpleNamespace(image_data_format=lambda: "channels_last"),
     convert_to_numpy=numpy_of,
     convert_to_tensor=tensor,
     epsilon=lambda: 1e-7,
