@@ -287,6 +287,14 @@ def test_config_round_trip(layer):
         (lambda: layers.ActivityRegularization(-1), "l1 must be in [0, inf), got -1"),
         (lambda: layers.ActivityRegularization(1, activity_regularizer="l2"), "activity_regularizer must be None: l1"),
         (lambda: layers.ReLU(activity_regularizer="l3"), "activity_regularizer must be a regularizer or one of"),
+        (
+            lambda: layers.ReLU(activity_regularizer=regularizers.L2(0.1, "lambda/2m")),
+            "activity_regularizer must be a penalty with a gradient, whose convention is 'lambda' or 'lambda/2', or is",
+        ),
+        (
+            lambda: layers.ReLU(activity_regularizer=regularizers.L1(0.1, proximal=True)),
+            "activity_regularizer must be a penalty with a gradient",
+        ),
         (lambda: layers.Residual([]), "layers must be at least one layer, got []"),
         (lambda: layers.Residual(3), "layers must be a list of layers, got 3"),
         (lambda: layers.Residual([layers.ReLU()], drop_rate=1), "drop_rate must be in [0, 1), got 1"),

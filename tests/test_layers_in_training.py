@@ -260,10 +260,8 @@ def test_kernel_noise_is_new_at_each_step_and_gone_in_inference():
 
 @pytest.mark.usefixtures("each_backend")
 def test_activity_penalties_are_means_over_samples_in_fit_and_evaluate():
-    model = fb.Sequential(
-        [layers.Input((4,)), layers.Dense(3, activity_regularizer=fb.regularizers.L1L2(0.1, 0.2)), layers.Dense(2)],
-        dtype="float64",
-    )
+    penalised = layers.Dense(3, activity_regularizer=fb.regularizers.L1L2(0.2, 0.4, convention="lambda/2"))
+    model = fb.Sequential([layers.Input((4,)), penalised, layers.Dense(2)], dtype="float64")
     model.compile(fb.optimizers.SGD(0.0), "mean_squared_error")
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((10, 4)), rng.standard_normal((10, 2))
@@ -299,6 +297,29 @@ def test_frozen_layers_stay_and_what_is_before_them_learns():
     model.fit(x, y[:, :1], verbose=0)
     changed = {w.name for w in model.weights if not np.array_equal(w.value, before[w.name])}
     assert changed >= {f"block/{name}" for name in inside if "bias" not in name}  # that before batch norm has no effect
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize(
+    ("shape", "between", "needs"),
+    [
+        ((4, 3), lambda: [layers.BatchNormalization()], None),  # positions are values of a channel too
+        ((3,), lambda: [layers.BatchNormalization(trainable=False)], None),
+        ((3,), lambda: [layers.BatchNormalization(name="norm")], "norm"),
+        ((3,), lambda: [layers.Residual([layers.BatchNormalization()], name="block")], "block"),
+    ],
+)
+def test_batches_of_one_sample(shape, between, needs):
+    model = fb.Sequential([layers.Input(shape), *between(), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mean_squared_error")
+    x, y = np.random.default_rng(0).standard_normal((5, *shape)), np.ones(5)
+    if needs is None:
+        assert np.isfinite(model.fit(x, y, batch_size=1, verbose=0).history["loss"][0])
+    else:
+        with pytest.raises(
+            ValueError, match=f"batch_size must be at least 2 for the batch statistics of layer '{needs}'"
+        ):
+            model.fit(x, y, batch_size=1, verbose=0)
 
 
 def test_nested_layers_are_found_by_name():

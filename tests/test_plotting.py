@@ -124,6 +124,11 @@ def test_labels_of_curves_do_not_meet() -> None:
     heights = sorted(text.get_position()[1] for text in ax.texts)
     assert len(heights) == 4
     assert np.diff(heights).min() > 0.05
+    apart = {f"{i}": {"loss": [1.0, 1e-3 * (1 + 1e-3 * i)]} for i in range(5)} | {"top": {"loss": [1.0, 1e3]}}
+    ax = plotting.LearningCurveDisplay(apart).plot().ax_
+    places = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert min(places.values()) > 0
+    assert 0.9 < places["top"] < 1  # at its curve's end, whatever the others are pushed by
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ class Layer(Configurable):
         self._statistics: list[Weight] = []
         self.built = False
         self._trainable = _checks.flag("trainable", options.get("trainable", True))
-        self.activity_regularizer = regularizers.get(options.get("activity_regularizer"), "activity_regularizer")
+        self.activity_regularizer = _of_activities(options.get("activity_regularizer"))
         self.declared_input_shape = _declared_shape(options.get("input_shape"), options.get("input_dim"))
         self.input_shape = self.declared_input_shape
         self.output_shape: tuple[int, ...] | None = None
@@ -128,10 +128,12 @@ class Layer(Configurable):
 
     def nodes(self) -> list[Node]:
         """Return what :meth:`lower` does, and the penalty of the outputs."""
-        penalty = regularizers.get(self.activity_regularizer, "activity_regularizer")
+        penalty = _of_activities(self.activity_regularizer)
         if penalty is None or not (penalty.l1 or penalty.l2):
             return self.lower()
-        return [*self.lower(), ActivityPenaltyNode(self.name, penalty.l1, 2.0 * penalty.l2)]
+        # A node's penalty is l2 / 2 * sum(x**2), a regularizer's l2 * sum(x**2).
+        l1, l2 = penalty.factor * penalty.l1, penalty.factor * 2.0 * penalty.l2
+        return [*self.lower(), ActivityPenaltyNode(self.name, l1, l2)]
 
     def build(self, input_shape: Sequence[int]) -> None:
         """Fix the shapes, and declare the weights; a second call with the same shape does nothing.
@@ -304,6 +306,15 @@ def penalise(weight: Weight, regularizer: Regularizer | None) -> None:
     weight.l2 = regularizer.factor * 2.0 * regularizer.l2 if regularizer else 0.0
     weight.per_sample = regularizer is not None and regularizer.needs_samples
     weight.proximal = regularizer is not None and regularizer.proximal
+
+
+def _of_activities(identifier: object) -> Regularizer | None:
+    """Return the regularizer of a layer's outputs; refuse what is meant for weights only."""
+    regularizer = regularizers.get(identifier, "activity_regularizer")
+    if regularizer is not None and (regularizer.proximal or regularizer.needs_samples):
+        expectation = "a penalty with a gradient, whose convention is 'lambda' or 'lambda/2', or is given samples"
+        _checks.refuse("activity_regularizer", expectation, regularizer)
+    return regularizer
 
 
 def _declared_shape(input_shape: object, input_dim: object) -> tuple[int, ...] | None:

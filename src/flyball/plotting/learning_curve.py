@@ -311,7 +311,10 @@ def _label_ends(ax: Any, labels: Sequence[tuple[float, float, str, str]]) -> Non
             if excess > 0:
                 heights[lower] -= excess / 2
                 heights[lower + 1] += excess / 2
-    below = max(0.0, LINE / 2 - heights[0])
+    lowest = LINE / 2
+    for i, height in enumerate(heights):  # what was pushed below the axis, and what is above it, upwards
+        heights[i] = max(height, lowest)
+        lowest = heights[i] + LINE
     right = max(float(end[0]) for end in ends) + 0.015
     for (_, _, text, drawn), height in zip(ordered, heights, strict=True):
-        ax.text(right, height + below, text, transform=ax.transAxes, color=drawn or QUIET, fontsize=9, va="center")
+        ax.text(right, height, text, transform=ax.transAxes, color=drawn or QUIET, fontsize=9, va="center")
