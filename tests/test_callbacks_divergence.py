@@ -13,6 +13,9 @@ import flyball
 from flyball import callbacks, layers, optimizers
 from flyball.callbacks import DivergenceWarning, TerminateOnNaN, termination
 
+# NumPy says of each operation of the reference what overflows in it.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value", "ignore:divide by zero")
+
 
 def data(n=80):
     rng = np.random.default_rng(0)
@@ -52,7 +55,6 @@ def first_bad_step(learning_rate, batch_size=16, epochs=20):
     return found[0], losses
 
 
-@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 @pytest.mark.parametrize("learning_rate", [0.8, 2.0, 1e3])
 def test_it_names_the_first_step_that_was_not_finite(learning_rate, each_backend):
     (epoch, step), losses = first_bad_step(learning_rate)
@@ -70,14 +72,12 @@ def test_it_names_the_first_step_that_was_not_finite(learning_rate, each_backend
     assert not math.isfinite(history.history["loss"][-1])
 
 
-@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_a_rate_that_changes_between_epochs_is_replayed():
     raised = callbacks.LearningRateScheduler(lambda epoch, rate: 0.01 if epoch < 3 else 1e4)
     with pytest.warns(DivergenceWarning, match=r"epoch 4, step \d of 5.*The learning rate was 10000\."):
         new_model().fit(*data(), 16, 9, 0, [raised])
 
 
-@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_steps_are_counted_as_they_were():
     # The 23rd step is far too large; what Adam squares in the one after it is not a float32.
     rates = optimizers.schedules.PiecewiseConstantDecay([21], [0.001, 1e9])
@@ -134,7 +134,6 @@ def test_a_long_epoch_is_left_at_once():
     assert model.optimizer.iterations < len(x)  # one epoch has so many steps
 
 
-@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_a_snapshot_inside_an_epoch(monkeypatch):
     """With a snapshot at every look, few steps are run again, and the same one is found."""
     x, y = (np.tile(array, (5, 1)) for array in data())
@@ -160,7 +159,6 @@ def test_a_snapshot_inside_an_epoch(monkeypatch):
     assert taken == list(range(390))
 
 
-@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -178,7 +176,6 @@ def test_which_layer(spoil, message, each_backend):
         model.fit(*data(), 16, 2, 0)
 
 
-@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_gradients_and_weights():
     x, y = data()
     y[:] = 1e30

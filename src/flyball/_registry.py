@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 from flyball import _checks
 
@@ -14,10 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def parameters(cls: type) -> list[str]:
+def parameters(cls: type) -> tuple[str, ...]:
     """Names of the arguments that the constructor of ``cls`` takes by name."""
-    skip = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return [p.name for p in inspect.signature(cls).parameters.values() if p.kind not in skip]
+    if cls not in _parameters:
+        skip = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        named = (p.name for p in inspect.signature(cls).parameters.values() if p.kind not in skip)
+        _parameters[cls] = tuple(named)
+    return _parameters[cls]
+
+
+_parameters: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
 
 
 class Configurable:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flyball import _checks, functional, utils
+from flyball import _checks, utils
 from flyball._registry import Configurable, Registry, serialize
 
 if TYPE_CHECKING:
@@ -289,14 +289,20 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, seed: int) -> NDArray[Any]:
+    from flyball import functional
+
     return functional.random_uniform(shape, low, high, seed=seed, stream=STREAM, dtype=np.float64)
 
 
 def _normal(shape: tuple[int, ...], mean: float, stddev: float, seed: int) -> NDArray[Any]:
+    from flyball import functional
+
     return functional.random_normal(shape, mean, stddev, seed=seed, stream=STREAM, dtype=np.float64)
 
 
 def _truncated(shape: tuple[int, ...], mean: float, stddev: float, seed: int) -> NDArray[Any]:
+    from flyball import functional
+
     return functional.random_truncated_normal(shape, mean, stddev, seed=seed, stream=STREAM, dtype=np.float64)
 
 

@@ -33,6 +33,20 @@ AFFINE_RANGES = (
 Two columns more are the probabilities of a horizontal flip (columns in reverse order) and of a vertical one.
 """
 
+AFFINE_NAMES = {
+    "rotation": "rotation",
+    "height_shift": "shift_rows",
+    "width_shift": "shift_columns",
+    "height_zoom": "zoom_rows",
+    "width_zoom": "zoom_columns",
+    "height_shear": "shear_rows",
+    "width_shear": "shear_columns",
+}
+"""What the faces call them: Keras' words."""
+
+FLIPS = ("horizontal_flip", "vertical_flip")
+"""What the faces call the two flips, in the operation's order."""
+
 PIXEL_RANGES = ("brightness", "contrast", "saturation", "gain")
 """What :meth:`Augment.adjust_pixels` draws from ranges (low, high); two columns of ``ranges`` each, in this order."""
 

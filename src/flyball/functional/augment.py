@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball.backend import get_backend
-from flyball.backend.augment import AFFINE_RANGES, FILL_MODES, PIXEL_RANGES
+from flyball.backend.augment import AFFINE_NAMES, AFFINE_RANGES, FILL_MODES, FLIPS, PIXEL_RANGES
 from flyball.functional._checks import (
     address,
     doubles,
@@ -36,17 +36,6 @@ if TYPE_CHECKING:
 
     Range = float | tuple[float, float]
     Policy = Mapping[int, Mapping[str, Range]]
-
-AFFINE_NAMES = {
-    "rotation": "rotation",
-    "height_shift": "shift_rows",
-    "width_shift": "shift_columns",
-    "height_zoom": "zoom_rows",
-    "width_zoom": "zoom_columns",
-    "height_shear": "shear_rows",
-    "width_shear": "shear_columns",
-}
-FLIPS = ("horizontal_flip", "vertical_flip")
 
 
 # --- arguments --------------------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from flyball import _checks
-from flyball.backend.augment import FILL_MODES
-from flyball.functional.augment import AFFINE_NAMES, FLIPS, affine_range
+from flyball.backend.augment import AFFINE_NAMES, FILL_MODES, FLIPS
 from flyball.layers.images import ClassPolicy, factor_range, image_shape
 from flyball.layers.resizing import largest_window
 from flyball.program.nodes import AffineNode, Ranges
@@ -55,6 +54,8 @@ class GeometricLayer(ClassPolicy):
 
     def _row(self, arguments: Mapping[str, Any]) -> tuple[float, ...]:
         amounts = self._amounts(arguments)
+        from flyball.functional.augment import affine_range  # a face that most models need nothing of
+
         return tuple(bound for name in (*AFFINE_NAMES, *FLIPS) for bound in affine_range(name, amounts.get(name, 0.0)))
 
     def _untouched(self) -> tuple[float, ...]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from flyball import _checks
-from flyball.functional import batch_norm_moments, combine_moments
 from flyball.layers.base import Layer, LayerOptions
 from flyball.program.nodes import ScaleNode
 
@@ -235,6 +234,8 @@ def _known(
 
 def _moments(array: NDArray[Any], begin: int, end: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and variance of each index of the sample's axes ``begin`` to before ``end``."""
+    from flyball.functional import batch_norm_moments, combine_moments  # a face that most models need nothing of
+
     shape = array.shape[1:]
     channels = int(np.prod(shape[begin:end]))
     before = int(np.prod(shape[:begin]))

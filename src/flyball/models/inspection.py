@@ -9,7 +9,6 @@ import numpy as np
 from flyball import _checks
 from flyball.data import DEFAULT_BATCH_SIZE, as_samples
 from flyball.models.fitting import Fitting
-from flyball.program.listing import listing
 from flyball.training import Trainer, batch_statistics_layer, layer_outputs
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ class Inspection(Fitting):
             Print it. It says for each instruction what it reads and writes, its floating-point operations and the
             bytes it has to move, and for each buffer its size.
         """
+        from flyball.program.listing import listing
+
         return listing(self._nodes(), self._trainer(x, y, batch_size).program, self._rows(batch_size))
 
     def profile(self, x: Any = None, y: Any = None, batch_size: int | None = None, *, steps: int = 50) -> Profile:

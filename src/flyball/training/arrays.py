@@ -14,7 +14,6 @@ import numpy as np
 from flyball.backend import get_backend
 from flyball.data import step_bounds
 from flyball.program.lowering import Data, Lowering
-from flyball.program.profile import measure_limits, summarise
 from flyball.program.runners import Steps, runner
 from flyball.training.steps import (
     INTERVAL,
@@ -249,6 +248,8 @@ class Trainer:
 
     def profile(self, steps: int) -> Profile:
         """Run at least ``steps`` batches, which leave no trace, and return where their time went."""
+        from flyball.program.profile import measure_limits, summarise
+
         rows = int(np.diff(self.bounds).max())
         full = self.bounds[: max(2, len(self.order) // rows + 1)]
         epoch = Steps(full, self.optimizer.learning_rates(len(full) - 1), self.optimizer.iterations)
