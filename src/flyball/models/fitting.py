@@ -129,7 +129,7 @@ class Fitting(Feeding):
             At Ctrl-C, within a tenth of a second; the model is as the last finished step left it.
         """
         _checks.no_more_arguments("fit", unknown, Fitting.fit)
-        self._require_compiled()
+        self._require_own_optimizer()
         epochs = _checks.integer("epochs", epochs, 1)
         validation_freq = _checks.integer("validation_freq", validation_freq, 1)
         initial_epoch = _checks.integer("initial_epoch", initial_epoch)
@@ -190,6 +190,7 @@ class Fitting(Feeding):
                     if programs != self._programs:  # a callback has built or compiled the model anew
                         (run.trainer, evaluator), programs = make(), self._programs
                     elif listed:  # they may have changed what the Program is made of
+                        self._require_own_optimizer()
                         run.trainer.refresh(self._nodes(), self._seed)
                     started = time.perf_counter()
                     line.begin_epoch(epoch)
