@@ -232,6 +232,16 @@ def test_gradients_of_other_losses_are_right(loss, activation, y):
     assert sum(row.checked for row in found) > 60
 
 
+def test_gradients_of_activity_penalties_are_right(each_backend):
+    penalty = regularizers.L1L2(0.03, 0.05)
+    model = fb.Sequential([layers.Input((12,)), layers.Dense(5, "tanh", activity_regularizer=penalty)])
+    model.add(layers.Residual([layers.Dense(5, kernel_regularizer="l2"), layers.ActivityRegularization(l2=0.1)]))
+    model.add(layers.Dense(2))
+    model.compile("sgd", "mse")
+    found = check_gradients(model, X[:8], RNG.standard_normal((8, 2)))
+    assert found.passed, found
+
+
 @pytest.mark.parametrize(
     ("operation", "argument", "row"),
     [("dense_backward", "dw", "dense/kernel"), ("batch_norm_backward", "dgamma", "batch_normalization/gamma")],
