@@ -115,7 +115,7 @@ class Compilation(Structure):
 
     def _check_output(self, loss: Loss) -> None:
         """Refuse a loss that the last layer's activation does not fit, and layers that cannot be where they are."""
-        self._check_augmentation()
+        self._check_inputs_alone()
         nodes = self._nodes()
         penalised = bool(nodes) and nodes[-1].for_loss_only
         last = next((node for node in reversed(nodes) if not node.for_loss_only), None)
@@ -135,12 +135,14 @@ class Compilation(Structure):
             msg = f"{layer}: activity_regularizer must be None for the last layer: {why}"
             raise ValueError(msg)
 
-    def _check_augmentation(self) -> None:
-        """Refuse augmentation of what a layer before it learns to make: it passes no gradient on."""
+    def _check_inputs_alone(self) -> None:
+        """Refuse augmentation and resizing of what a layer before it learns to make: they pass no gradient on."""
         learning = ""
         for layer in self.layers:
-            if learning and any(node.augments for node in layer.lower()):
-                msg = f"{layer.name}: augmentation must come before all layers that learn, got it after {learning!r}"
+            refused = next((node for node in layer.lower() if not node.passes_gradient), None) if learning else None
+            if refused is not None:
+                what = "augmentation" if refused.augments else "resizing"
+                msg = f"{layer.name}: {what} must come before all layers that learn, got it after {learning!r}"
                 raise ValueError(msg)
             if any(weight.trainable for weight in layer.weights):
                 learning = learning or layer.name

@@ -80,8 +80,8 @@ class Node:
         return False
 
     @property
-    def computes(self) -> bool:
-        """Whether it writes an instruction."""
+    def passes_gradient(self) -> bool:
+        """Whether what comes before it can learn."""
         return True
 
     def write(self, to: Lowering, follower: Node | None) -> None:
