@@ -61,14 +61,15 @@ def main() -> None:
     duration = time.perf_counter() - began
     print(out.read_text())
     killed, attempts = 0, 0
-    while killed < kills and attempts < 4 * kills:
+    while killed < kills and attempts < 20 * kills:
         attempts += 1
         backup = folder / str(attempts)
         pid = child(backup, save_freq, out)
         time.sleep(random_times.uniform(0, duration))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        if not os.WIFSIGNALED(status):  # it was faster
+        if not os.WIFSIGNALED(status):  # it was faster; if the first run met a busy machine, most are
+            duration *= 0.95
             continue
         killed += 1
         out.unlink(missing_ok=True)

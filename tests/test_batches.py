@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 
@@ -108,6 +110,11 @@ class Endless(PyDataset):
 
     def __getitem__(self, index):
         return cut(X, Y)[index % 5]
+
+
+def jitter(x, y, rng):
+    x += rng.normal(0, 0.1, x.shape)
+    return x, y
 
 
 SOURCES = {
@@ -403,6 +410,16 @@ def test_validation_begins_anew_each_time_and_an_iterator_is_refused():
     message = "validation_data must be something that can be gone through again .*got generator, which is empty"
     with pytest.raises(ValueError, match=message):
         model.fit(X, Y, epochs=2, validation_data=(batch for batch in cut(X, Y)), verbose=0)
+    with pytest.raises(ValueError, match=message):  # epochs 2 and 4 are validated
+        model.fit(
+            X,
+            Y,
+            initial_epoch=1,
+            epochs=4,
+            validation_freq=2,
+            validation_data=(batch for batch in cut(X, Y)),
+            verbose=0,
+        )
     model.fit(X, Y, epochs=1, validation_data=(batch for batch in cut(X, Y)), verbose=0)
     assert "val_loss" in model.history.history
 
@@ -472,12 +489,80 @@ def test_data_sets_refuse_bad_options():
     assert [len(x) for x, _ in Derived(X, Y)] == [10, 10, 10, 10, 4]
 
 
+# --- interrupted runs ------------------------------------------------------------------------------------------------
+
+
+class Break(Exception):
+    pass
+
+
+def break_at(step):
+    def count(batch, logs):
+        seen.append(batch)
+        if len(seen) == step:
+            raise Break
+
+    seen = []
+    return fb.callbacks.LambdaCallback(on_train_batch_end=count)
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 2])
+@pytest.mark.parametrize("step", [1, 5, 8])
+@pytest.mark.parametrize("make", [Derived, Loader, lambda x, y: TransformedBatches(x, y, BATCH, jitter, workers=2)])
+def test_a_run_that_was_broken_off_inside_a_pass_ends_as_if_it_had_not_been(
+    each_backend, tmp_path, make, step, save_freq
+):
+    whole, broken, resumed = network(), network(), network(seed=5)
+    backup = [fb.callbacks.BackupAndRestore(tmp_path / "b", save_freq)]
+    expected = whole.fit(make(X, Y), epochs=3, verbose=0).history
+    with pytest.raises(Break):
+        broken.fit(make(X, Y), epochs=3, verbose=0, callbacks=[*backup, break_at(step)])
+    found = resumed.fit(make(X, Y), epochs=3, verbose=0, callbacks=backup).history
+    assert resumed.fingerprint() == whole.fingerprint()
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(values, rel=1e-12), name
+
+
+def test_an_error_in_the_data_leaves_the_model_as_the_step_before_left_it():
+    def generate():
+        yield from cut(X, Y)[:3]
+        raise Break
+
+    model, expected = network(), network()
+    with pytest.raises(Break):
+        model.fit(generate(), verbose=0)
+    expected.fit(cut(X, Y)[:3], shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert model.optimizer.iterations == 3
+    assert model.history.epoch == []
+    model.fit(cut(X, Y), verbose=0)
+    assert model.optimizer.iterations == 8
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_stops_between_batches(backend):
+    fb.use_backend(backend)
+
+    def generate(stop):
+        for i in range(stop if stop else 1 << 60):
+            if stop is None and i == 40:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield cut(X, Y)[i % 5]
+
+    model = network()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(generate(None), verbose=0)
+    done = model.optimizer.iterations
+    assert done in (40, 41)
+    expected = network()
+    expected.fit(generate(done), verbose=0)
+    for a, b in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 # --- functions of a user's own ---------------------------------------------------------------------------------------
-
-
-def jitter(x, y, rng):
-    x += rng.normal(0, 0.1, x.shape)
-    return x, y
 
 
 def test_transformed_batches_are_a_function_of_seed_epoch_and_index():

@@ -56,6 +56,8 @@ def elsewhere(tmp_path, monkeypatch):
     threads = flyball.get_num_threads()
     yield
     flyball.set_num_threads(threads)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.mark.parametrize("page", [page for page in TEXTS if page.exists() and has_examples(page)], ids=identifier)
@@ -65,6 +67,8 @@ def test_examples_run_and_print_what_the_page_says(page, elsewhere):
     for package in ("sklearn", "matplotlib", "pandas", "onnx", "onnxruntime"):
         if re.search(rf"^ *(import|from) {package}\b", text, re.MULTILINE):
             pytest.importorskip(package)
+    if "flyball.plotting" in text:
+        pytest.importorskip("matplotlib")
     names: dict[str, object] = {"__name__": "example"}
     printed = io.StringIO()
     for block in blocks(page):
@@ -102,6 +106,12 @@ def test_links_lead_somewhere(page):
         path = page.parent / file if file else page
         assert path.exists(), f"{identifier(page)}: {target}"
         assert not anchor or anchor in anchors(path), f"{identifier(page)}: {target}"
+
+
+@pytest.mark.parametrize("image", sorted((DOCS / "images").glob("*")), ids=identifier)
+def test_pictures_are_shown(image):
+    shown = f"images/{image.name})"
+    assert any(shown in page.read_text(encoding="utf-8") for page in TEXTS), "show it on its technique's page"
 
 
 # --- the reference ---------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def test_weighted_fits_are_those_of_keras(each_backend, name):
         [layers.Input((4,)), layers.Dense(5, activation="tanh"), layers.Dense(case.outputs, case.activation)],
         dtype="float64",
     )
-    model.compile(fb.optimizers.SGD(0.3), case.loss, metrics=case.metrics)
+    model.compile(fb.optimizers.SGD(0.3), case.loss, metrics=case.metrics, weighted_metrics=case.weighted_metrics)
     model.set_weights(first_weights(case))
     weights = np.linspace(0.0, 3.0, len(x))
     given = {"batch_size": 8, "epochs": EPOCHS, "shuffle": False, "validation_data": (x, y, weights), "verbose": 0}

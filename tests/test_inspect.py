@@ -232,14 +232,23 @@ def test_gradients_of_other_losses_are_right(loss, activation, y):
     assert sum(row.checked for row in found) > 60
 
 
-def test_gradients_of_activity_penalties_are_right(each_backend):
-    penalty = regularizers.L1L2(0.03, 0.05)
-    model = fb.Sequential([layers.Input((12,)), layers.Dense(5, "tanh", activity_regularizer=penalty)])
-    model.add(layers.Residual([layers.Dense(5, kernel_regularizer="l2"), layers.ActivityRegularization(l2=0.1)]))
-    model.add(layers.Dense(2))
-    model.compile("sgd", "mse")
-    found = check_gradients(model, X[:8], RNG.standard_normal((8, 2)))
+def test_gradients_through_noise_residuals_and_penalties_are_right(each_backend):
+    penalty = regularizers.L1L2(0.02, 0.01, proximal=True)
+    stack = [
+        layers.Input((12,)),
+        layers.GaussianNoise(0.2),
+        layers.Dense(6, "gelu", kernel_noise=0.1, kernel_regularizer=penalty, kernel_constraint="unit_norm"),
+        layers.ActivityRegularization(0.03, 0.02),
+        layers.LayerNormalization(),
+        layers.Residual([layers.Dense(6, "tanh"), layers.GaussianDropout(0.3)]),
+        layers.Dense(2, bias_regularizer="l2"),
+    ]
+    model = fb.Sequential(stack)
+    model.compile("adam", "mse")
+    found = check_gradients(model, X[:8], RNG.standard_normal((8, 2)), samples=20)
     assert found.passed, found
+    assert found.worst.error < 1e-6
+    assert sum(row.checked for row in found) > 70
 
 
 @pytest.mark.parametrize(

@@ -190,3 +190,49 @@ def test_frozen_layers_stay_as_they_are():
     np.testing.assert_array_equal(after[2], model.get_weights()[2])
     model.fit(X, Y, verbose=0)
     assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_first_weights_do_not_depend_on_when_a_layer_was_added():
+    def parts():
+        fb.utils.set_random_seed(4)
+        return [layers.Dense(4, input_shape=(3,)), layers.BatchNormalization(), layers.Dense(2, activation="softmax")]
+
+    at_once = fb.Sequential(parts())
+    first, *others = parts()
+    later = fb.Sequential([first])
+    for layer in others:
+        later.add(layer)
+    fb.utils.set_random_seed(4)
+    late = fb.Sequential([layers.Dense(4), layers.BatchNormalization(), layers.Dense(2, activation="softmax")])
+    late.build((None, 3))
+    for one, other, third in zip(at_once.get_weights(), later.get_weights(), late.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one, third)
+    later.pop()
+    later.add(layers.Dense(2, activation="softmax"))
+    np.testing.assert_array_equal(later.get_weights()[-2], at_once.get_weights()[-2])
+
+
+def test_a_layer_that_cannot_work_is_named_by_compile_and_the_model_stays_as_it_was(each_backend):
+    model = fb.Sequential(
+        [layers.Input((4, 4, 1)), layers.RandomFlip(name="flip", policy={6: None}), layers.Flatten(), layers.Dense(9)]
+    )
+    loss = fb.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 4, 4, 1)), rng.integers(0, 9, 20)
+    model.fit(x, y, verbose=0)
+    before, optimizer = model.fingerprint(), model.optimizer
+    for arguments, message in (
+        (("sgd", fb.losses.CategoricalCrossentropy(from_logits=True)), "flip: policy needs one integer label a sample"),
+        (("sgd", "sparse_categorical_crossentropy"), "from_logits=True, or layer"),
+        (("sgdd", loss), "did you mean 'sgd'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.compile(*arguments)
+        assert model.fingerprint() == before
+        assert model.optimizer is optimizer
+        assert model.loss is loss
+    model.fit(x, y, verbose=0)
+    assert model.optimizer.iterations == 2
+    assert model.fingerprint() != before

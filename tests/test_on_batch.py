@@ -68,10 +68,9 @@ def test_a_model_is_built_by_its_first_batch():
 
 
 def test_the_program_is_written_once_for_batches_that_fit(each_backend, monkeypatch):
-    written = []
+    model, written = network(), []
     original = lowering.Lowering.__init__
     monkeypatch.setattr(lowering.Lowering, "__init__", lambda *a, **k: (written.append(1), original(*a, **k))[1])
-    model = network()
     model.train_on_batch(X[:20], Y[:20])
     model.test_on_batch(X[:20], Y[:20])
     assert len(written) == 2

@@ -267,7 +267,7 @@ def test_what_cannot_be_exported_is_refused_by_name_and_nothing_is_written(tmp_p
 
     model.layers[0].lower = lambda: [Strange("first")]
     with pytest.raises(
-        ValueError, match="layer 'first' cannot be exported to ONNX: it lowers to Strange, not to Activ"
+        ValueError, match="layer 'first' cannot be exported to ONNX: it lowers to Strange, not to ActivationNode"
     ):
         model.export(tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -289,8 +289,10 @@ def test_bad_arguments(tmp_path, arguments, message):
 
 def test_unknown_arguments_are_refused_by_name(tmp_path):
     model = fb.Sequential([layers.Dense(2, input_shape=(3,))])
-    with pytest.raises(TypeError, match="export got an unexpected keyword argument 'fromat'; did you mean 'format'"):
-        model.export(tmp_path / "m.onnx", fromat="onnx")
+    with pytest.raises(
+        TypeError, match="export got an unexpected keyword argument 'file_format'; did you mean 'format'"
+    ):
+        model.export(tmp_path / "m.onnx", file_format="onnx")
 
 
 def test_a_model_that_is_not_built_is_refused(tmp_path):

@@ -74,3 +74,25 @@ class Negative(schedules.LearningRateSchedule):
 def test_bad_arguments(make, text):
     with pytest.raises(ValueError, match=re.escape(text)):
         make()
+
+
+def test_inverse_scaling_is_the_power_of_the_step():
+    rates = schedules.InverseScaling(0.5, 0.25).evaluate(np.arange(20))
+    np.testing.assert_allclose(rates, [0.5 / step**0.25 for step in range(1, 21)], rtol=1e-14)
+
+
+def test_a_warm_up_precedes_a_number_or_a_schedule():
+    np.testing.assert_allclose(schedules.WarmUp(0.4, 4).evaluate(np.arange(6)), [0.0, 0.1, 0.2, 0.3, 0.4, 0.4])
+    decay = schedules.ExponentialDecay(0.8, 10, 0.5)
+    warm = schedules.WarmUp(decay, 3, initial_learning_rate=0.2)
+    np.testing.assert_allclose(warm.evaluate([0, 1, 2]), [0.2, 0.4, 0.6])
+    np.testing.assert_array_equal(warm.evaluate(np.arange(3, 30)), decay.evaluate(np.arange(27)))
+    twin = schedules.get(schedules.serialize(warm))
+    assert twin.get_config() == warm.get_config()
+    np.testing.assert_array_equal(twin.evaluate(np.arange(9)), warm.evaluate(np.arange(9)))
+    for arguments, message in (
+        ((-0.1, 3), "schedule must be in [0, inf), got -0.1"),
+        ((0.1, 0), "steps must be a pos"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            schedules.WarmUp(*arguments)

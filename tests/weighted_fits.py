@@ -21,18 +21,29 @@ class Case:
     targets: str
     weighting: dict[str, Any]
     metrics: list[str] = field(default_factory=list)
+    weighted_metrics: list[str] = field(default_factory=list)
 
 
 CLASSES = {"class_weight": {0: 0.5, 2: 4.0}}
 SAMPLES = {"sample_weight": "ramp"}
 CASES = {
     "labels, class_weight": Case("sparse_categorical_crossentropy", 3, "softmax", "labels", CLASSES, ["accuracy"]),
-    "labels, sample_weight": Case("sparse_categorical_crossentropy", 3, "softmax", "labels", SAMPLES, ["accuracy"]),
+    "labels, sample_weight": Case(
+        "sparse_categorical_crossentropy",
+        3,
+        "softmax",
+        "labels",
+        SAMPLES,
+        ["accuracy"],
+        ["sparse_categorical_crossentropy"],
+    ),
     "column, class_weight": Case("sparse_categorical_crossentropy", 3, "softmax", "column", CLASSES),
     "one-hot, class_weight": Case("categorical_crossentropy", 3, "softmax", "one-hot", CLASSES, ["accuracy"]),
-    "binary, class_weight": Case("binary_crossentropy", 1, "sigmoid", "binary", {"class_weight": {1: 3.0}}),
+    "binary, class_weight": Case(
+        "binary_crossentropy", 1, "sigmoid", "binary", {"class_weight": {1: 3.0}}, ["accuracy"], ["binary_crossentropy"]
+    ),
     "signs, class_weight": Case("hinge", 1, None, "signs", {"class_weight": {-1: 3.0}}),
-    "values, sample_weight": Case("mse", 2, None, "values", SAMPLES),
+    "values, sample_weight": Case("mse", 2, None, "values", SAMPLES, ["mse"], ["mae"]),
 }
 
 

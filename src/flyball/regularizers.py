@@ -77,6 +77,12 @@ class L1(Regularizer):
     proximal : bool
         Whether a step ends with ``w = sign(w) * max(|w| - learning_rate * l1, 0)``, in the place of a gradient: then
         weights become exactly zero, and stay so until the data ask for them.
+
+    Notes
+    -----
+    The proximal step subtracts ``learning_rate * l1`` from ``|w|`` after each update, whatever the update did. Where
+    the gradient goes through a momentum m, which multiplies it by up to ``1 / (1 - m)``, the same ``l1`` weighs that
+    much less than as a part of the gradient: weights settle where ``|gradient| = l1 * (1 - m)``.
     """
 
     def __init__(

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     Steps = NDArray[np.float64]
 
 __all__ = [
-    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule", "OneCycle",
-    "PiecewiseConstantDecay", "PolynomialDecay", "StepDecay", "get", "serialize",
+    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseScaling", "InverseTimeDecay",
+    "LearningRateSchedule", "OneCycle", "PiecewiseConstantDecay", "PolynomialDecay", "StepDecay", "WarmUp", "get",
+    "serialize",
 ]  # fmt: skip
 
 
@@ -270,11 +271,65 @@ class OneCycle(LearningRateSchedule):
         return np.where(steps <= top, rising, falling)
 
 
+class InverseScaling(LearningRateSchedule):
+    """``initial_learning_rate / (step + 1) ** power``: scikit-learn's ``invscaling``, where it counts samples."""
+
+    def __init__(self, initial_learning_rate: float, power: float = 0.5, name: str = "InverseScaling") -> None:
+        super().__init__(name)
+        self.initial_learning_rate = _checks.number("initial_learning_rate", initial_learning_rate, "[0, inf)")
+        self.power = _checks.number("power", power, "[0, inf)")
+
+    def rates(self, steps: Steps) -> Steps:
+        """Return the formula's values at ``steps``."""
+        return self.initial_learning_rate / (steps + 1.0) ** self.power
+
+
+class WarmUp(LearningRateSchedule):
+    """A line from ``initial_learning_rate`` to what ``schedule`` begins with, in ``steps``; then the schedule.
+
+    Goyal et al. 2017, section 2.2.
+
+    Parameters
+    ----------
+    schedule : float, LearningRateSchedule or dict
+        What follows: a constant, a schedule, or the configuration of one.
+    steps : int
+        How many steps the line has.
+    initial_learning_rate : float
+        Where it begins.
+    name : str
+        What configurations call it.
+    """
+
+    def __init__(
+        self,
+        schedule: float | LearningRateSchedule,
+        steps: int,
+        initial_learning_rate: float = 0.0,
+        name: str = "WarmUp",
+    ) -> None:
+        super().__init__(name)
+        follows = isinstance(schedule, (LearningRateSchedule, dict))
+        self.schedule = get(schedule) if follows else _checks.number("schedule", schedule, "[0, inf)")
+        self.steps = _checks.integer("steps", steps, 1)
+        self.initial_learning_rate = _checks.number("initial_learning_rate", initial_learning_rate, "[0, inf)")
+
+    def rates(self, steps: Steps) -> Steps:
+        """Return the formula's values at ``steps``."""
+        top = self._after(np.zeros(1))[0]
+        line = self.initial_learning_rate + (top - self.initial_learning_rate) * steps / self.steps
+        return np.where(steps < self.steps, line, self._after(np.maximum(steps - self.steps, 0.0)))
+
+    def _after(self, steps: Steps) -> Steps:
+        follower = self.schedule
+        return follower.evaluate(steps) if isinstance(follower, LearningRateSchedule) else np.full_like(steps, follower)
+
+
 _names: dict[str, type[LearningRateSchedule]] = {
     cls.__name__: cls
     for cls in (
         ExponentialDecay, StepDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay,
-        CosineDecayRestarts, OneCycle,
+        CosineDecayRestarts, OneCycle, InverseScaling, WarmUp,
     )
 }  # fmt: skip
 REGISTRY: Registry[LearningRateSchedule] = Registry("schedule", LearningRateSchedule, _names)

@@ -25,7 +25,7 @@ def fitted(name: str) -> dict[str, object]:
     model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(5, activation="tanh"), keras.layers.Dense(case.outputs, case.activation)]
     )
-    model.compile(keras.optimizers.SGD(0.3), case.loss, metrics=case.metrics)
+    model.compile(keras.optimizers.SGD(0.3), case.loss, metrics=case.metrics, weighted_metrics=case.weighted_metrics)
     model.set_weights(first_weights(case))
     weights = np.linspace(0.0, 3.0, len(x))
     history = model.fit(

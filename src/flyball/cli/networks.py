@@ -41,7 +41,10 @@ class Recipe:
 
 @dataclass
 class Run:
-    """A trained network: its learning curves, the epoch (from 1) whose weights it has, and how long it took."""
+    """A trained network: its learning curves, the epoch (from 1) whose weights it has, and how long it took.
+
+    ``planned`` is the number of epochs after which it would have ended by itself.
+    """
 
     name: str
     model: Sequential
@@ -49,6 +52,7 @@ class Run:
     best_epoch: int
     seconds: float
     scores: dict[str, float] = field(default_factory=dict)
+    planned: int = 0
 
     @property
     def epochs(self) -> int:
@@ -109,4 +113,5 @@ def train(
     history = {name: [float(value) for value in values] for name, values in result.history.items()}
     losses = history["val_loss"]
     best = losses.index(min(losses)) + 1 if recipe.regularised else len(losses)
-    return Run("regularised" if recipe.regularised else "plain", model, history, best, seconds)
+    name = "regularised" if recipe.regularised else "plain"
+    return Run(name, model, history, best, seconds, planned=recipe.epochs)

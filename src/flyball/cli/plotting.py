@@ -35,7 +35,7 @@ def learning_curves(runs: Sequence[Run], title: str, path: Path) -> None:
     display = LearningCurveDisplay(
         {run.name: run.history for run in ordered},
         best_epochs={run.name: run.best_epoch for run in ordered if run.best_epoch < run.epochs},
-        stopped=[run.name for run in ordered if run.best_epoch < run.epochs],
+        stopped=[run.name for run in ordered if run.epochs < run.planned],
     ).plot()
     display.figure_.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
     with replacing(path) as beside:

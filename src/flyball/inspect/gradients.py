@@ -112,8 +112,9 @@ def check_gradients(
     """Compare the gradients of the loss that ``model`` is compiled with to finite differences, in float64.
 
     The rows of ``x`` are one batch, in training: batch normalisation takes their statistics, and dropout and noise
-    are drawn once and held, which counter-based random numbers make exact. The derivative of the mean loss, with
-    the penalties of activities and without those of weights, is ``(8 (f(w + h) - f(w - h)) - (f(w + 2 h) - f(w - 2 h))) / (12 h)`` with ``h = 1e-4``.
+    are drawn once and held, which counter-based random numbers make exact. The derivative of the mean loss f, with
+    penalties of activities and without those of weights, is ``(8 (f(w + h) - f(w - h)) - (f(w + 2 h) - f(w - 2 h))) /
+    (12 h)`` with ``h = 1e-4``.
 
     Parameters
     ----------
@@ -174,7 +175,8 @@ def _batch_loss(model: Sequential, x: Any, y: Any) -> Callable[[], float]:
     def loss() -> float:
         weights = memory.parameters.copy()
         trainer.optimizer.iterations = 0  # the address of the random numbers: the same masks every time
-        value = trainer.run_epoch(0, shuffle=False)["forward_loss"]
+        penalty = memory.penalty()  # the gradients are without it; penalties of activities are in both
+        value = trainer.run_epoch(0, shuffle=False)["objective"] - penalty
         memory.parameters[...] = weights  # constraints act without a step, too
         memory.statistics[...] = statistics
         return value

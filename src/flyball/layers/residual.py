@@ -130,10 +130,9 @@ class Residual(Layer):
         self.require_built()
         branch = _nodes(self.layers)
         skip = [] if self.projection is None else _nodes([self.projection])
-        outside = next((node for node in (*branch, *skip) if not node.passes_gradient), None)
-        if outside is not None:
-            what = "augmentation" if outside.augments else "resizing"
-            msg = f"{self.name}: {what} must come before all layers that learn, got {outside.layer!r} inside"
+        augmenting = next((node.layer for node in (*branch, *skip) if node.augments), None)
+        if augmenting is not None:
+            msg = f"{self.name}: augmentation must come before all layers that learn, got {augmenting!r} inside"
             raise ValueError(msg)
         return [ResidualNode(self.name, branch, skip, self.drop_rate, self.seed)]
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from flyball import _checks, regularizers
 from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
 from flyball.models.structure import Structure
+from flyball.program.lowering import Data, Lowering
 from flyball.program.nodes import ActivationNode
 from flyball.training.goal import Goal
 from flyball.training.meters import key
@@ -88,13 +91,22 @@ class Compilation(Structure):
                 raise ValueError(msg)
         chosen_regularizer = regularizers.get(regularizer)
         regularize_biases = _checks.flag("regularize_biases", regularize_biases)
-        if self.built:
-            self._check_output(chosen_loss)
+        before, values = vars(self).copy(), [(weight, weight.value) for weight in self.weights]
         self.optimizer, self.loss = chosen_optimizer, chosen_loss
         self.regularizer, self.regularize_biases = chosen_regularizer, regularize_biases
         self._metrics, self._weighted_metrics = chosen
-        if self._input_shape is not None:
-            self.build(self._input_shape)  # new memory: without state, and as the layers' `trainable` now stands
+        try:
+            if self.built:
+                self._check_output(chosen_loss)
+            if self._input_shape is not None:
+                self.build(self._input_shape)  # new memory: without state, and as the layers' `trainable` now stands
+            if self.built:
+                self._check_step()
+        except BaseException:
+            vars(self).update(before)
+            for weight, value in values:
+                weight.value = value
+            raise
 
     def _report(self, means: dict[str, float] | None) -> dict[str, float]:
         """Return the loss and the metrics by name, from what a run found; nothing where there was no data."""
@@ -114,8 +126,7 @@ class Compilation(Structure):
         return self.loss, self.optimizer
 
     def _check_output(self, loss: Loss) -> None:
-        """Refuse a loss that the last layer's activation does not fit, and layers that cannot be where they are."""
-        self._check_inputs_alone()
+        """Refuse a loss that the last layer's activation does not fit."""
         nodes = self._nodes()
         penalised = bool(nodes) and nodes[-1].for_loss_only
         last = next((node for node in reversed(nodes) if not node.for_loss_only), None)
@@ -135,17 +146,14 @@ class Compilation(Structure):
             msg = f"{layer}: activity_regularizer must be None for the last layer: {why}"
             raise ValueError(msg)
 
-    def _check_inputs_alone(self) -> None:
-        """Refuse augmentation and resizing of what a layer before it learns to make: they pass no gradient on."""
-        learning = ""
-        for layer in self.layers:
-            refused = next((node for node in layer.lower() if not node.passes_gradient), None) if learning else None
-            if refused is not None:
-                what = "augmentation" if refused.augments else "resizing"
-                msg = f"{layer.name}: {what} must come before all layers that learn, got it after {learning!r}"
-                raise ValueError(msg)
-            if any(weight.trainable for weight in layer.weights):
-                learning = learning or layer.name
+    def _check_step(self) -> None:
+        """Refuse what cannot work: write the Program of a step on two samples, of which each layer has its say."""
+        goal, memory = self._goal(), self._require_built()
+        goal.meters(weighted=True)
+        x = np.zeros((2, *(self._input_shape or ())), self.dtype)
+        y = goal.loss.sample_targets(2, goal.output_shape, self.dtype)
+        targets = goal.targets(goal.loss.prepare_targets(y, goal.output_shape, self.dtype))
+        Lowering(self._nodes(), memory, Data(x, targets), len(x), training=True).objective(goal.objective)
 
 
 def _metrics(argument: str, given: Sequence[object] | None, loss: Loss) -> list[Metric]:

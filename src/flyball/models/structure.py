@@ -39,6 +39,7 @@ class Structure:
         self._predictor: Predictor | None = None
         self._programs = 0
         self._seed = new_seed()
+        self._draws: tuple[np.random.Generator | None, list[Weight]] = (None, [])
         for layer in layers or ():
             self.add(layer)
 
@@ -142,10 +143,7 @@ class Structure:
             return
         self._update_penalties()
         self._memory = Memory(self.weights, self.dtype)
-        rng = np.random.Generator(np.random.Philox(key=np.array([self._seed, 2**64 - 1], np.uint64)))
-        for weight in self.weights:
-            value = weight.initializer(weight.shape, self.dtype, rng)
-            weight.value[...] = kept.get(id(weight), value)
+        self._draw_values(kept)
         self._forget_programs()
 
     def get_weights(self) -> list[NDArray[Any]]:
@@ -219,6 +217,22 @@ class Structure:
     def _update_penalties(self) -> None:
         for layer in self.layers:
             layer.update_penalties(self.regularizer, of_all=self.regularize_biases)
+
+    def _draw_values(self, kept: dict[int, NDArray[Any]]) -> None:
+        """Give each weight its value in ``kept``, or a first one; all draw from one stream, in their order.
+
+        What a model that grows has drawn before is not drawn again.
+        """
+        weights, (rng, drawn) = self.weights, self._draws
+        if rng is None or [*map(id, weights[: len(drawn)])] != [*map(id, drawn)]:
+            key = np.array([self._seed, 2**64 - 1], np.uint64)
+            rng, drawn = np.random.Generator(np.random.Philox(key=key)), []
+        for weight in weights[len(drawn) :]:
+            value = weight.initializer(weight.shape, self.dtype, rng)
+            kept.setdefault(id(weight), value)
+        for weight in weights:
+            weight.value[...] = kept[id(weight)]
+        self._draws = rng, weights
 
     def _forget_programs(self) -> None:
         """Let Programs be made anew: layers or memory are others; whoever keeps one compares ``_programs``."""

@@ -52,7 +52,9 @@ def content(
     from safetensors.numpy import save
 
     header = {"format": FORMAT, "schema": SCHEMA, "config": json.dumps(config, allow_nan=False)}
-    return save({n: np.ascontiguousarray(array) for n, array in tensors.items()}, {**(metadata or {}), **header})
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    written: bytes = save(arrays, {**(metadata or {}), **header})
+    return written
 
 
 def user_metadata(metadata: Mapping[Any, Any] | None) -> dict[str, str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from flyball.training.meters import Meters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from flyball.losses import Loss
@@ -39,4 +39,4 @@ class Goal:
 
     def targets(self, y: NDArray[Any], noise: np.random.Generator | None = None) -> NDArray[Any]:
         """Return what the objective takes for the targets ``y``; of training with ``noise``, if the loss has some."""
-        return self.loss.training_targets(y, int(np.prod(self.output_shape, dtype=np.int64)), noise)
+        return self.loss.training_targets(y, math.prod(self.output_shape), noise)

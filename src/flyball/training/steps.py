@@ -229,14 +229,10 @@ def training_means(sums: Mapping[str, float], rows: int, steps: int) -> dict[str
 
 
 def means(sums: Mapping[str, float], rows: int, penalty: float) -> dict[str, float]:
-    """Return the means over ``rows`` samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties.
-
-    ``forward_loss`` is that without the weights' penalties: what the backward pass is of.
-    """
+    """Return the means over ``rows`` samples: ``data_loss``, ``hits``, and ``objective``, the loss with penalties."""
     loss = sums["total_loss"] / rows
     of_activities = sum(value for name, value in sums.items() if name.startswith("total_activity.")) / rows
-    forward_loss = loss + of_activities
-    found = {"data_loss": loss, "forward_loss": forward_loss, "objective": forward_loss + penalty}
+    found = {"data_loss": loss, "objective": loss + of_activities + penalty}
     if "total_hits" in sums:
         found["hits"] = sums["total_hits"] / rows
     return found

@@ -104,11 +104,6 @@ class AugmentNode(Node):
         """See :class:`Node`."""
         return True
 
-    @property
-    def passes_gradient(self) -> bool:
-        """See :class:`Node`."""
-        return False
-
     def require_inputs(self, to: Lowering) -> None:
         """Refuse values that something before this node learns to make: nothing here passes a gradient on."""
         if not to.is_first():
@@ -153,11 +148,6 @@ class ResampleNode(Node):
     nearest: bool = False
     fill_mode: str = "nearest"
     fill_value: float = 0.0
-
-    @property
-    def passes_gradient(self) -> bool:
-        """See :class:`Node`."""
-        return False
 
     def write(self, to: Lowering, follower: Node | None) -> None:
         """See :meth:`Node.write`."""
