@@ -146,8 +146,7 @@ class Compilation(Structure):
         return optimizer
 
     def _check_output(self, loss: Loss) -> None:
-        """Refuse a loss that the last layer's activation does not fit, and layers that cannot be where they are."""
-        self._check_augmentation()
+        """Refuse a loss that the last layer's activation does not fit."""
         nodes = self._nodes()
         penalised = bool(nodes) and nodes[-1].for_loss_only
         last = next((node for node in reversed(nodes) if not node.for_loss_only), None)
@@ -175,16 +174,6 @@ class Compilation(Structure):
         y = goal.loss.sample_targets(2, goal.output_shape, self.dtype)
         targets = goal.targets(goal.loss.prepare_targets(y, goal.output_shape, self.dtype))
         Lowering(self._nodes(), memory, Data(x, targets), len(x), training=True).objective(goal.objective)
-
-    def _check_augmentation(self) -> None:
-        """Refuse augmentation of what a layer before it learns to make: it passes no gradient on."""
-        learning = ""
-        for layer in self.layers:
-            if learning and any(node.augments for node in layer.lower()):
-                msg = f"{layer.name}: augmentation must come before all layers that learn, got it after {learning!r}"
-                raise ValueError(msg)
-            if any(weight.trainable for weight in layer.weights):
-                learning = learning or layer.name
 
 
 def _metrics(argument: str, given: Sequence[object] | None, loss: Loss) -> list[Metric]:
