@@ -354,3 +354,16 @@ def test_an_optimizer_that_is_set_by_hand_is_refused():
         model.fit(x, y, epochs=2, verbose=0, callbacks=[swap])
     with pytest.raises(ValueError, match="optimizer must be the one this model was compiled with last"):
         model.fit(x, y, verbose=0)
+
+
+def test_a_fit_inside_a_fit_is_refused():
+    """The outer one returned the inner one's history, and the inner one cut off the outer one's callbacks."""
+    from flyball import callbacks
+
+    model = fb.Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((6, 3), np.float32), np.zeros((6, 2), np.float32)
+    again = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: model.fit(x, y, verbose=0))
+    with pytest.raises(RuntimeError, match="a model must be in one fit at a time"):
+        model.fit(x, y, verbose=0, callbacks=[again])
+    assert model.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]
