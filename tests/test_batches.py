@@ -663,3 +663,10 @@ def test_the_hook_before_an_epoch_knows_which_one_it_is():
     dataset = Derived(X, Y)
     network().fit(dataset, epochs=3, verbose=0)
     assert [call for call in dataset.calls if str(call).startswith("begin")] == ["begin 0", "begin 1", "begin 2"]
+
+
+def test_a_shortage_outside_training_does_not_speak_of_training():
+    model = network()
+    for ask in (model.predict, model.evaluate):
+        with pytest.warns(UserWarning, match=r"x must give steps = 9 batches, got 2: it ran out of data$"):
+            ask(iter(cut(X, Y)[:2]), steps=9)

@@ -126,10 +126,9 @@ class BatchSource:
 
     def _warn(self, given: int) -> None:
         if self._asked is not None:
-            msg = (
-                f"{self._name} must give {self._steps_name} = {self._asked} batches, got {given}: it ran out of data, "
-                f"and {'training' if self.exhausted else 'the epoch'} ends here"
-            )
+            msg = f"{self._name} must give {self._steps_name} = {self._asked} batches, got {given}: it ran out of data"
+            if self._steps_name == "steps_per_epoch":
+                msg += f", and {'training' if self.exhausted else 'the epoch'} ends here"
             warnings.warn(msg, UserWarning, stacklevel=4)
 
     def _refuse_nothing(self) -> NoReturn:
