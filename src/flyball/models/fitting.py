@@ -125,11 +125,16 @@ class Fitting(Feeding):
         ValueError, TypeError
             If an argument is not as described; the model is unchanged. A batch that cannot be trained on ends the
             training when it comes; the model is as the last finished step left it.
+        RuntimeError
+            If the model is in training already.
         KeyboardInterrupt
             At Ctrl-C, within a tenth of a second; the model is as the last finished step left it.
         """
         _checks.no_more_arguments("fit", unknown, Fitting.fit)
-        self._require_compiled()
+        self._require_own_optimizer()
+        if self._run is not None:
+            msg = "a model must be in one fit at a time, got a call of fit while another runs"
+            raise RuntimeError(msg)
         epochs = _checks.integer("epochs", epochs, 1)
         validation_freq = _checks.integer("validation_freq", validation_freq, 1)
         initial_epoch = _checks.integer("initial_epoch", initial_epoch)
@@ -190,6 +195,7 @@ class Fitting(Feeding):
                     if programs != self._programs:  # a callback has built or compiled the model anew
                         (run.trainer, evaluator), programs = make(), self._programs
                     elif listed:  # they may have changed what the Program is made of
+                        self._require_own_optimizer()
                         run.trainer.refresh(self._nodes(), self._seed)
                     started = time.perf_counter()
                     line.begin_epoch(epoch)
