@@ -211,7 +211,9 @@ def _copies(layer: Layer, values: NDArray[np.float64], following: list[Layer]) -
     An output layer has none: its units get gradients of their own from the targets.
     """
     units = values.shape[1]
-    columns = [w.value.reshape(-1, units) for w in layer.weights if len(w.shape) > 1 and w.shape[-1] == units]
+    columns: list[NDArray[Any]] = [
+        w.value.reshape(-1, units) for w in layer.weights if len(w.shape) > 1 and w.shape[-1] == units
+    ]
     if not columns:
         return np.empty(0, np.int64)
     columns += [w.value.reshape(1, -1) for w in layer.weights if w.shape == (units,)]
