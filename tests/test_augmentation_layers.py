@@ -530,7 +530,7 @@ def test_monte_carlo_prediction_is_of_the_samples_given():
 def test_refused_after_a_layer_that_learns(name):
     layer = layers.MixUp() if name == "mix_up" else layers.SwapNoise(0.1, name=f"late_{name}")
     model = flyball.Sequential([layers.Input((4,)), layers.Dense(3), layer, layers.Dense(2)])
-    with pytest.raises(ValueError, match=f"{layer.name}: augmentation must come before all layers that learn"):
+    with pytest.raises(ValueError, match=f"{layer.name}: augmentation must come before the first layer that learns"):
         model.compile("sgd", "mse")
     model.layers[0].trainable = False
     model.compile("sgd", "mse")

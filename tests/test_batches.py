@@ -410,6 +410,16 @@ def test_validation_begins_anew_each_time_and_an_iterator_is_refused():
     message = "validation_data must be something that can be gone through again .*got generator, which is empty"
     with pytest.raises(ValueError, match=message):
         model.fit(X, Y, epochs=2, validation_data=(batch for batch in cut(X, Y)), verbose=0)
+    with pytest.raises(ValueError, match=message):  # epochs 2 and 4 are validated
+        model.fit(
+            X,
+            Y,
+            initial_epoch=1,
+            epochs=4,
+            validation_freq=2,
+            validation_data=(batch for batch in cut(X, Y)),
+            verbose=0,
+        )
     model.fit(X, Y, epochs=1, validation_data=(batch for batch in cut(X, Y)), verbose=0)
     assert "val_loss" in model.history.history
 
@@ -627,3 +637,36 @@ def test_loaders_of_torch():
     model.fit(loader, epochs=2, validation_data=loader, verbose=0)
     expected.fit(X, Y, batch_size=BATCH, epochs=2, shuffle=False, verbose=0)
     assert model.fingerprint() == expected.fingerprint()
+
+
+def test_an_evaluation_amid_a_pass_leaves_the_pass_alone():
+    """It set the data set's epoch to 0: the rest of the pass was cut from another order of the samples."""
+    dataset, seen = TransformedBatches(X, Y, BATCH, lambda x, y, rng: (x, y), seed=1), []
+
+    class Evaluate(fb.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.evaluate(dataset, verbose=0)
+            self.model.predict(dataset, verbose=0)
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(dataset.epoch)
+
+    model, expected = network(), network()
+    steps, passes = len(dataset), 3
+    for one, callbacks in ((model, [Evaluate()]), (expected, [])):
+        one.fit(dataset, steps_per_epoch=1, epochs=passes * steps, verbose=0, callbacks=callbacks)
+    assert model.fingerprint() == expected.fingerprint()
+    assert seen == [k // steps * steps for k in range(passes * steps)]
+
+
+def test_the_hook_before_an_epoch_knows_which_one_it_is():
+    dataset = Derived(X, Y)
+    network().fit(dataset, epochs=3, verbose=0)
+    assert [call for call in dataset.calls if str(call).startswith("begin")] == ["begin 0", "begin 1", "begin 2"]
+
+
+def test_a_shortage_outside_training_does_not_speak_of_training():
+    model = network()
+    for ask in (model.predict, model.evaluate):
+        with pytest.warns(UserWarning, match=r"x must give steps = 9 batches, got 2: it ran out of data$"):
+            ask(iter(cut(X, Y)[:2]), steps=9)

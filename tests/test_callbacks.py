@@ -367,3 +367,37 @@ def test_an_exception_in_a_hook_of_steps_leaves_the_last_step():
         model.fit(x, y, 32, epochs=3, verbose=0, callbacks=[callbacks.LambdaCallback(on_train_batch_end=fail)])
     assert model.optimizer.iterations == 2
     model.fit(x, y, 32, verbose=0)
+
+
+def test_a_single_callback_needs_no_list():
+    x, y = data()
+    for given in (callbacks.EarlyStopping("loss", patience=0), (callbacks.EarlyStopping("loss", patience=0),)):
+        history = regression(0.0).fit(x, y, epochs=5, verbose=0, callbacks=given)
+        assert history.epoch == [0, 1]
+    heard = []
+    hook = callbacks.LambdaCallback(on_test_end=heard.append, on_predict_end=heard.append)
+    model = regression(0.01)
+    model.evaluate(x, y, callbacks=hook)
+    model.predict(x, callbacks=hook)
+    assert len(heard) == 2
+    with pytest.raises(TypeError, match=re.escape("callbacks must be a list of flyball.callbacks.Callback, got 'x'")):
+        model.fit(x, y, verbose=0, callbacks="x")
+
+
+def test_who_refuses_the_training_leaves_the_average():
+    """A finished training with use_ema has the average; a fit that is refused does not go on from the weights."""
+
+    class Refuse(callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            msg = "not now"
+            raise ValueError(msg)
+
+    x, y = data()
+    model = regression(0.01)
+    model.compile(flyball.optimizers.SGD(0.01, use_ema=True, ema_momentum=0.9), "mse")
+    model.fit(x, y, epochs=2, verbose=0)
+    before, print_before = model.get_weights(), model.fingerprint()
+    with pytest.raises(ValueError, match="not now"):
+        model.fit(x, y, verbose=0, callbacks=[Refuse()])
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert model.fingerprint() == print_before

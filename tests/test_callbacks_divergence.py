@@ -212,3 +212,58 @@ def test_a_validation_that_is_not_finite():
     with pytest.warns(DivergenceWarning):
         model.fit(x, y, 16, 3, 0, [spoil], validation_data=(x, y))
     assert model.history.epoch == [0]
+
+
+def test_metrics_that_refuse_what_is_not_finite(each_backend):
+    """Neither the diagnosis nor the history stumbles over a metric that has to have probabilities."""
+    x, y = data()
+    model = flyball.Sequential([flyball.Input((3,)), layers.Dense(4), layers.Dense(1, "sigmoid")])
+    model.compile(optimizers.SGD(1e30), "binary_crossentropy", metrics=["auc", "accuracy"])
+    with pytest.warns(DivergenceWarning, match="training diverged in epoch 1, step"):
+        history = model.fit(x, y > 0, 16, 3, 0).history
+    assert np.isnan(history["auc"]).all()
+    found = model.evaluate(x, y > 0, return_dict=True)
+    assert math.isnan(found["auc"])
+    assert 0.0 <= found["accuracy"] <= 1.0
+    model.set_weights([np.ones_like(weight) for weight in model.get_weights()])
+    assert 0.0 < model.evaluate(x, y > 0, return_dict=True)["auc"] < 1.0
+
+
+def test_an_epoch_that_is_left_has_its_metrics():
+    x, y = (np.tile(array, (4000, 1)) for array in data())
+    model = flyball.Sequential([flyball.Input((3,)), layers.Dense(1, "sigmoid")])
+    model.compile(optimizers.SGD(0.1), "binary_crossentropy", metrics=["auc"])
+    seen = []
+
+    class LeaveOnce(TerminateOnNaN):
+        def on_progress(self, done):
+            seen.append(done)
+            return False
+
+    history = model.fit(x, y > 0, 1, 1, 0, [LeaveOnce()]).history
+    assert model.optimizer.iterations == seen[0] < len(x)
+    assert history["auc"][0] > 0.9
+
+
+def test_epochs_that_a_step_back_undid_are_not_replayed():
+    def message(*, back):
+        model, panda = new_model(0.01), callbacks.Steering()
+
+        class Lead(callbacks.Callback):
+            stepped = False
+
+            def on_epoch_end(self, epoch, logs=None):
+                if epoch == 5 and back and not self.stepped:
+                    self.stepped = True
+                    panda.go_back(3)
+                elif epoch == 4 and self.stepped is back:
+                    panda.learning_rate(1e30)
+
+        with pytest.warns(DivergenceWarning) as warned:
+            model.fit(*data(), 16, 9, 0, [Lead(), panda])
+        return str(warned[0].message)
+
+    straight = message(back=False)
+    assert "epoch 6, step" in straight
+    assert "The loss of the step before" in straight
+    assert message(back=True) == straight

@@ -290,6 +290,17 @@ def test_csv_logger_of_a_resumed_run_has_every_epoch_once(tmp_path, torn):
     assert rows(path) == rows(whole)
 
 
+def test_csv_logger_leaves_out_what_the_first_epoch_lacked(tmp_path):
+    path = tmp_path / "log.csv"
+    late = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epoch and logs.update(late=1.0))
+    with pytest.warns(UserWarning, match="the first epoch must have all quantities .*, got late later") as warned:
+        new_model().fit(*data(), 16, 3, 0, [late, callbacks.CSVLogger(path)])
+    assert len(warned) == 1
+    table = rows(path)
+    assert "late" not in table[0]
+    assert len(table) == 4
+
+
 def test_csv_logger_does_not_append_to_other_files(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("name,size\na,1\n")

@@ -409,3 +409,11 @@ def test_an_epoch_of_a_callbacks_own_compile_goes_on_with_the_new_memory():
     assert model.evaluate(x, y, verbose=0, return_dict=True)["loss"] == pytest.approx(
         model.history.history["val_loss"][-1], rel=1e-6
     )
+
+
+def test_what_is_no_array_is_refused_by_its_kind():
+    model = classifier()
+    x, y = table()
+    for wrong, kind in (({"a": x}, "dict"), (lambda: x, "function"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=f"x must be an array of numbers, got {kind}"):
+            model.fit(wrong, y, verbose=0)

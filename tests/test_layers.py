@@ -24,8 +24,9 @@ def built(layer, shape=(4,)):
 
 
 def test_automatic_names_are_kerass():
-    names = [layer.name for layer in (layers.Dense(1), layers.Dense(1), layers.BatchNormalization(), layers.ReLU())]
-    assert names == ["dense", "dense_1", "batch_normalization", "re_lu"]
+    made = [layers.Dense(1), layers.Dense(1), layers.BatchNormalization(), layers.ReLU(), layers.SpatialDropout1D(0.1)]
+    names = [layer.name for layer in made]
+    assert names == ["dense", "dense_1", "batch_normalization", "re_lu", "spatial_dropout1d"]
     assert layers.Input((2,)).name == "input_layer"
     assert layers.Dense(1, name="head").name == "head"
     assert layers.Dense(1).name == "dense_2"

@@ -370,3 +370,66 @@ def test_a_program_shows_the_nodes_inside():
     text = str(model.program())
     assert "Residual(branch=[" in text
     assert "add_branch" in text
+
+
+# --- where layers may stand -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stack", [lambda: layers.Resizing(2, 2), lambda: layers.CenterCrop(2, 2)])
+def test_resizing_after_a_layer_that_learns_is_refused_at_compile(stack):
+    late = stack()
+    model = fb.Sequential([layers.Input((4, 4, 3)), layers.Dense(3), late, layers.Flatten(), layers.Dense(1)])
+    with pytest.raises(ValueError, match=f"{late.name}: images must be resized before the first layer that learns"):
+        model.compile("sgd", "mse")
+    model.layers[0].trainable = False
+    model.compile("sgd", "mse")
+
+
+def test_resizing_in_a_residual_connection_is_refused_at_compile():
+    branch = [layers.Resizing(2, 2), layers.Dense(3)]
+    model = fb.Sequential([layers.Input((4, 4, 3)), layers.Residual(branch, layers.Resizing(2, 2)), layers.Flatten()])
+    with pytest.raises(ValueError, match=r"resizing.*: images must be resized before the first layer that learns"):
+        model.compile("sgd", "mse")
+
+
+def test_a_layer_is_in_one_place_only():
+    shared = layers.Dense(4)
+    one, two = layers.Residual([shared]), layers.Residual([shared])
+    with pytest.raises(ValueError, match=f"layer must be new, got {shared.name!r}, which is in the model already"):
+        fb.Sequential([one, two])
+    with pytest.raises(ValueError, match=f"layer must be new, got {shared.name!r}, which is in the model already"):
+        fb.Sequential([one, shared])
+    first = fb.Sequential([layers.Input((4,)), one])
+    before = first.get_weights()
+    with pytest.raises(ValueError, match=f"layers must be new, got {shared.name!r}, which has weights in a model"):
+        fb.Sequential([layers.Input((4,)), two])
+    np.testing.assert_array_equal(before[0], first.layers[0].weights[0].value)
+
+
+# --- models that compute nothing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("batch_size", [32, 7000])
+def test_metrics_of_a_model_that_is_a_softmax_alone(batch_size):
+    x = np.random.default_rng(0).random((7000, 3), np.float32)
+    kept, labels = x.copy(), np.arange(7000) % 3
+    model = fb.Sequential([layers.Input((3,)), layers.Activation("softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[fb.metrics.SparseTopKCategoricalAccuracy(1)])
+    found = model.evaluate(x, labels, batch_size, verbose=0, return_dict=True)
+    probabilities = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    assert found["loss"] == pytest.approx(-np.log(probabilities[np.arange(7000), labels]).mean(), rel=1e-5)
+    assert found["sparse_top_k_categorical_accuracy"] == pytest.approx(np.mean(x.argmax(1) == labels), rel=1e-5)
+    np.testing.assert_array_equal(x, kept)
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("batch_size", [32, 7000])
+def test_metrics_of_a_model_that_is_a_penalty_alone(batch_size):
+    x = np.random.default_rng(0).dirichlet(np.ones(3), 7000).astype(np.float32)
+    kept = x.copy()
+    model = fb.Sequential([layers.Input((3,)), layers.ActivityRegularization(0.1)])
+    model.compile("sgd", "mse", metrics=[fb.metrics.RootMeanSquaredError()])
+    found = model.evaluate(x, x + 1.0, batch_size, verbose=0, return_dict=True)
+    assert found == pytest.approx({"root_mean_squared_error": 1.0, "loss": 1.0 + 0.1}, rel=1e-5)
+    np.testing.assert_array_equal(x, kept)

@@ -307,3 +307,63 @@ def test_threads_may_predict_with_one_model(backend):
     with ThreadPoolExecutor(6) as pool:
         for _ in range(20):
             assert [p.tobytes() for p in pool.map(model.predict, parts)] == expected
+
+
+def test_an_optimizer_counts_the_steps_of_one_model():
+    """A second model began with the first one's step count: other bias corrections, another place in the schedule."""
+    from flyball import optimizers
+
+    def network(optimizer):
+        fb.utils.set_random_seed(0)
+        model = fb.Sequential([layers.Input((3,)), layers.Dense(2)])
+        model.compile(optimizer, "mse")
+        return model
+
+    x, y = np.ones((6, 3), np.float32), np.zeros((6, 2), np.float32)
+    for make in (optimizers.Adam, lambda: optimizers.Lookahead(optimizers.Adam())):
+        shared = make()
+        first, second = network(shared), network(shared)
+        for train in (first.fit, first.train_on_batch):
+            with pytest.raises(
+                ValueError, match=r"optimizer must be the one .* compiled with last, got one of another"
+            ):
+                train(x, y)
+        first.evaluate(x, y)
+        second.fit(x, y, verbose=0)
+        with pytest.raises(ValueError, match="optimizer must be a new one for each model, got one that has done 1 ste"):
+            first.compile(shared, "mse")
+        fresh = network(make())
+        fresh.set_weights(second.get_weights())
+        second.compile(shared, "mse")  # forgets the state, and so the steps
+        for model in (fresh, second):
+            model.fit(x, y, verbose=0)
+        assert second.optimizer.iterations == 1
+        assert all(np.array_equal(a, b) for a, b in zip(fresh.get_weights(), second.get_weights(), strict=True))
+
+
+def test_an_optimizer_that_is_set_by_hand_is_refused():
+    from flyball import callbacks, optimizers
+
+    model = fb.Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((6, 3), np.float32), np.zeros((6, 2), np.float32)
+    swap = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(model, "optimizer", optimizers.Adam()))
+    with pytest.raises(
+        ValueError, match="optimizer must be the one this model was compiled with last, got one of none"
+    ):
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[swap])
+    with pytest.raises(ValueError, match="optimizer must be the one this model was compiled with last"):
+        model.fit(x, y, verbose=0)
+
+
+def test_a_fit_inside_a_fit_is_refused():
+    """The outer one returned the inner one's history, and the inner one cut off the outer one's callbacks."""
+    from flyball import callbacks
+
+    model = fb.Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((6, 3), np.float32), np.zeros((6, 2), np.float32)
+    again = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: model.fit(x, y, verbose=0))
+    with pytest.raises(RuntimeError, match="a model must be in one fit at a time"):
+        model.fit(x, y, verbose=0, callbacks=[again])
+    assert model.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]

@@ -62,7 +62,7 @@ class Lookahead(Optimizer):
         return getattr(self.optimizer, name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        own = name in ("optimizer", "sync_period", "slow_step_size", "name")
+        own = name in ("optimizer", "owner", "sync_period", "slow_step_size", "name")
         object.__setattr__(self if own else self.optimizer, name, value)
 
     @property

@@ -109,4 +109,4 @@ def snake_case(name: str) -> str:
     """Return a CamelCase name in snake_case as Keras spells it: ``ReLU`` is ``re_lu``."""
     import re
 
-    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()

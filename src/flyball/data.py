@@ -69,6 +69,9 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
         kind = ValueError if isinstance(value, (list, tuple)) else TypeError
         msg = f"{name} must be an array of numbers, got {type(value).__name__} ({error})"
         raise kind(msg) from error
+    if array.dtype == object and array.ndim == 0:  # a dict, a function, None
+        msg = f"{name} must be an array of numbers, got {type(value).__name__}"
+        raise TypeError(msg)
     if array.dtype == object and hasattr(value, "to_numpy"):
         return _column(value)
     return array

@@ -223,6 +223,18 @@ class CallbackList:
             callback.on_train_batch_end(batch, logs)
 
 
+def as_list(callbacks: object) -> list[Callback]:
+    """Return what was given as ``callbacks``, several, one or None, as a list; Keras takes a single one too."""
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, Callback):
+        return [callbacks]
+    if isinstance(callbacks, (list, tuple)):
+        return list(callbacks)
+    msg = f"callbacks must be a list of flyball.callbacks.Callback, got {_checks.shown(callbacks)}"
+    raise TypeError(msg)
+
+
 def _all(tell: Callable[[Callback], None], callbacks: Iterable[Callback]) -> None:
     """Call ``tell`` with each, then raise the first error there was."""
     first: BaseException | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,6 +15,7 @@ from flyball.saving import files
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from flyball.callbacks.base import Logs
 
@@ -22,7 +24,8 @@ class CSVLogger(Callback):
     """Write what each epoch came to as a row of a CSV file, at once.
 
     Columns are ``epoch``, from 0, and the quantities in alphabetic order; where the first epoch has none of validation,
-    there are columns for them nevertheless. What an epoch lacks is ``NA``.
+    there are columns for them nevertheless. What an epoch lacks is ``NA``; what the
+    first one lacks is left out, with a warning.
 
     Parameters
     ----------
@@ -43,11 +46,12 @@ class CSVLogger(Callback):
         self.append = _checks.flag("append", append)
         self._file: TextIO | None = None
         self._columns: list[str] | None = None
+        self._begins, self._warned = True, False
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Open the file: a folder that cannot be written to is an error now, not after an epoch."""
         del logs
-        self._columns = None
+        self._columns, self._begins, self._warned = None, True, False
         self._file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -67,10 +71,20 @@ class CSVLogger(Callback):
                 names += [f"val_{name}" for name in names if name != "learning_rate"]
             self._columns = ["epoch", *names]
             self._write(self._columns)
-        elif set(logs) - set(self._columns):
+        self._require_columns(logs)
+        self._write([str(epoch), *(_text(logs.get(name)) for name in self._columns[1:])])
+
+    def _require_columns(self, logs: Mapping[str, float]) -> None:
+        """Refuse another training's file; a quantity that appears later must not cost the training."""
+        without = sorted(set(logs) - set(self._columns or ()))
+        if without and self._begins:
             expected = f"a log of {', '.join(['epoch', *sorted(logs)])} to append to"
             _checks.refuse("filename", expected, self._columns)
-        self._write([str(epoch), *(_text(logs.get(name)) for name in self._columns[1:])])
+        if without and not self._warned:
+            self._warned = True
+            msg = f"the first epoch must have all quantities that CSVLogger writes, got {', '.join(without)} later"
+            warnings.warn(msg, UserWarning, stacklevel=2)
+        self._begins = False
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Close the file."""

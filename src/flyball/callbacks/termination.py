@@ -40,6 +40,7 @@ class DivergenceWarning(RuntimeWarning):
 class _Epoch:
     number: int
     epoch: int
+    iterations: int
     learning_rate: Any
 
 
@@ -104,7 +105,9 @@ class TerminateOnNaN(Callback):
             or optimizer.iterations < old.iterations
         ):
             self._take(run.trainer, 0 if run.position is None else run.position.done, optimizer.iterations)
-        self._since.append(_Epoch(self.model._epochs, epoch, optimizer._learning_rate))
+        now = optimizer.iterations
+        self._since = [entry for entry in self._since if entry.iterations < now]  # a step back undoes epochs
+        self._since.append(_Epoch(self.model._epochs, epoch, now, optimizer._learning_rate))
 
     def on_progress(self, done: int) -> bool:
         """Look at an epoch of which ``done`` steps are done; return whether it goes on."""

@@ -97,6 +97,8 @@ class Residual(Layer):
 
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Build the layers inside; their weights are called after this layer and after them."""
+        for layer in self.inner_layers:
+            _require_new(layer)
         shape = input_shape
         for layer in self.layers:
             layer.build(shape)
@@ -164,10 +166,14 @@ def _inner(argument: str, layer: object) -> Layer:
     if not isinstance(layer, Layer) or isinstance(layer, InputLayer):
         msg = f"{argument} must be of flyball.layers, without an input layer, got {layer!r}"
         raise TypeError(msg)
-    if layer.built and layer.weights:
-        msg = f"{argument} must be new, got {layer.name!r}, which has weights in a model"
-        raise ValueError(msg)
+    _require_new(layer)
     return layer
+
+
+def _require_new(layer: Layer) -> None:
+    if layer.built and layer.weights:
+        msg = f"layers must be new, got {layer.name!r}, which has weights in a model"
+        raise ValueError(msg)
 
 
 def _output_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:

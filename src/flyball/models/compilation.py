@@ -32,6 +32,8 @@ class Compilation(Structure):
     loss: Loss | None = None
     _metrics: Sequence[Metric] = ()
     _weighted_metrics: Sequence[Metric] = ()
+    _identity: object = None
+    """What :attr:`flyball.optimizers.Optimizer.owner` is of its optimizer."""
 
     @property
     def metrics_names(self) -> list[str]:
@@ -57,7 +59,8 @@ class Compilation(Structure):
         Parameters
         ----------
         optimizer : str or Optimizer
-            A name such as ``"adam"``, or an instance from :mod:`flyball.optimizers`.
+            A name such as ``"adam"``, or an instance from :mod:`flyball.optimizers`: a new one, or this model's own,
+            which counts its steps anew.
         loss : str or Loss
             As in :mod:`flyball.losses`.
         metrics : sequence of str, Metric or callable, optional
@@ -81,6 +84,11 @@ class Compilation(Structure):
         del run_eagerly, steps_per_execution, jit_compile
         _checks.no_more_arguments("compile", unknown, Compilation.compile)
         chosen_optimizer = optimizers_module.get(optimizer)
+        own = chosen_optimizer.owner is not None and chosen_optimizer.owner is self._identity
+        if chosen_optimizer.owner is not None and not own and chosen_optimizer.iterations:
+            given = f"one that has done {chosen_optimizer.iterations} steps for another model"
+            msg = f"optimizer must be a new one for each model, got {given}"
+            raise ValueError(msg)
         chosen_loss = losses_module.get(loss)
         chosen_loss.require_trainable()
         chosen = _metrics("metrics", metrics, chosen_loss), _metrics("weighted_metrics", weighted_metrics, chosen_loss)
@@ -92,6 +100,9 @@ class Compilation(Structure):
         chosen_regularizer = regularizers.get(regularizer)
         regularize_biases = _checks.flag("regularize_biases", regularize_biases)
         before, values = vars(self).copy(), [(weight, weight.value) for weight in self.weights]
+        if own:
+            chosen_optimizer.iterations = 0
+        self._identity = chosen_optimizer.owner = self._identity or object()
         self.optimizer, self.loss = chosen_optimizer, chosen_loss
         self.regularizer, self.regularize_biases = chosen_regularizer, regularize_biases
         self._metrics, self._weighted_metrics = chosen
@@ -125,9 +136,17 @@ class Compilation(Structure):
             raise ValueError(msg)
         return self.loss, self.optimizer
 
+    def _require_own_optimizer(self) -> Optimizer:
+        """Refuse to train with an optimizer that has no state for this model, or counts another's steps."""
+        _, optimizer = self._require_compiled()
+        if optimizer.owner is not self._identity:
+            other = "none" if optimizer.owner is None else "another"
+            msg = f"optimizer must be the one this model was compiled with last, got one of {other}: call compile"
+            raise ValueError(msg)
+        return optimizer
+
     def _check_output(self, loss: Loss) -> None:
-        """Refuse a loss that the last layer's activation does not fit, and layers that cannot be where they are."""
-        self._check_augmentation()
+        """Refuse a loss that the last layer's activation does not fit."""
         nodes = self._nodes()
         penalised = bool(nodes) and nodes[-1].for_loss_only
         last = next((node for node in reversed(nodes) if not node.for_loss_only), None)
@@ -155,16 +174,6 @@ class Compilation(Structure):
         y = goal.loss.sample_targets(2, goal.output_shape, self.dtype)
         targets = goal.targets(goal.loss.prepare_targets(y, goal.output_shape, self.dtype))
         Lowering(self._nodes(), memory, Data(x, targets), len(x), training=True).objective(goal.objective)
-
-    def _check_augmentation(self) -> None:
-        """Refuse augmentation of what a layer before it learns to make: it passes no gradient on."""
-        learning = ""
-        for layer in self.layers:
-            if learning and any(node.augments for node in layer.lower()):
-                msg = f"{layer.name}: augmentation must come before all layers that learn, got it after {learning!r}"
-                raise ValueError(msg)
-            if any(weight.trainable for weight in layer.weights):
-                learning = learning or layer.name
 
 
 def _metrics(argument: str, given: Sequence[object] | None, loss: Loss) -> list[Metric]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flyball import _checks
 from flyball import callbacks as callbacks_module
+from flyball.callbacks.base import as_list
 from flyball.data import DEFAULT_BATCH_SIZE, DataSet, first_steps
 from flyball.models.feeding import Feeding, refuse_beside_batches
 from flyball.models.run import Run
@@ -49,7 +50,7 @@ class Fitting(Feeding):
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
@@ -83,7 +84,7 @@ class Fitting(Feeding):
             Epoch to stop at.
         verbose : {"auto", 0, 1, 2}
             0 is silent, 1 a line that moves, 2 a line per epoch; "auto" is 1 on a terminal and else 2.
-        callbacks : sequence of Callback, optional
+        callbacks : Callback or sequence of Callback, optional
         validation_split : float in [0, 1)
             Share of the samples, taken from the end before shuffling, that is kept for validation.
         validation_data : tuple (x, y) or (x, y, sample_weight), or batches, optional
@@ -124,11 +125,16 @@ class Fitting(Feeding):
         ValueError, TypeError
             If an argument is not as described; the model is unchanged. A batch that cannot be trained on ends the
             training when it comes; the model is as the last finished step left it.
+        RuntimeError
+            If the model is in training already.
         KeyboardInterrupt
             At Ctrl-C, within a tenth of a second; the model is as the last finished step left it.
         """
         _checks.no_more_arguments("fit", unknown, Fitting.fit)
-        self._require_compiled()
+        self._require_own_optimizer()
+        if self._run is not None:
+            msg = "a model must be in one fit at a time, got a call of fit while another runs"
+            raise RuntimeError(msg)
         epochs = _checks.integer("epochs", epochs, 1)
         validation_freq = _checks.integer("validation_freq", validation_freq, 1)
         initial_epoch = _checks.integer("initial_epoch", initial_epoch)
@@ -139,6 +145,7 @@ class Fitting(Feeding):
         validation_split = _checks.number("validation_split", validation_split, "[0, 1)")
         shuffle = _checks.flag("shuffle", shuffle)
         terminate_on_nan = _checks.flag("terminate_on_nan", terminate_on_nan)
+        listed = as_list(callbacks)
         class_weights = self._class_weights(class_weight, sample_weight)
         make_trainer: Callable[[], Trainer | StreamTrainer]
         if are_batches(x, lists=y is None):
@@ -154,7 +161,7 @@ class Fitting(Feeding):
         if validation_data is None:
             validation: DataSet | BatchSource | None = held_out
         else:
-            several = (epochs - initial_epoch) // validation_freq > 1
+            several = epochs // validation_freq - initial_epoch // validation_freq > 1
             validation = self._validation(validation_data, validation_steps, several=several)
         if isinstance(validation, DataSet):
             batch = validation_batch_size or batch_size
@@ -169,26 +176,26 @@ class Fitting(Feeding):
         programs = self._programs
         self.history = callbacks_module.History()
         self.stop_training = False
-        callbacks = list(callbacks or ())
-        guards = [callback for callback in callbacks if isinstance(callback, callbacks_module.TerminateOnNaN)]
+        guards = [callback for callback in listed if isinstance(callback, callbacks_module.TerminateOnNaN)]
         own_guards = [callbacks_module.TerminateOnNaN()] if terminate_on_nan and not guards else []
-        watchers = callbacks_module.CallbackList([*callbacks, *own_guards, self.history], cast("Sequential", self))
+        watchers = callbacks_module.CallbackList([*listed, *own_guards, self.history], cast("Sequential", self))
         watchers.set_params({"epochs": epochs, "steps": trainer.steps, "verbose": verbose})
         line = make_progress(verbose, epochs, trainer.steps)
         watcher = _Watcher(self, watchers) if watchers.wants_batches else None
         progress = _progress(line, [*own_guards, *guards])
         run = self._run = Run(trainer, initial_epoch, self._epochs)
         logs: dict[str, float] | None = None
-        start(self._require_built(), self._require_compiled()[1])
         try:
             watchers.on_train_begin()
+            start(self._require_built(), self._require_compiled()[1])  # who refuses the run leaves the model as it is
             try:
                 while run.epoch < epochs and not self.stop_training:
                     epoch = run.epoch
                     watchers.on_epoch_begin(epoch)
                     if programs != self._programs:  # a callback has built or compiled the model anew
                         (run.trainer, evaluator), programs = make(), self._programs
-                    elif callbacks:  # they may have changed what the Program is made of
+                    elif listed:  # they may have changed what the Program is made of
+                        self._require_own_optimizer()
                         run.trainer.refresh(self._nodes(), self._seed)
                     started = time.perf_counter()
                     line.begin_epoch(epoch)

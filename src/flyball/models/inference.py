@@ -9,6 +9,7 @@ import numpy as np
 
 from flyball import _checks
 from flyball.callbacks import CallbackList
+from flyball.callbacks.base import as_list
 from flyball.data import DEFAULT_BATCH_SIZE, as_samples, first_steps, step_bounds
 from flyball.models.feeding import Feeding, refuse_beside_batches
 from flyball.progress import check_verbose
@@ -44,7 +45,7 @@ class Inference(Feeding):
         verbose: str | int = "auto",
         sample_weight: Any = None,
         steps: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         *,
         return_dict: bool = False,
         **unknown: Any,
@@ -63,7 +64,7 @@ class Inference(Feeding):
             As for :meth:`fit`.
         steps : int, optional
             Batches to look at; all by default.
-        callbacks : sequence of Callback, optional
+        callbacks : Callback or sequence of Callback, optional
             Those with ``on_test_begin`` and ``on_test_end``.
         return_dict : bool
             Whether to return values by name.
@@ -90,7 +91,7 @@ class Inference(Feeding):
             data = first_steps(self._data_set(x, y, sample_weight), batch_size, steps, "steps")
             evaluator = self._evaluator(data, batch_size)
         found: dict[str, float] = {}
-        with CallbackList(callbacks or (), cast("Sequential", self), trains=False).testing(found):
+        with CallbackList(as_list(callbacks), cast("Sequential", self), trains=False).testing(found):
             means = evaluator.run()
             found.update(self._report(means))
         if verbose in (1, 2):
@@ -104,7 +105,7 @@ class Inference(Feeding):
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         *,
         mc_dropout: None = None,
         seed: int | None = None,
@@ -118,7 +119,7 @@ class Inference(Feeding):
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         *,
         mc_dropout: int,
         seed: int | None = None,
@@ -131,7 +132,7 @@ class Inference(Feeding):
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         *,
         mc_dropout: int | None = None,
         seed: int | None = None,
@@ -149,7 +150,7 @@ class Inference(Feeding):
             Keras' argument; prediction prints nothing.
         steps : int, optional
             Batches to look at; all by default.
-        callbacks : sequence of Callback, optional
+        callbacks : Callback or sequence of Callback, optional
             Those with ``on_predict_begin`` and ``on_predict_end``.
         mc_dropout : int, optional
             Number of passes with dropout and noise as in training, and batch normalisation as in inference. Where
@@ -185,7 +186,7 @@ class Inference(Feeding):
             parts = ((f"{name}[0]", unpacked(name, batch)[0]) for name, batch in source)
         monte_carlo: MonteCarlo | None = None
         outputs: list[tuple[NDArray[Any], ...]] = []
-        with CallbackList(callbacks or (), cast("Sequential", self), trains=False).predicting():
+        with CallbackList(as_list(callbacks), cast("Sequential", self), trains=False).predicting():
             for name, part in parts:
                 samples = as_samples(name, part, self._input_shape)
                 if batches:

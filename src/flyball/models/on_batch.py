@@ -51,6 +51,7 @@ class OnBatch(Inference):
         """
         _checks.no_more_arguments("train_on_batch", unknown, OnBatch.train_on_batch)
         classes = self._class_weights(class_weight, sample_weight)
+        self._require_own_optimizer()
         batch = self._data_set(x, y, sample_weight, classes)
         trainer, _ = self._batch_programs()
         trainer.clear()

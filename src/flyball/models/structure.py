@@ -12,7 +12,7 @@ from flyball.program.memory import Memory
 from flyball.utils import new_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,6 +75,11 @@ class Structure:
         _require_layer(layer)
         if any(layer.name == other.name for other in self._layers):
             msg = f"layer names must be unique, got {layer.name!r} twice"
+            raise ValueError(msg)
+        own = {id(inner) for other in self._layers for inner in _with_inner(other)}
+        twice = next((inner for inner in _with_inner(layer) if id(inner) in own), None)
+        if twice is not None:
+            msg = f"layer must be new, got {twice.name!r}, which is in the model already"
             raise ValueError(msg)
         if layer.built and layer.weights:
             msg = f"layer must be new, got {layer.name!r}, which has weights in a model"
@@ -249,6 +254,12 @@ def _summary(layer: Layer, indent: str = "") -> list[tuple[str, str, str]]:
     name, shape = f"{indent}{layer.name} ({type(layer).__name__})", str((None, *(layer.output_shape or ())))
     inner = [row for inside in layer.inner_layers for row in _summary(inside, f"{indent}  ")]
     return [(name, shape, f"{layer.count_params():,}"), *inner]
+
+
+def _with_inner(layer: Layer) -> Iterator[Layer]:
+    yield layer
+    for inner in layer.inner_layers:
+        yield from _with_inner(inner)
 
 
 def _require_layer(layer: object) -> None:

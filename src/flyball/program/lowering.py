@@ -271,7 +271,11 @@ class Lowering:
 
     def _keep_rows(self, value: Buffer, name: str, rows: int) -> None:
         """Give the memory of ``value`` a row for each of the ``rows`` of the order, and call it ``name``."""
-        buffer, buffers = value.root, self.program.buffers
+        buffers = self.program.buffers
+        if value.root.kind is Kind.WINDOW:  # nothing is computed: these are the samples themselves
+            samples, value = value, self.like(value, name)
+            self.copy(value, samples, name)
+        buffer = value.root
         del buffers[buffer.name]
         buffer.name = name
         buffers[name] = buffer
@@ -304,6 +308,10 @@ class Lowering:
     def add(self, op: str, layer: str, arrays: dict[str, Buffer | None], **scalars: Any) -> None:
         """Write an instruction."""
         self.program.add(op, layer, arrays, **scalars)
+
+    def copy(self, out: Buffer, x: Buffer, layer: str) -> None:
+        """Write a copy of ``x``."""
+        self.add("activation_forward", layer, {"y": out, "x": x}, activation="linear", alpha=0.0)
 
     def on_backward(self, write: Callable[[Buffer], Buffer | None]) -> None:
         """Note what writes the backward pass of a node, from the gradient of its output to that of its input.
@@ -400,7 +408,7 @@ class Lowering:
         """Return the step's rows of ``array``: in place where they are in order and as the step needs them."""
         labels = array.ndim == 1
         in_order = self._data.order is None and array.flags.c_contiguous
-        if in_order and any(node.computes for node in self._nodes) and (labels or array.dtype == self.memory.dtype):
+        if in_order and (labels or array.dtype == self.memory.dtype):
             return self.program.buffer(name, array, Kind.WINDOW)
         if labels:
             rows = self.program.batch(gathered, (self.rows,), np.int64)

@@ -226,12 +226,17 @@ class Trainer:
             return
         report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
         bounds = self.bounds[first + begin : first + end + 1]
-        train(self._runner, self.optimizer, self.memory, bounds, report, self._count)
-        if self._meters.recorded:
-            self._measure(slice(self.bounds[first + begin], self.bounds[first + end]))
+        try:
+            train(self._runner, self.optimizer, self.memory, bounds, report, self._count)
+        except EpochEnds:
+            self._measure(slice(self.bounds[first + begin], self.bounds[first + self.done]))
+            raise
+        self._measure(slice(self.bounds[first + begin], self.bounds[first + end]))
 
     def _measure(self, rows: slice) -> None:
         """Let the metrics that ask for outputs take in those of ``rows`` of the order."""
+        if not self._meters.recorded:
+            return
         targets, weights = self._given.outcomes(self.order[rows])
         self._meters.update(targets, self.program.buffers["outputs"].array[rows], weights)
 

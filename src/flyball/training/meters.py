@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +68,7 @@ class Meters:
                 self._native[metric.name] = source
             else:
                 self._recorded[metric.name] = copy.deepcopy(metric), uses_weights
+        self._spoilt: set[str] = set()
         self._try()
 
     @property
@@ -76,6 +78,7 @@ class Meters:
 
     def reset(self) -> None:
         """Forget all samples."""
+        self._spoilt.clear()
         for metric, _ in self._recorded.values():
             metric.reset_state()
 
@@ -84,14 +87,24 @@ class Meters:
         for begin in range(0, len(outputs) if self._recorded else 0, ROWS):
             rows = slice(begin, begin + ROWS)
             predictions = self._predictions(outputs[rows])
-            for metric, uses_weights in self._recorded.values():
+            for name, (metric, uses_weights) in self._recorded.items():
                 factors = weights[rows] if uses_weights and weights is not None else None
-                metric.update_state(targets[rows], predictions, factors)
+                try:
+                    metric.update_state(targets[rows], predictions, factors)
+                except ValueError:
+                    if np.isfinite(predictions).all():
+                        raise
+                    self._spoilt.add(name)  # a training that diverges is to end with the word where it did
 
     def report(self, means: Mapping[str, float]) -> dict[str, float]:
-        """Return all metrics under :func:`key` of their names, from the loss's means and the samples taken in."""
+        """Return all metrics under :func:`key` of their names, from the loss's means and the samples taken in.
+
+        Those that cannot take outputs that are not finite, and were given some, are nan.
+        """
         found = {key(name): means[source] for name, source in self._native.items()}
-        return found | {key(name): _number(name, metric.result()) for name, (metric, _) in self._recorded.items()}
+        for name, (metric, _) in self._recorded.items():
+            found[key(name)] = math.nan if name in self._spoilt else _number(name, metric.result())
+        return found
 
     def _predictions(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the model's outputs: a last activation that is computed within the loss is made up for."""

@@ -75,11 +75,14 @@ class BatchSource:
         self._iterator = enumerate(itertools.chain([batch], iterator))
         return batch
 
-    def epoch(self, number: int = 0, *, shuffle: bool = False, skip: int = 0) -> Iterator[tuple[str, Any]]:
+    def epoch(self, number: int | None = None, *, shuffle: bool = False, skip: int = 0) -> Iterator[tuple[str, Any]]:
         """Yield what errors call a batch, and the batch.
 
-        ``number`` is what the order of batches is drawn from; the first ``skip`` batches are left out.
+        ``number`` is how many passes of training there were before this one, None outside training: what the order
+        of batches is drawn from. The first ``skip`` batches are left out.
         """
+        if self._iterator is None:
+            self._tell(number)
         _call(self.batches, "on_epoch_begin")
         given = 0
         while self._asked is None or given < self._asked:
@@ -109,21 +112,23 @@ class BatchSource:
         if not self._once:
             self._iterator = None
 
-    def _begin(self, number: int, shuffle: bool) -> Iterator[tuple[int, Any]]:
+    def _begin(self, number: int | None, shuffle: bool) -> Iterator[tuple[int, Any]]:
         if not self._indexed:
             return enumerate(self.batches)
-        if isinstance(self.batches, PyDataset):
-            self.batches.epoch = number
+        self._tell(number)
         length = _length(self.batches)
         order: Iterable[int] = itertools.count() if length is None else range(length)
-        return _made(self.batches, shuffled(length, self.seed, number).tolist() if shuffle and length else order)
+        return _made(self.batches, shuffled(length, self.seed, number or 0).tolist() if shuffle and length else order)
+
+    def _tell(self, number: int | None) -> None:
+        if number is not None and isinstance(self.batches, PyDataset):  # training may be amid a pass of the same data
+            self.batches.epoch = number
 
     def _warn(self, given: int) -> None:
         if self._asked is not None:
-            msg = (
-                f"{self._name} must give {self._steps_name} = {self._asked} batches, got {given}: it ran out of data, "
-                f"and {'training' if self.exhausted else 'the epoch'} ends here"
-            )
+            msg = f"{self._name} must give {self._steps_name} = {self._asked} batches, got {given}: it ran out of data"
+            if self._steps_name == "steps_per_epoch":
+                msg += f", and {'training' if self.exhausted else 'the epoch'} ends here"
             warnings.warn(msg, UserWarning, stacklevel=4)
 
     def _refuse_nothing(self) -> NoReturn:

@@ -79,11 +79,6 @@ class Node:
         """Whether training takes more than one row at a time."""
         return False
 
-    @property
-    def computes(self) -> bool:
-        """Whether it writes an instruction."""
-        return True
-
     def write(self, to: Lowering, follower: Node | None) -> None:
         """Write the forward instructions, which read ``to.value`` and set it, and hand over the backward ones.
 

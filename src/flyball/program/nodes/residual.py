@@ -57,7 +57,7 @@ class ResidualNode(Node):
             dy = to.shaped(dy, y)
             dbranch = to.gradient_like(y)
             if mask is None:
-                to.add("activation_forward", self.layer, {"y": dbranch, "x": dy}, activation="linear", alpha=0.0)
+                to.copy(dbranch, dy, self.layer)
             else:
                 scalars = {"rate": self.rate, **random, "scale": scale}
                 to.add("dropout_backward", self.layer, {"dx": dbranch, "dy": dy, "mask": mask}, **scalars)

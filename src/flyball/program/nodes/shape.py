@@ -17,11 +17,6 @@ class ReshapeNode(Node):
 
     shape: tuple[int, ...]
 
-    @property
-    def computes(self) -> bool:
-        """See :class:`Node`."""
-        return False
-
     def write(self, to: Lowering, follower: Node | None) -> None:
         """See :meth:`Node.write`."""
         del follower
