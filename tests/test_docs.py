@@ -67,8 +67,9 @@ def test_examples_run_and_print_what_the_page_says(page, elsewhere):
     for package in ("sklearn", "matplotlib", "pandas", "onnx", "onnxruntime"):
         if re.search(rf"^ *(import|from) {package}\b", text, re.MULTILINE):
             pytest.importorskip(package)
-    if "flyball.plotting" in text:
-        pytest.importorskip("matplotlib")
+    for use, package in (("flyball.plotting", "matplotlib"), ("callbacks.TensorBoard(", "tensorboardX")):
+        if use in text:
+            pytest.importorskip(package)
     names: dict[str, object] = {"__name__": "example"}
     printed = io.StringIO()
     for block in blocks(page):
