@@ -25,7 +25,6 @@ from flyball import (
     models,
     optimizers,
     regularizers,
-    saving,
     utils,
 )
 from flyball import threads as _threads
@@ -33,11 +32,11 @@ from flyball._info import build_info
 from flyball.backend import use_backend
 from flyball.layers import Input
 from flyball.models import Sequential
-from flyball.saving import load_model
 from flyball.threads import get_num_threads, set_num_threads
 
 if _TYPE_CHECKING:
-    from flyball import functional, inspect, onnx, plotting
+    from flyball import functional, inspect, onnx, plotting, saving
+    from flyball.saving import load_model
 
 __all__ = [
     "Input",
@@ -72,8 +71,10 @@ set_num_threads(_threads.default_num_threads())
 
 
 def __getattr__(name: str) -> _Any:
-    if name in {"functional", "inspect", "onnx", "plotting"}:  # imported where they are used: models need none of them
+    if name in {"functional", "inspect", "onnx", "plotting", "saving"}:  # loaded where they are used
         return _importlib.import_module(f"flyball.{name}")
+    if name == "load_model":
+        return _importlib.import_module("flyball.saving").load_model
     msg = f"module 'flyball' has no attribute {name!r}"
     raise AttributeError(msg)
 

@@ -6,7 +6,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from flyball.models.sequential import Sequential
-from flyball.saving import load_model
+
+if TYPE_CHECKING:
+    from flyball.saving import load_model
 
 __all__ = ["Sequential", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_model":  # loaded where it is used, with what files need
+        from flyball.saving import load_model
+
+        return load_model
+    msg = f"module 'flyball.models' has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from flyball import layers, optimizers, utils
 from flyball.callbacks import History
-from flyball.saving.models import from_bytes, to_bytes
 
 if TYPE_CHECKING:
     from flyball.models import Sequential
@@ -47,11 +46,15 @@ def content_of(model: Sequential) -> tuple[bytes, dict[str, Any]]:
             msg = f"a model must have layers of flyball's to be copied or pickled, got {layer.name!r}: {type(layer)}"
             raise TypeError(msg)
     history = None if model.history is None else (model.history.epoch, model.history.history)
+    from flyball.saving.models import to_bytes  # loaded where it is used, with what files need
+
     return to_bytes(model), {"seed": model._seed, "epochs": model._epochs, "history": history}
 
 
 def made_of(content: bytes, rest: dict[str, Any]) -> Sequential:
     """Return a model of its own from the result of :func:`content_of`."""
+    from flyball.saving.models import from_bytes
+
     with utils.kept_seeds():
         model = from_bytes(content)
     model._seed, model._epochs = rest["seed"], rest["epochs"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flyball import _checks, saving
+from flyball import _checks
 from flyball.models import copying
 from flyball.models.inspection import Inspection
 from flyball.models.on_batch import OnBatch
@@ -33,14 +33,20 @@ class Sequential(OnBatch, Inspection):
 
     def save(self, filepath: str | Path, overwrite: bool = True, *, include_optimizer: bool = True) -> None:
         """Write the model to one file that :func:`flyball.load_model` reads; see :func:`flyball.saving.save_model`."""
+        from flyball import saving
+
         saving.save_model(self, filepath, overwrite=overwrite, include_optimizer=include_optimizer)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Write the weights alone; see :func:`flyball.saving.save_weights`."""
+        from flyball import saving
+
         saving.save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath: str | Path, skip_mismatch: bool = False) -> None:
         """Set the weights from a file; see :func:`flyball.saving.load_weights`."""
+        from flyball import saving
+
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch)
 
     def export(
