@@ -191,6 +191,19 @@ def test_identical_units_stay_identical_and_random_ones_do_not():
     assert copies_after_training("glorot_uniform") == [0, 0, 0]
 
 
+def test_units_with_outgoing_weights_of_their_own_are_no_copies():
+    images = X.reshape(-1, 4, 3)
+
+    def found(last):
+        fb.utils.set_random_seed(0)
+        stack = [layers.Input((4, 3)), layers.Dense(5, "tanh", kernel_initializer=initializers.Constant(0.3))]
+        model = fb.Sequential([*stack, layers.Flatten(), layers.Dense(3, "softmax", kernel_initializer=last)])
+        return activation_statistics(model, images)[0].copies
+
+    np.testing.assert_array_equal(found("glorot_uniform"), [])
+    np.testing.assert_array_equal(found("zeros"), [1, 2, 3, 4])
+
+
 # --- gradients ------------------------------------------------------------------------------------------------------
 
 

@@ -401,9 +401,13 @@ def test_a_layer_is_in_one_place_only():
         fb.Sequential([one, shared])
     first = fb.Sequential([layers.Input((4,)), one])
     before = first.get_weights()
-    with pytest.raises(ValueError, match=f"layers must be new, got {shared.name!r}, which has weights in a model"):
+    with pytest.raises(ValueError, match=f"layers must be new, got {shared.name!r}, which has weights already"):
         fb.Sequential([layers.Input((4,)), two])
     np.testing.assert_array_equal(before[0], first.layers[0].weights[0].value)
+    called = layers.Dense(2)
+    called(np.ones((3, 4)))
+    with pytest.raises(ValueError, match=f"got {called.name!r}, which has weights already, in a model or by a call"):
+        first.add(called)
 
 
 # --- models that compute nothing -------------------------------------------------------------------------------------

@@ -136,6 +136,7 @@ def test_labels_of_curves_do_not_meet() -> None:
     [
         ({}, {}, "history must be a History, its values, or several by name, got {}"),
         ([1.0], {}, "history must be a History"),
+        ({"loss": []}, {}, "curves must have an epoch, got none of run ''"),
         ({"a": {"loss": [1.0]}, "loss": [1.0]}, {}, "history must be a History"),
         ({"loss": [1.0]}, {"validation_freq": 0}, "validation_freq must be a positive integer, got 0"),
         ({"loss": [1.0]}, {"mode": "best", "monitor": "loss"}, "mode must be one of auto, min, max, got 'best'"),

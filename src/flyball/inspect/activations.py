@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -210,18 +211,23 @@ def _copies(layer: Layer, values: NDArray[np.float64], following: list[Layer]) -
     An output layer has none: its units get gradients of their own from the targets.
     """
     units = values.shape[1]
-    columns = [w.value.reshape(-1, units) for w in layer.weights if len(w.shape) > 1 and w.shape[-1] == units]
+    columns: list[NDArray[Any]] = [
+        w.value.reshape(-1, units) for w in layer.weights if len(w.shape) > 1 and w.shape[-1] == units
+    ]
     if not columns:
         return np.empty(0, np.int64)
     columns += [w.value.reshape(1, -1) for w in layer.weights if w.shape == (units,)]
     for after in following:
         if outgoing := [w.value for w in after.weights if len(w.shape) > 1]:
-            columns += [w.reshape(units, -1).T for w in outgoing if len(w) == units]
+            # Behind a Flatten a unit has weights of its own from each position.
+            rows = {units, prod(layer.output_shape or ())}
+            columns += [w.reshape(len(w) // units, units, -1).swapaxes(1, 2) for w in outgoing if len(w) in rows]
             break
         columns += [w.value.reshape(1, -1) for w in after.weights if w.shape == (units,)]
     else:
         return np.empty(0, np.int64)
-    _, first = np.unique(np.concatenate([*columns, values]), axis=1, return_index=True)
+    traits = np.concatenate([*(part.reshape(-1, units) for part in columns), values])
+    _, first = np.unique(traits, axis=1, return_index=True)
     return np.setdiff1d(np.arange(units), first)
 
 

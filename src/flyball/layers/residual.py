@@ -172,7 +172,7 @@ def _inner(argument: str, layer: object) -> Layer:
 
 def _require_new(layer: Layer) -> None:
     if layer.built and layer.weights:
-        msg = f"layers must be new, got {layer.name!r}, which has weights in a model"
+        msg = f"layers must be new, got {layer.name!r}, which has weights already, in a model or by a call"
         raise ValueError(msg)
 
 

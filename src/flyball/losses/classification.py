@@ -83,7 +83,8 @@ class SparseCategoricalCrossentropy(_Classes):
         each other; or over the others, so that the label keeps ``1 - eps``: ``eps / (classes - 1)`` for each other.
     label_noise : float
         In [0, 1]: how probable it is that a target is replaced by another class, drawn anew in every epoch of training
-        from the model's seed. Evaluation knows no noise.
+        from the model's seed. Evaluation knows no noise. The training's ``accuracy``, like its loss, is of the targets
+        with noise; metrics that are neither are of those given.
     """
 
     default_name = "sparse_categorical_crossentropy"

@@ -82,7 +82,7 @@ class Structure:
             msg = f"layer must be new, got {twice.name!r}, which is in the model already"
             raise ValueError(msg)
         if layer.built and layer.weights:
-            msg = f"layer must be new, got {layer.name!r}, which has weights in a model"
+            msg = f"layer must be new, got {layer.name!r}, which has weights already, in a model or by a call"
             raise ValueError(msg)
         self._layers.append(layer)
         shape = self._input_shape or self._layers[0].input_shape

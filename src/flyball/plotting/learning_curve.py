@@ -72,6 +72,9 @@ class LearningCurveDisplay:
         for run, quantities in self.curves.items():
             longest = max(len(values) for values in quantities.values())
             numbers = np.arange(1, longest + 1) if epochs is None else np.asarray(epochs[run], np.int64)
+            if not len(numbers):
+                msg = f"curves must have an epoch, got none of run {run!r}"
+                raise ValueError(msg)
             self.epochs[run] = numbers
             for name, values in quantities.items():
                 if values.shape != numbers.shape:
