@@ -57,7 +57,7 @@ class Optimizer(Configurable):
     update_op: ClassVar[str]
     initial_state: float = 0.0
     owner: object = None
-    """Stands for the model that was compiled with it last: steps are counted for one model only."""
+    """Stands for the model that was compiled with it last, as steps are counted for one model only."""
 
     def __init__(self, learning_rate: float | LearningRateSchedule, **options: Unpack[OptimizerOptions]) -> None:
         unknown: dict[str, Any] = {k: v for k, v in options.items() if k not in _OPTIONS}
