@@ -45,7 +45,7 @@ class Standin(types.ModuleType):
         super().__init__(name)
         self.__path__ = []
         for source in sources:
-            vars(self).update({k: v for k, v in vars(source).items() if not k.startswith("__")})
+            vars(self).update({k: getattr(source, k) for k in dir(source) if not k.startswith("__")})
         vars(self).update(attributes)
 
     def __getattr__(self, name):
