@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -169,7 +170,7 @@ class Lowering:
             self.write([UnitNormNode("loss")])
             value = self.value
         outputs = self.matrix_of_samples(value)
-        objective = objective.of_outputs(int(np.prod(outputs.sample_shape, dtype=np.int64)))
+        objective = objective.of_outputs(math.prod(outputs.sample_shape))
         for write in self._for_outputs:
             write(outputs)
         if self._mixtures:
@@ -370,12 +371,12 @@ class Lowering:
     def matrix(self, value: Buffer) -> Buffer:
         """Return ``value`` as a matrix whose columns are its last axis."""
         *others, last = value.sample_shape
-        return self.view(value, (last,), value.rows_per_sample * int(np.prod(others, dtype=np.int64)))
+        return self.view(value, (last,), value.rows_per_sample * math.prod(others))
 
     def matrix_of_samples(self, value: Buffer) -> Buffer:
         """Return ``value`` as a matrix of one row a sample; a vector stays one."""
         shape = value.sample_shape
-        return self.view(value, (int(np.prod(shape, dtype=np.int64)),)) if len(shape) > 1 else value
+        return self.view(value, (math.prod(shape),)) if len(shape) > 1 else value
 
     def is_first(self, *weights: Weight | None) -> bool:
         """Whether no node before this one learns, so that nobody asks for the gradient of its input."""
