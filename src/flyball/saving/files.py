@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from flyball import _checks
+from flyball.program.interrupts import HeldInterrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,14 +77,16 @@ def replace(path: str | os.PathLike[str], content: bytes) -> None:
         msg = f"path must be a file's, got the folder {os.fspath(path)!r}"
         raise IsADirectoryError(msg)
     beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
-    try:
-        with beside.open("xb") as file:  # safetensors' own save_file makes files that no one else may read
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    with ExitStack() as stack:
+        stack.callback(beside.unlink, missing_ok=True)
+        with HeldInterrupts():  # between opening and closing there must be no gap for a Ctrl-C
+            # safetensors' own save_file makes files that no one else may read
+            file = stack.enter_context(beside.open("xb"))
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
         beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
     if os.name == "posix":  # the rename is on the disk when the folder is
         folder = os.open(path.parent, os.O_RDONLY)
         try:
