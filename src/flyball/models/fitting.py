@@ -19,8 +19,8 @@ from flyball.training import (
     StreamTrainer,
     Trainer,
     are_batches,
-    batch_statistics_layer,
     finish,
+    require_batches,
     start,
     unpacked,
 )
@@ -238,12 +238,7 @@ class Fitting(Feeding):
         if batch_size is None:
             batch_size = DEFAULT_BATCH_SIZE if steps is None else -(-len(data) // steps)
         rows = batch_size
-        layer = batch_statistics_layer(self._nodes())
-        if layer is not None:
-            for name, value in (("batch_size", rows), ("rows of x", len(data))):
-                if value < 2:
-                    msg = f"{name} must be at least 2 for the batch statistics of layer {layer!r}, got {value}"
-                    raise ValueError(msg)
+        require_batches(self._nodes(), {"batch_size": rows, "rows of x": len(data)})
 
         def make() -> Trainer:
             _, optimizer = self._require_compiled()

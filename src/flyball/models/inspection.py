@@ -9,7 +9,7 @@ import numpy as np
 from flyball import _checks
 from flyball.data import DEFAULT_BATCH_SIZE, as_samples
 from flyball.models.fitting import Fitting
-from flyball.training import Trainer, batch_statistics_layer, layer_outputs
+from flyball.training import Trainer, layer_outputs, require_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,12 +83,8 @@ class Inspection(Fitting):
         if not self.built:
             self.build(samples.shape[1:])
         memory = self._require_built()
-        needs_batches = batch_statistics_layer(self._nodes()) if training else None
-        if needs_batches is not None and len(samples) < 2:
-            msg = (
-                f"rows of x must be at least 2 for the batch statistics of layer {needs_batches!r}, got {len(samples)}"
-            )
-            raise ValueError(msg)
+        if training:
+            require_batches(self._nodes(), {"rows of x": len(samples)})
         return layer_outputs(self.layers, memory, samples, training=training, seed=self._seed)
 
     def fingerprint(self) -> str:

@@ -137,6 +137,23 @@ def input_gradient(
 # --- the operations ---------------------------------------------------------------------------------------------
 
 
+def need_inputs(inputs: dict[str, Any], x: Floats, activation: str) -> tuple[np.dtype[Any], int]:
+    """Check what operations on (N, C) or (N, C, S) are given, by its name; return dtype and channels."""
+    need_ndim("x", x, 2, 3)
+    need_rectifier(activation)
+    channels = x.shape[1]
+    dtype = float_dtype("x", x)
+    need("x", x, dtype, x.shape)
+    for name, value in inputs.items():
+        kind = BOOL if name == "mask" else FLOAT64 if name in STATISTICS else dtype
+        need(name, value, kind, x.shape if name in ("x", "y", "dy", "mask") else (channels,))
+    return dtype, channels
+
+
+STATISTICS = ("mean", "rstd", "sum_dz", "sum_dz_xhat")
+"""Arguments that are float64 whatever the dtype of x."""
+
+
 def batch_norm_forward(
     y: Floats,
     mean: Doubles,
@@ -153,14 +170,8 @@ def batch_norm_forward(
     activation: str,
     rate: float,
 ) -> None:
-    need_ndim("x", x, 2, 3)
-    need_rectifier(activation)
-    channels = x.shape[1]
-    dtype = float_dtype("x", x)
-    need("x", x, dtype, x.shape)
-    need("gamma", gamma, dtype, (channels,))
-    need("beta", beta, dtype, (channels,))
-    need("mask", mask, BOOL, x.shape)
+    inputs = {"x": x, "gamma": gamma, "beta": beta, "mask": mask}
+    dtype, channels = need_inputs(inputs, x, activation)
     need_out("y", y, dtype, x.shape)
     need_out("mean", mean, FLOAT64, (channels,))
     need_out("rstd", rstd, FLOAT64, (channels,))
@@ -168,7 +179,7 @@ def batch_norm_forward(
     need_out("running_var", running_var, dtype, (channels,))
     refuse_overlap(
         {"y": y, "mean": mean, "rstd": rstd, "running_mean": running_mean, "running_var": running_var},
-        {"x": x, "gamma": gamma, "beta": beta, "mask": mask},
+        inputs,
         in_place=True,
     )
 
@@ -194,24 +205,14 @@ def batch_norm_backward(
     activation: str,
     rate: float,
 ) -> None:
-    need_ndim("x", x, 2, 3)
-    need_rectifier(activation)
-    channels = x.shape[1]
-    dtype = float_dtype("x", x)
-    need("x", x, dtype, x.shape)
-    need("dy", dy, dtype, x.shape)
-    need("y", y, dtype, x.shape)
-    need("gamma", gamma, dtype, (channels,))
-    need("beta", beta, dtype, (channels,))
-    need("mean", mean, FLOAT64, (channels,))
-    need("rstd", rstd, FLOAT64, (channels,))
-    need("mask", mask, BOOL, x.shape)
+    inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
+    dtype, channels = need_inputs(inputs, x, activation)
     need_out("dx", dx, dtype, x.shape)
     need_out("dgamma", dgamma, dtype, (channels,))
     need_out("dbeta", dbeta, dtype, (channels,))
     refuse_overlap(
         {"dx": dx, "dgamma": dgamma, "dbeta": dbeta},
-        {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask},
+        inputs,
         in_place=True,
     )
 
@@ -236,21 +237,10 @@ def batch_norm_inference(
     epsilon: float,
     activation: str,
 ) -> None:
-    need_ndim("x", x, 2, 3)
-    need_rectifier(activation)
-    channels = x.shape[1]
-    dtype = float_dtype("x", x)
-    need("x", x, dtype, x.shape)
-    need("gamma", gamma, dtype, (channels,))
-    need("beta", beta, dtype, (channels,))
-    need("running_mean", running_mean, dtype, (channels,))
-    need("running_var", running_var, dtype, (channels,))
+    inputs = {"x": x, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var}
+    dtype, _ = need_inputs(inputs, x, activation)
     need_out("y", y, dtype, x.shape)
-    refuse_overlap(
-        {"y": y},
-        {"x": x, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var},
-        in_place=True,
-    )
+    refuse_overlap({"y": y}, inputs, in_place=True)
 
     rstd = 1.0 / np.sqrt(running_var.astype(np.float64) + epsilon)
     normalise(y, x, gamma, beta, running_mean.astype(np.float64), rstd, None, activation, 0.0)
@@ -328,18 +318,9 @@ def batch_norm_apply(
     activation: str,
     rate: float,
 ) -> None:
-    need_ndim("x", x, 2, 3)
-    need_rectifier(activation)
-    channels = x.shape[1]
-    dtype = float_dtype("x", x)
-    need("x", x, dtype, x.shape)
-    need("gamma", gamma, dtype, (channels,))
-    need("beta", beta, dtype, (channels,))
-    need("mean", mean, FLOAT64, (channels,))
-    need("rstd", rstd, FLOAT64, (channels,))
-    need("mask", mask, BOOL, x.shape)
-    need_out("y", y, dtype, x.shape)
     inputs = {"x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
+    dtype, _ = need_inputs(inputs, x, activation)
+    need_out("y", y, dtype, x.shape)
     refuse_overlap({"y": y}, inputs, in_place=True)
 
     normalise(y, x, gamma, beta, mean, rstd, mask, activation, rate)
@@ -359,23 +340,13 @@ def batch_norm_backward_sums(
     activation: str,
     rate: float,
 ) -> None:
-    need_ndim("x", x, 2, 3)
-    need_rectifier(activation)
-    channels = x.shape[1]
-    dtype = float_dtype("x", x)
-    need("x", x, dtype, x.shape)
-    need("dy", dy, dtype, x.shape)
-    need("y", y, dtype, x.shape)
-    need("gamma", gamma, dtype, (channels,))
-    need("beta", beta, dtype, (channels,))
-    need("mean", mean, FLOAT64, (channels,))
-    need("rstd", rstd, FLOAT64, (channels,))
-    need("mask", mask, BOOL, x.shape)
+    inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
+    _, channels = need_inputs(inputs, x, activation)
     need_out("sum_dz", sum_dz, FLOAT64, (channels,))
     need_out("sum_dz_xhat", sum_dz_xhat, FLOAT64, (channels,))
     refuse_overlap(
         {"sum_dz": sum_dz, "sum_dz_xhat": sum_dz_xhat},
-        {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask},
+        inputs,
     )
 
     dz = gradient_of_z(dy, y, mask, activation, rate)
@@ -398,23 +369,11 @@ def batch_norm_backward_apply(
     activation: str,
     rate: float,
 ) -> None:
-    need_ndim("x", x, 2, 3)
-    need_rectifier(activation)
-    channels = x.shape[1]
-    dtype = float_dtype("x", x)
-    need("x", x, dtype, x.shape)
-    need("dy", dy, dtype, x.shape)
-    need("y", y, dtype, x.shape)
-    need("gamma", gamma, dtype, (channels,))
-    need("beta", beta, dtype, (channels,))
-    need("mean", mean, FLOAT64, (channels,))
-    need("rstd", rstd, FLOAT64, (channels,))
-    need("sum_dz", sum_dz, FLOAT64, (channels,))
-    need("sum_dz_xhat", sum_dz_xhat, FLOAT64, (channels,))
-    need("mask", mask, BOOL, x.shape)
+    inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
+    inputs |= {"sum_dz": sum_dz, "sum_dz_xhat": sum_dz_xhat}
+    dtype, _ = need_inputs(inputs, x, activation)
     need_out("dx", dx, dtype, x.shape)
-    inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd}
-    refuse_overlap({"dx": dx}, {**inputs, "sum_dz": sum_dz, "sum_dz_xhat": sum_dz_xhat, "mask": mask}, in_place=True)
+    refuse_overlap({"dx": dx}, inputs, in_place=True)
 
     dz = gradient_of_z(dy, y, mask, activation, rate)
     input_gradient(dx, dz, normalised(x, mean, rstd), gamma, rstd, sum_dz, sum_dz_xhat, max(count, 1))

@@ -12,7 +12,16 @@ from flyball.training.monte_carlo import MonteCarlo, MonteCarloPrediction
 from flyball.training.outputs import layer_outputs
 from flyball.training.source import BatchSource, are_batches, unpacked
 from flyball.training.statistics import recompute_statistics
-from flyball.training.steps import BatchWatcher, EpochEnds, Position, batch_statistics_layer, finish, shuffled, start
+from flyball.training.steps import (
+    BatchWatcher,
+    EpochEnds,
+    Position,
+    batch_statistics_layer,
+    finish,
+    require_batches,
+    shuffled,
+    start,
+)
 
 __all__ = [
     "INFERENCE_ROWS",
@@ -34,6 +43,7 @@ __all__ = [
     "finish",
     "layer_outputs",
     "recompute_statistics",
+    "require_batches",
     "shuffled",
     "start",
     "unpacked",

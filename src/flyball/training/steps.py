@@ -84,6 +84,15 @@ def batch_statistics_layer(nodes: list[Node]) -> str | None:
     return next((node.layer for node in nodes if node.needs_batch), None)
 
 
+def require_batches(nodes: list[Node], counts: Mapping[str, int]) -> None:
+    """Raise ValueError where a count, by what it is of, is too small for a layer's batch statistics."""
+    layer = batch_statistics_layer(nodes)
+    for name, count in counts.items():
+        if layer is not None and count < 2:
+            msg = f"{name} must be at least 2 for the batch statistics of layer {layer!r}, got {count}"
+            raise ValueError(msg)
+
+
 def settings_of(nodes: list[Node], optimizer: Optimizer, seed: int) -> object:
     """Return all that is written into a Program of these, to be compared with what it is later."""
     return [_plain(node) for node in nodes], optimizer.update(), seed
@@ -109,7 +118,7 @@ def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 def noise(seed: int, number: int) -> np.random.Generator:
     """Return the source of label noise of an epoch or a step: a function of (seed, number) only."""
-    # Far ahead in the stream that the order of the same epoch's rows is drawn from.
+    # Jumped only so that runs keep their noise: the order of rows has a generator of its own.
     return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)).jumped())
 
 
