@@ -441,7 +441,7 @@ def test_tensorboard_of_steps(tmp_path):
     fit(new_model(), 2, [board])
     train = events(tmp_path / "train")
     assert [step for tag, step in train if tag == "batch_loss"] == [3, 6]
-    assert not callbacks.CallbackList([callbacks.TensorBoard()], new_model()).wants_batches
+    assert callbacks.CallbackList([callbacks.TensorBoard()], new_model()).watcher("train") is None
 
 
 def test_tensorboard_without_its_writer(monkeypatch):

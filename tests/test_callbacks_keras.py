@@ -196,7 +196,7 @@ def test_model_checkpoint_after_steps(tmp_path):
     model.fit(*data(), 16, 3, 0, [callbacks.ModelCheckpoint(template, save_freq=3)])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1-3", "2-2", "3-1", "3-4"]
     assert flyball.load_model(tmp_path / "2-2").optimizer.iterations == 6
-    assert not callbacks.CallbackList([callbacks.ModelCheckpoint("x")], model).wants_batches
+    assert callbacks.CallbackList([callbacks.ModelCheckpoint("x")], model).watcher("train") is None
 
 
 def test_model_checkpoint_warns_where_there_is_nothing_to_go_by(tmp_path):

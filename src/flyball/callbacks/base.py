@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flyball import _checks
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from flyball.models import Sequential
 
-Logs = dict[str, float] | None
+Logs = dict[str, Any] | None
 """What hooks are told: values by name. What a hook adds, those after it and the History see."""
 
-# Hooks of Keras that nothing calls here: a callback that has one would wait for it in vain.
-_UNCALLED = tuple(
-    f"on_{phase}{edge}" for phase in ("batch_", "test_batch_", "predict_batch_") for edge in ("begin", "end")
-)
+Phase = Literal["train", "test", "predict"]
+
+_STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
+"""What a hook of batches sets in the model to end a phase."""
 
 
 class Callback:
@@ -99,6 +99,31 @@ class Callback:
         ``self.model.stop_training = True`` there is none.
         """
 
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Run before a step of training: another name for :meth:`on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Run after a step of training: another name for :meth:`on_train_batch_end`."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Run before a batch of ``evaluate``, or of a validation of ``fit``; the first is 0.
+
+        Where a callback defines this or :meth:`on_test_batch_end`, batches are Keras': of 32 samples unless said
+        otherwise, and each returns to Python.
+        """
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Run after it; ``logs`` has the means so far. With ``self.model.stop_evaluating = True`` it is the last."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Run before a batch of ``predict``; the first is 0. Batches are those of :meth:`on_test_batch_begin`."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Run after it; ``logs["outputs"]`` are the batch's. With ``self.model.stop_predicting = True`` it is the last.
+
+        With ``mc_dropout`` they are the batch's means and spreads.
+        """
+
 
 class CallbackList:
     """Calls each of the callbacks in turn; an end reaches all of them even where one raises.
@@ -111,6 +136,7 @@ class CallbackList:
 
     def __init__(self, callbacks: Iterable[Any], model: Sequential, *, trains: bool = True) -> None:
         self.callbacks: list[Callback] = []
+        self._model = model
         self.completed = False
         self._begun = False
         self._states: list[tuple[str, dict[str, Any]]] | None = None
@@ -118,14 +144,6 @@ class CallbackList:
             if not isinstance(callback, Callback):
                 msg = f"callbacks must be instances of flyball.callbacks.Callback, got {callback!r}"
                 raise TypeError(msg)
-            for hook in _UNCALLED:
-                if hasattr(callback, hook):
-                    msg = (
-                        f"callbacks must use the hooks on_train_..., on_epoch_..., on_train_batch_..., on_test_begin, "
-                        f"on_test_end, on_predict_begin and on_predict_end, got {type(callback).__name__} with {hook}, "
-                        f"which is never called"
-                    )
-                    raise ValueError(msg)
             callback.set_model(model)
             if trains:
                 callback._watchers = self
@@ -202,25 +220,51 @@ class CallbackList:
         finally:
             _all(lambda callback: getattr(callback, end)(found), self.callbacks)
 
-    @property
-    def wants_batches(self) -> bool:
-        """Whether one defines a hook of steps."""
-        hooks = ("on_train_batch_begin", "on_train_batch_end")
-        return any(
-            hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
-            for callback in self.callbacks
-            for hook in hooks
+    def watcher(self, phase: Phase, report: Callable[[Any], dict[str, Any]] | None = None) -> Watcher | None:
+        """Return who hands the batches of a phase to the callbacks; None where nobody wants them.
+
+        ``report`` makes ``logs`` of what was found.
+        """
+        watcher = Watcher(self.callbacks, phase, self._model, report or dict)
+        return watcher if watcher.wanted else None
+
+
+class Watcher:
+    """Hands the batches of a phase to the callbacks that have hooks of batches.
+
+    Attributes
+    ----------
+    wanted : bool
+        Whether there are any.
+    """
+
+    def __init__(
+        self, callbacks: Iterable[Callback], phase: Phase, model: Sequential, report: Callable[[Any], dict[str, Any]]
+    ) -> None:
+        stems = ["on_train_batch", "on_batch"] if phase == "train" else [f"on_{phase}_batch"]
+        self._begin, self._end = (
+            [getattr(c, name) for c in callbacks for name in (f"{stem}_{edge}" for stem in stems) if _defines(c, name)]
+            for edge in ("begin", "end")
         )
+        self.wanted = bool(self._begin or self._end)
+        self._model, self._stop, self._report = model, _STOPS[phase], report
 
-    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Tell all."""
-        for callback in self.callbacks:
-            callback.on_train_batch_begin(batch, logs)
+    def before(self, batch: int) -> None:
+        """Tell that a batch begins."""
+        for hook in self._begin:
+            hook(batch, None)
 
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Tell all."""
-        for callback in self.callbacks:
-            callback.on_train_batch_end(batch, logs)
+    def after(self, batch: int, found: Any) -> bool:
+        """Tell what a batch came to; return whether there is to be another."""
+        if self._end:
+            logs = self._report(found)
+            for hook in self._end:
+                hook(batch, logs)
+        return not getattr(self._model, self._stop)
+
+
+def _defines(callback: Callback, hook: str) -> bool:
+    return hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
 
 
 def as_list(callbacks: object) -> list[Callback]:

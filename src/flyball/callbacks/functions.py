@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from flyball.callbacks.base import Logs
 
 
-_OTHERS = ("on_test_begin", "on_test_end", "on_predict_begin", "on_predict_end")
+_OTHERS = (
+    *("on_test_begin", "on_test_end", "on_test_batch_begin", "on_test_batch_end"),
+    *("on_predict_begin", "on_predict_end", "on_predict_batch_begin", "on_predict_batch_end"),
+)
 
 
 class LambdaCallback(Callback):
@@ -29,7 +32,9 @@ class LambdaCallback(Callback):
     on_train_batch_begin, on_train_batch_end : callable, optional
         Called with (batch, logs); training returns to Python at every step for them.
     **others : callable
-        ``on_test_begin``, ``on_test_end``, ``on_predict_begin``, ``on_predict_end``; called with (logs).
+        ``on_test_begin``, ``on_test_end``, ``on_predict_begin``, ``on_predict_end``, called with (logs), and
+        ``on_test_batch_begin``, ``on_test_batch_end``, ``on_predict_batch_begin``, ``on_predict_batch_end``, called
+        with (batch, logs).
     """
 
     def __init__(
@@ -40,7 +45,7 @@ class LambdaCallback(Callback):
         on_train_end: Callable[[Logs], object] | None = None,
         on_train_batch_begin: Callable[[int, Logs], object] | None = None,
         on_train_batch_end: Callable[[int, Logs], object] | None = None,
-        **others: Callable[[Logs], object] | None,
+        **others: Callable[..., object] | None,
     ) -> None:
         unknown = {name: hook for name, hook in others.items() if name not in _OTHERS}
         _checks.no_more_arguments("LambdaCallback", unknown, [*parameters(LambdaCallback), *_OTHERS])

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 class Feeding(Compilation):
     """A model with an objective that is given data."""
 
+    stop_evaluating: bool = False
+    """Whether an evaluation that runs ends after the batch; for hooks of batches."""
+    stop_predicting: bool = False
+    """Whether a prediction that runs ends after the batch; for hooks of batches."""
+
     def _samples(self, name: str, x: Any) -> NDArray[Any]:
         samples = as_samples(name, x, self._input_shape)
         require_finite(name, samples)

@@ -28,7 +28,7 @@ from flyball.training import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flyball.callbacks import Callback, CallbackList, History, TerminateOnNaN
+    from flyball.callbacks import Callback, History, TerminateOnNaN
     from flyball.models.sequential import Sequential
     from flyball.progress import Progress
     from flyball.sample_weights import ClassWeights
@@ -163,9 +163,16 @@ class Fitting(Feeding):
         else:
             several = epochs // validation_freq - initial_epoch // validation_freq > 1
             validation = self._validation(validation_data, validation_steps, several=several)
+        guards = [callback for callback in listed if isinstance(callback, callbacks_module.TerminateOnNaN)]
+        own_guards = [callbacks_module.TerminateOnNaN()] if terminate_on_nan and not guards else []
+        history = callbacks_module.History()
+        watchers = callbacks_module.CallbackList([*listed, *own_guards, history], cast("Sequential", self))
+        watcher, tester = watchers.watcher("train", self._report), watchers.watcher("test", self._report)
         if isinstance(validation, DataSet):
             batch = validation_batch_size or batch_size
             validation = first_steps(validation, batch, validation_steps, "validation_steps")
+            if tester is not None:  # hooks count Keras' batches
+                validation_batch_size = batch or DEFAULT_BATCH_SIZE
 
         def make() -> tuple[Trainer | StreamTrainer, Evaluator | StreamEvaluator | None]:
             if isinstance(validation, DataSet):
@@ -174,14 +181,10 @@ class Fitting(Feeding):
 
         trainer, evaluator = make()
         programs = self._programs
-        self.history = callbacks_module.History()
+        self.history = history
         self.stop_training = False
-        guards = [callback for callback in listed if isinstance(callback, callbacks_module.TerminateOnNaN)]
-        own_guards = [callbacks_module.TerminateOnNaN()] if terminate_on_nan and not guards else []
-        watchers = callbacks_module.CallbackList([*listed, *own_guards, self.history], cast("Sequential", self))
         watchers.set_params({"epochs": epochs, "steps": trainer.steps, "verbose": verbose})
         line = make_progress(verbose, epochs, trainer.steps)
-        watcher = _Watcher(self, watchers) if watchers.wants_batches else None
         progress = _progress(line, [*own_guards, *guards])
         run = self._run = Run(trainer, initial_epoch, self._epochs)
         logs: dict[str, float] | None = None
@@ -214,8 +217,9 @@ class Fitting(Feeding):
                     logs = self._report(means)
                     if evaluator is not None and (epoch + 1) % validation_freq == 0:
                         found: dict[str, float] = {}
+                        self.stop_evaluating = False
                         with watchers.testing(found):
-                            found.update(self._report(evaluator.run()))
+                            found.update(self._report(evaluator.run(tester)))
                         logs |= {f"val_{name}": value for name, value in found.items()}
                     line.end_epoch(logs, time.perf_counter() - started)
                     run.end_epoch()
@@ -273,20 +277,6 @@ class Fitting(Feeding):
             raise ValueError(msg)
         x, y, weights = unpacked(name, given)
         return self._data_set(x, y, weights, within=name)
-
-
-class _Watcher:
-    """Hands the steps of an epoch to the callbacks."""
-
-    def __init__(self, model: Fitting, watchers: CallbackList) -> None:
-        self._model, self._watchers = model, watchers
-
-    def before(self, step: int) -> None:
-        self._watchers.on_train_batch_begin(step)
-
-    def after(self, step: int, means: dict[str, float]) -> bool:
-        self._watchers.on_train_batch_end(step, self._model._report(means))
-        return not self._model.stop_training
 
 
 def _progress(line: Progress, guards: Sequence[TerminateOnNaN]) -> Callable[[int], None]:

@@ -25,7 +25,7 @@ from flyball.training import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -65,7 +65,8 @@ class Inference(Feeding):
         steps : int, optional
             Batches to look at; all by default.
         callbacks : Callback or sequence of Callback, optional
-            Those with ``on_test_begin`` and ``on_test_end``.
+            Those with ``on_test_begin``, ``on_test_end`` and their relatives of batches. Where one has a hook of
+            batches, these have 32 samples if not said otherwise, as in Keras; the result is the same.
         return_dict : bool
             Whether to return values by name.
         **unknown
@@ -81,6 +82,8 @@ class Inference(Feeding):
         check_verbose(verbose)
         batch_size = _checks.optional_count("batch_size", batch_size)
         steps = _checks.optional_count("steps", steps)
+        watchers = CallbackList(as_list(callbacks), cast("Sequential", self), trains=False)
+        watcher = watchers.watcher("test", self._report)
         if are_batches(x, lists=y is None):
             refuse_beside_batches("x", {"y": y, "sample_weight": sample_weight, "batch_size": batch_size})
             source = BatchSource("x", x, steps, steps_name="steps")
@@ -89,10 +92,12 @@ class Inference(Feeding):
             evaluator: StreamEvaluator | Evaluator = self._stream_evaluator(source)
         else:
             data = first_steps(self._data_set(x, y, sample_weight), batch_size, steps, "steps")
-            evaluator = self._evaluator(data, batch_size)
+            evaluator = self._evaluator(data, batch_size if watcher is None else batch_size or DEFAULT_BATCH_SIZE)
+        watchers.set_params({"epochs": 1, "steps": evaluator.steps, "verbose": verbose})
         found: dict[str, float] = {}
-        with CallbackList(as_list(callbacks), cast("Sequential", self), trains=False).testing(found):
-            means = evaluator.run()
+        self.stop_evaluating = False
+        with watchers.testing(found):
+            means = evaluator.run(watcher)
             found.update(self._report(means))
         if verbose in (1, 2):
             print(" - ".join(f"{name}: {value:.4f}" for name, value in self._report(means).items()))
@@ -151,7 +156,8 @@ class Inference(Feeding):
         steps : int, optional
             Batches to look at; all by default.
         callbacks : Callback or sequence of Callback, optional
-            Those with ``on_predict_begin`` and ``on_predict_end``.
+            Those with ``on_predict_begin``, ``on_predict_end`` and their relatives of batches, which have 32 samples
+            if not said otherwise, as in Keras.
         mc_dropout : int, optional
             Number of passes with dropout and noise as in training, and batch normalisation as in inference. Where
             they disagree, the model is uncertain.
@@ -178,31 +184,51 @@ class Inference(Feeding):
         if seed is not None and passes is None:
             _checks.refuse("seed", "None without mc_dropout: nothing is random", seed)
         seed = self._seed if seed is None else _checks.integer("seed", seed)
-        batches = are_batches(x, lists=False)
-        parts: Iterable[tuple[str, Any]] = [("x", x)]
-        if batches:
-            refuse_beside_batches("x", {"batch_size": batch_size})
-            source = BatchSource("x", x, steps, steps_name="steps").epoch()
-            parts = ((f"{name}[0]", unpacked(name, batch)[0]) for name, batch in source)
+        watchers = CallbackList(as_list(callbacks), cast("Sequential", self), trains=False)
+        watcher = watchers.watcher("predict")
+        parts, count = self._parts(x, batch_size, steps, cut=watcher is not None)
+        watchers.set_params({"epochs": 1, "steps": count, "verbose": verbose})
         monte_carlo: MonteCarlo | None = None
         outputs: list[tuple[NDArray[Any], ...]] = []
-        with CallbackList(as_list(callbacks), cast("Sequential", self), trains=False).predicting():
-            for name, part in parts:
-                samples = as_samples(name, part, self._input_shape)
-                if batches:
-                    samples = np.asarray(samples, self.dtype)
-                elif steps is not None and batch_size is not None:
-                    samples = samples[: steps * batch_size]
+        self.stop_predicting = False
+        with watchers.predicting():
+            for samples in parts:
+                if watcher is not None:
+                    watcher.before(len(outputs))
                 if passes is None:
                     outputs.append((self._predict(samples, batch_size),))
-                    continue
-                if monte_carlo is None:
-                    if not self.built:
-                        self.build(samples.shape[1:])
-                    monte_carlo = MonteCarlo(self._nodes(), self._require_built(), passes, batch_size, seed)
-                outputs.append(monte_carlo.run(samples))
+                else:
+                    if monte_carlo is None:
+                        if not self.built:
+                            self.build(samples.shape[1:])
+                        monte_carlo = MonteCarlo(self._nodes(), self._require_built(), passes, batch_size, seed)
+                    outputs.append(monte_carlo.run(samples))
+                out = outputs[-1]
+                if watcher is not None and not watcher.after(
+                    len(outputs) - 1, {"outputs": out[0] if passes is None else MonteCarloPrediction(*out)}
+                ):
+                    break
         joined = [values[0] if len(values) == 1 else np.concatenate(values) for values in zip(*outputs, strict=True)]
         return joined[0] if passes is None else MonteCarloPrediction(*joined)
+
+    def _parts(
+        self, x: Any, batch_size: int | None, steps: int | None, *, cut: bool
+    ) -> tuple[Iterator[NDArray[Any]], int | None]:
+        """Return what to predict of in turn, and how often, where that is known: an array as a whole, or ``cut``."""
+        if are_batches(x, lists=False):
+            refuse_beside_batches("x", {"batch_size": batch_size})
+            source = BatchSource("x", x, steps, steps_name="steps")
+            batches = ((f"{name}[0]", unpacked(name, batch)[0]) for name, batch in source.epoch())
+            return (
+                np.asarray(as_samples(name, part, self._input_shape), self.dtype) for name, part in batches
+            ), source.steps
+        samples = as_samples("x", x, self._input_shape)
+        if steps is not None and batch_size is not None:
+            samples = samples[: steps * batch_size]
+        if not cut:
+            return iter([samples]), 1
+        rows = batch_size or DEFAULT_BATCH_SIZE
+        return (samples[begin : begin + rows] for begin in range(0, len(samples), rows)), -(-len(samples) // rows)
 
     def recompute_statistics(self, x: Any, batch_size: int | None = None, method: str = "population") -> None:
         """Recompute the moving statistics of all batch normalisations from a whole data set.

@@ -284,14 +284,37 @@ class Evaluator:
         self._totals = Totals(self.program)
         self._runner = runner(self.program)
 
-    def run(self) -> dict[str, float]:
-        """Return the means over the samples: ``data_loss``, ``hits``, ``objective`` (with penalties), and metrics."""
+    @property
+    def steps(self) -> int:
+        """Batches there are."""
+        return len(self.bounds) - 1
+
+    def run(self, watcher: BatchWatcher | None = None) -> dict[str, float]:
+        """Return the means over the samples: ``data_loss``, ``hits``, ``objective`` (with penalties), and metrics.
+
+        With a ``watcher`` every batch returns to Python, and the last one is the one after which it says so.
+        """
         self._totals.begin()
         self._meters.reset()
-        self._runner.run(no_learning(self.bounds))
+        if watcher is None:
+            return self._run(0, self.steps)
+        found: dict[str, float] = {}
+        for step in range(self.steps):
+            watcher.before(step)
+            found = self._run(step, step + 1)
+            if not watcher.after(step, found):
+                break
+        return found
+
+    def _run(self, first: int, end: int) -> dict[str, float]:
+        """Take in some batches; return the means over them and those before them."""
+        bounds = self.bounds[first : end + 1]
+        rows = slice(bounds[0], bounds[-1])
+        self._runner.run(no_learning(bounds))
         if self._meters.recorded:
-            self._meters.update(self._data.y, self.program.buffers["outputs"].array, self._data.weights)
-        found = means(self._totals.values(), len(self._data), self.memory.penalty())
+            data = self._data[rows]
+            self._meters.update(data.y, self.program.buffers["outputs"].array[rows], data.weights)
+        found = means(self._totals.values(), int(bounds[-1]), self.memory.penalty())
         return found | self._meters.report(found)
 
 

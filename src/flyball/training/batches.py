@@ -313,10 +313,21 @@ class StreamEvaluator:
     def __init__(self, source: BatchSource, prepare: Callable[[str, Any], DataSet], evaluator: BatchEvaluator) -> None:
         self._source, self._prepare, self._evaluator = source, prepare, evaluator
 
-    def run(self) -> dict[str, float] | None:
-        """Return the means over the samples, or None if there was no batch."""
-        self._evaluator.clear()
+    @property
+    def steps(self) -> int | None:
+        """Batches there are, where that is known."""
+        return self._source.steps
+
+    def run(self, watcher: BatchWatcher | None = None) -> dict[str, float] | None:
+        """Return the means over the samples, or None if there was no batch; see :meth:`Evaluator.run`."""
+        evaluator = self._evaluator
+        evaluator.clear()
         self._source.restart()
         for name, given in self._source.epoch():
-            self._evaluator.step(self._prepare(name, given))
-        return self._evaluator.means() if self._evaluator.steps else None
+            batch = self._prepare(name, given)
+            if watcher is not None:
+                watcher.before(evaluator.steps)
+            evaluator.step(batch)
+            if watcher is not None and not watcher.after(evaluator.steps - 1, evaluator.means()):
+                break
+        return evaluator.means() if evaluator.steps else None
