@@ -234,6 +234,31 @@ def test_snapshot_ensemble():
     assert mean.dtype == model.dtype
 
 
+def test_an_ensemble_predicts_of_batches():
+    x, y = data()
+    ensemble = callbacks.SnapshotEnsemble(2)
+    fit(new_model(), 4, [ensemble])
+    expected = ensemble.predict(x)
+    assert len(expected) == len(x)
+
+    def batches():
+        return ((x[i : i + 25], y[i : i + 25]) for i in range(0, len(x), 25))
+
+    class Again:
+        def __iter__(self):
+            return batches()
+
+    np.testing.assert_allclose(ensemble.predict(batches()), expected, rtol=1e-12)
+    np.testing.assert_allclose(ensemble.predict(batches(), steps=1), expected[:25], rtol=1e-12)
+    np.testing.assert_allclose(ensemble.predict(Again()), expected, rtol=1e-12)
+    own = ensemble.model.get_weights()
+    with pytest.raises(ValueError, match="x must give at least one batch, got none"):
+        ensemble.predict(iter([]))
+    with pytest.raises(ValueError, match="batch_size must be None where x gives batches, got 3"):
+        ensemble.predict(batches(), 3)
+    assert same(ensemble.model.get_weights(), own)
+
+
 def test_snapshots_of_a_resumed_run(tmp_path):
     def watchers():
         return [callbacks.SnapshotEnsemble(2, 0.2), callbacks.BackupAndRestore(tmp_path)]

@@ -290,6 +290,30 @@ def test_csv_logger_of_a_resumed_run_has_every_epoch_once(tmp_path, torn):
     assert rows(path) == rows(whole)
 
 
+@pytest.mark.parametrize("back", [0, 2])
+def test_csv_logger_takes_back_what_a_step_back_undoes(tmp_path, back):
+    path, whole = tmp_path / "log.csv", tmp_path / "whole.csv"
+    new_model().fit(*data(), 16, 2, 0, [callbacks.CSVLogger(path)])
+    whole.write_bytes(path.read_bytes())
+    new_model().fit(*data(), 16, 6, 0, [callbacks.CSVLogger(whole, append=True)])
+    panda, seen = callbacks.Steering(), []
+
+    def step_back(epoch, logs):
+        if epoch == 4 and not seen:
+            seen.append(rows(path))
+            panda.go_back(back)
+
+    model = new_model()
+    watchers = [callbacks.CSVLogger(path, append=True), panda, callbacks.LambdaCallback(on_epoch_end=step_back)]
+    model.fit(*data(), 16, 6, 0, watchers)
+    assert rows(path) == rows(whole)
+    assert len(seen[0]) == 8  # what was there before
+    stop = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epoch == 4 and (panda.go_back(back), panda.stop()))
+    new_model().fit(*data(), 16, 6, 0, [callbacks.CSVLogger(path), panda, stop])
+    assert [row[0] for row in rows(path)] == ["epoch", *map(str, range(back))]  # nothing after it stays
+    assert panda.model.history.epoch == list(range(back))
+
+
 def test_csv_logger_leaves_out_what_the_first_epoch_lacked(tmp_path):
     path = tmp_path / "log.csv"
     late = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epoch and logs.update(late=1.0))

@@ -125,6 +125,95 @@ def test_a_changed_penalty_is_saved_and_resumed(tmp_path):
     assert resumed.layers[0].kernel_regularizer.l2 == 0.02
 
 
+def test_the_penalty_of_the_whole_model_is_steered_saved_and_resumed(tmp_path):
+    """One step of plain SGD after the change has the penalty's gradient for each kernel without one of its own."""
+    x, y = data()
+    plain, steered = (new_model(optimizers.SGD(0.1), penalty=regularizers.L2(0.0)) for _ in range(2))
+    before, panda = [], callbacks.Steering()
+
+    def act():
+        before.append(steered.get_weights())
+        panda.regularizer("*", "l2", 0.3)
+
+    plain.fit(x, y, len(x), 3, 0)
+    steered.fit(x, y, len(x), 3, 0, [panda, at(2, act)])
+    for i, (now, then) in enumerate(zip(steered.get_weights(), plain.get_weights(), strict=True)):
+        moved = 0.1 * 2 * 0.3 * before[0][i] if i == 2 else 0.0  # the first kernel has its own, biases are spared
+        np.testing.assert_allclose(now, then - moved, rtol=0, atol=1e-12)
+
+    def run(watchers):
+        model = new_model()
+        model.compile(model.optimizer, model.loss, regularizer=regularizers.L2(0.02), regularize_biases=True)
+        other = at(2, lambda: setattr(model, "regularizer", regularizers.L1(0.01)))
+        spare = at(2, lambda: setattr(model, "regularize_biases", False))
+        with contextlib.suppress(KeyboardInterrupt):
+            fit(model, 6, [other, spare, *watchers])
+        return model
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    whole = run([])
+    run([callbacks.BackupAndRestore(tmp_path), at(4, interrupt)])
+    resumed = new_model()
+    fit(resumed, 6, [callbacks.BackupAndRestore(tmp_path)])
+    assert resumed.fingerprint() == whole.fingerprint()
+    assert (resumed.regularizer.l1, resumed.regularize_biases) == (0.01, False)
+
+
+def test_a_step_back_takes_the_penalty_of_the_whole_model_along():
+    whole, stepped = new_model(), new_model()
+    panda = callbacks.Steering()
+
+    def there_and_back():
+        panda.regularizer("*", "l1", 0.5)
+        panda.proceed(1)
+
+    fit(whole, 5)
+    fit(stepped, 5, [panda, at(2, there_and_back), at(3, lambda: (panda.go_back(2), panda.proceed()))])
+    assert stepped.fingerprint() == whole.fingerprint()
+    assert stepped.regularizer is None
+
+
+def test_a_penalty_that_is_taken_away_leaves_nothing():
+    """Also of weights whose layer has no argument for one."""
+    model = flyball.Sequential([flyball.Input((4,)), layers.RMSNormalization(), layers.Dense(2, "softmax")])
+    penalty = regularizers.L1L2(0.1, 0.2)
+    model.compile("sgd", "sparse_categorical_crossentropy", regularizer=penalty, regularize_biases=True)
+    assert all(weight.l1 > 0 and weight.l2 > 0 for weight in model.weights)
+    model.regularizer = None
+    fit(model, 1)
+    assert all(weight.l1 == weight.l2 == 0 for weight in model.weights)
+
+
+def test_penalties_inside_residual_blocks_are_steered_and_resumed(tmp_path):
+    def residual():
+        flyball.utils.clear_session()
+        flyball.utils.set_random_seed(2)
+        block = layers.Residual([layers.Dense(4, "tanh", name="inner", activity_regularizer="l2")])
+        model = flyball.Sequential([flyball.Input((4,)), block, layers.Dense(2, "softmax")])
+        model.compile(optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+        return model
+
+    def run(watchers):
+        model, panda = residual(), callbacks.Steering()
+        inner = model.layers[0].layers[0]
+        other = at(2, lambda: setattr(inner, "activity_regularizer", "l1"))
+        with contextlib.suppress(KeyboardInterrupt):
+            fit(model, 6, [panda, other, at(2, lambda: panda.regularizer("inner", "l2", 0.1)), *watchers])
+        return model
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    whole = run([])
+    run([callbacks.BackupAndRestore(tmp_path), at(4, interrupt)])
+    resumed = residual()
+    fit(resumed, 6, [callbacks.BackupAndRestore(tmp_path)])
+    assert resumed.fingerprint() == whole.fingerprint()
+    assert resumed.layers[0].layers[0].kernel_regularizer.l2 == 0.1
+
+
 # --- steering ----------------------------------------------------------------------------------------------------
 
 

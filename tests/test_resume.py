@@ -217,11 +217,11 @@ def test_an_error_while_validating(tmp_path, monkeypatch):
     model, calls = new_model(), []
     evaluate = flyball.training.Evaluator.run
 
-    def run(self):
+    def run(self, watcher):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return evaluate(self)
+        return evaluate(self, watcher)
 
     monkeypatch.setattr(flyball.training.Evaluator, "run", run)
     with pytest.raises(KeyboardInterrupt):

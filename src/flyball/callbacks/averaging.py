@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy as np
 from flyball import _checks
 from flyball.callbacks.base import Callback
 from flyball.schedules import CosineDecayRestarts
-from flyball.training import Trainer, batch_statistics_layer
+from flyball.training import BatchSource, Trainer, batch_statistics_layer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from flyball.callbacks.base import Logs
@@ -246,16 +249,30 @@ class SnapshotEnsemble(Callback):
         if (epoch + 1) % self._epochs == 0:
             self.members.append(self.model.get_weights())
 
-    def predict(self, x: Any, batch_size: int | None = None) -> NDArray[Any]:
-        """Return the mean of the members' predictions; the model has its own weights again afterwards."""
+    def predict(self, x: Any, batch_size: int | None = None, steps: int | None = None) -> NDArray[Any]:
+        """Return the mean of the members' predictions; the model has its own weights again afterwards.
+
+        Parameters
+        ----------
+        x, batch_size, steps
+            As for :meth:`flyball.Sequential.predict`. Of an iterator, which gives its batches once only, each batch is
+            predicted by all members in turn.
+        """
         if not self.members:
             msg = "members must be there to predict with: train for a cycle at least, got none"
             raise ValueError(msg)
-        own, outputs = self.model.get_weights(), []
+        own = self.model.get_weights()
         try:
-            for member in self.members:
-                self.model.set_weights(member)
-                outputs.append(self.model.predict(x, batch_size))
+            if not hasattr(x, "__next__"):
+                return self._mean_of(lambda: x, batch_size, steps)
+            batches = BatchSource("x", x, _checks.optional_count("steps", steps), steps_name="steps").epoch()
+            return np.concatenate([self._mean_of(partial(iter, [batch]), batch_size, None) for _, batch in batches])
         finally:
             self.model.set_weights(own)
+
+    def _mean_of(self, make: Callable[[], Any], batch_size: int | None, steps: int | None) -> NDArray[Any]:
+        outputs = []
+        for member in self.members:
+            self.model.set_weights(member)
+            outputs.append(self.model.predict(make(), batch_size, steps=steps))
         return np.asarray(np.mean(outputs, axis=0), self.model.dtype)

@@ -7,7 +7,7 @@ import io
 import math
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from flyball import _checks
 from flyball.callbacks.base import Callback
@@ -36,6 +36,11 @@ class CSVLogger(Callback):
         Whether to go on with an existing file, which must have the same columns. A training that starts at a later
         epoch than the first, because it is resumed, takes the place of the rows that a run before it wrote for that
         epoch and later ones, so that no epoch is there twice; a line that was cut off is removed.
+
+    Notes
+    -----
+    Where a training steps back to an earlier epoch (:class:`flyball.callbacks.Steering`), the rows of the epochs after
+    it go: the file is written anew, at once.
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
@@ -47,11 +52,23 @@ class CSVLogger(Callback):
         self._file: TextIO | None = None
         self._columns: list[str] | None = None
         self._begins, self._warned = True, False
+        self._rows = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the number of rows."""
+        return {"rows": self._rows}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take back the rows written since then; before its first epoch a resumed training has written none."""
+        since = self._rows - state["rows"]
+        if since > 0:
+            self._rewrite(self._read()[0][:-since])
+        self._rows = state["rows"]
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Open the file: a folder that cannot be written to is an error now, not after an epoch."""
         del logs
-        self._columns, self._begins, self._warned = None, True, False
+        self._columns, self._begins, self._warned, self._rows = None, True, False, 0
         self._file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -73,6 +90,7 @@ class CSVLogger(Callback):
             self._write(self._columns)
         self._require_columns(logs)
         self._write([str(epoch), *(_text(logs.get(name)) for name in self._columns[1:])])
+        self._rows += 1
 
     def _require_columns(self, logs: Mapping[str, float]) -> None:
         """Refuse another training's file; a quantity that appears later must not cost the training."""
@@ -99,9 +117,7 @@ class CSVLogger(Callback):
             self._file.flush()
 
     def _go_on_from(self, epoch: int) -> None:
-        text = self.filename.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        rows = list(csv.reader(io.StringIO(whole), delimiter=self.sep))
+        rows, torn = self._read()
         if not rows:
             return
         if rows[0][0] != "epoch":
@@ -110,13 +126,22 @@ class CSVLogger(Callback):
         kept = rows
         while epoch > 0 and len(kept) > 1 and kept[-1][0].isdigit() and int(kept[-1][0]) >= epoch:
             kept = kept[:-1]
-        if len(kept) < len(rows) or whole != text:
-            buffer = io.StringIO()
-            csv.writer(buffer, delimiter=self.sep).writerows(kept)
-            if self._file is not None:
-                self._file.close()
-            files.replace(self.filename, buffer.getvalue().encode())
-            self._file = self.filename.open("a", newline="", encoding="utf-8")
+        if len(kept) < len(rows) or torn:
+            self._rewrite(kept)
+
+    def _read(self) -> tuple[list[list[str]], bool]:
+        """Return the rows of the file, and whether there is part of another, cut off."""
+        text = self.filename.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        return list(csv.reader(io.StringIO(whole), delimiter=self.sep)), whole != text
+
+    def _rewrite(self, rows: list[list[str]]) -> None:
+        buffer = io.StringIO()
+        csv.writer(buffer, delimiter=self.sep).writerows(rows)
+        if self._file is not None:
+            self._file.close()
+        files.replace(self.filename, buffer.getvalue().encode())
+        self._file = self.filename.open("a", newline="", encoding="utf-8")
 
 
 def _text(value: float | None) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from flyball.callbacks.base import Logs
     from flyball.layers import Layer
+    from flyball.models import Sequential
     from flyball.regularizers import Regularizer
     from flyball.saving.checkpoint import Checkpoint
 
@@ -125,14 +126,15 @@ class Steering(Callback):
         Parameters
         ----------
         layer : str
-            A layer's name, for its kernel, or with the weight: ``"dense/bias"``.
+            A layer's name, for its kernel, or with the weight: ``"dense/bias"``; those inside other layers have names
+            too. ``"*"`` is the penalty of the whole model, as of ``compile(regularizer=)``.
         regularizer : str, Regularizer or None
             As for the layer's constructor; None, or "none", takes the penalty away.
         *factors : float
             Arguments of a regularizer that is given by its name: ``"l2", 0.01``.
         """
         name, _, weight = layer.partition("/")
-        attribute = f"{weight or 'kernel'}_regularizer"
+        attribute = "regularizer" if layer == "*" else f"{weight or 'kernel'}_regularizer"
         if isinstance(regularizer, str) and regularizer != "none" and factors:
             make: Any = type(regularizers.REGISTRY.get(regularizer))
             regularizer = make(*factors)
@@ -140,8 +142,8 @@ class Steering(Callback):
             _checks.refuse("factors", "given with the name of a regularizer only", factors)
         chosen = None if regularizer == "none" else regularizers.get(regularizer)
         if hasattr(self, "model"):
-            self._layer(name, attribute)
-        self._ask(f"regularizer {layer} {chosen!r}", lambda: setattr(self._layer(name, attribute), attribute, chosen))
+            self._holder(name, attribute)
+        self._ask(f"regularizer {layer} {chosen!r}", lambda: setattr(self._holder(name, attribute), attribute, chosen))
 
     def go_back(self, epoch: int) -> None:
         """Step back to the end of ``epoch``, one of :attr:`epochs`; the next one is ``epoch + 1``."""
@@ -255,8 +257,10 @@ class Steering(Callback):
         except (ValueError, TypeError) as error:
             warnings.warn(f"steering: {line!r} makes no sense: {error}", UserWarning, stacklevel=2)
 
-    def _layer(self, name: str, attribute: str) -> Layer:
-        layers = {layer.name: layer for layer in self.model.layers if attribute in layer.regularizers()}
+    def _holder(self, name: str, attribute: str) -> Layer | Sequential:
+        if name == "*":
+            return self.model
+        layers = {layer.name: layer for layer in self.model._flat_layers() if attribute in layer.regularizers()}
         return layers[_checks.choice("layer", name, layers)]
 
     def _keep(self, epoch: int) -> None:

@@ -78,6 +78,7 @@ class Layer(Configurable):
         self.name = _automatic_name(type(self)) if name is None else _checks.text("name", name)
         self.weights: list[Weight] = []
         self._statistics: list[Weight] = []
+        self._declared: dict[str, Regularizer | None] = {}
         self.built = False
         self._trainable = _checks.flag("trainable", options.get("trainable", True))
         self.activity_regularizer = _of_activities(options.get("activity_regularizer"))
@@ -180,6 +181,7 @@ class Layer(Configurable):
             decays=decays,
             projection=constraint.projection(shape) if constraint else None,
         )
+        self._declared[name] = regularizer
         penalise(weight, regularizer)
         self.weights.append(weight)
         if not trainable:
@@ -204,10 +206,9 @@ class Layer(Configurable):
         for name, regularizer in own.items():
             setattr(self, name, regularizer)
         for weight in self.weights:
-            name = f"{_stem(weight)}_regularizer"
-            others = default if of_all or weight.decays else None
-            if name in own or others is not None:
-                penalise(weight, own.get(name) or others)
+            stem = _stem(weight)
+            penalty = own.get(f"{stem}_regularizer", self._declared.get(stem))
+            penalise(weight, penalty or (default if of_all or weight.decays else None))
 
     @property
     def inner_layers(self) -> list[Layer]:

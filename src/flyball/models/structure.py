@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from flyball import _checks
+from flyball import _checks, regularizers
 from flyball import layers as layers_module
 from flyball.program.memory import Memory
 from flyball.utils import new_seed
@@ -47,6 +47,10 @@ class Structure:
     def layers(self) -> list[Layer]:
         """The layers, without the input."""
         return [layer for layer in self._layers if not isinstance(layer, layers_module.InputLayer)]
+
+    def _flat_layers(self) -> list[Layer]:
+        """Return the layers and those inside them."""
+        return [inner for layer in self.layers for inner in _with_inner(layer)]
 
     @property
     def built(self) -> bool:
@@ -215,6 +219,7 @@ class Structure:
         return [node for layer in self.layers for node in layer.nodes()]
 
     def _update_penalties(self) -> None:
+        self.regularizer = regularizers.get(self.regularizer)
         for layer in self.layers:
             layer.update_penalties(self.regularizer, of_all=self.regularize_biases)
 

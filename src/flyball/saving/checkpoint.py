@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flyball.layers import Layer
     from flyball.models import Sequential
     from flyball.program.nodes import Weight
+    from flyball.regularizers import Regularizer
+
+
+FACTS = ("weights", "training", "optimizer", "regularizers", "regularizer", "regularize_biases", "run")
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Checkpoint:
     tensors: dict[str, NDArray[Any]]
     facts: dict[str, Any]
     """``weights`` (names in order), ``training`` (:func:`flyball.saving.state.counts`), ``optimizer``,
-    ``regularizers`` (by layer), and ``run``: the next epoch, the place inside it, and whether training is to stop."""
+    ``regularizers`` (by layer, those inside others too), ``regularizer`` and ``regularize_biases`` of the whole model,
+    and ``run``: the next epoch, the place inside it, and whether training is to stop."""
     callbacks: list[tuple[str, dict[str, Any]]]
 
     @property
@@ -58,9 +64,10 @@ def capture(model: Sequential, callbacks: list[tuple[str, dict[str, Any]]]) -> C
         "training": counts,
         "optimizer": serialize(model.optimizer),
         "regularizers": [
-            {name: None if penalty is None else serialize(penalty) for name, penalty in layer.regularizers().items()}
-            for layer in model.layers
+            {name: _config(penalty) for name, penalty in _penalties(layer).items()} for layer in model._flat_layers()
         ],
+        "regularizer": _config(regularizers.get(model.regularizer)),
+        "regularize_biases": model.regularize_biases,
         "run": {
             "epoch": run.epoch,
             "position": position,
@@ -95,15 +102,17 @@ def restore(model: Sequential, checkpoint: Checkpoint) -> None:
     penalties = [
         {name: regularizers.get(config, name) for name, config in layer.items()} for layer in facts["regularizers"]
     ]
-    if [set(entry) for entry in penalties] != [set(layer.regularizers()) for layer in model.layers]:
+    layers = model._flat_layers()
+    if [set(entry) for entry in penalties] != [set(_penalties(layer)) for layer in layers]:
         _checks.refuse("the layers' regularizers", "those of the checkpoint", penalties)
     position = None if facts["run"]["position"] is None else Position(**facts["run"]["position"])
     if position is not None:
         position.require(run.trainer.steps)
 
-    for layer, entry in zip(model.layers, penalties, strict=True):
+    for layer, entry in zip(layers, penalties, strict=True):
         for name, penalty in entry.items():
             setattr(layer, name, penalty)
+    model.regularizer, model.regularize_biases = regularizers.get(facts["regularizer"]), facts["regularize_biases"]
     vars(optimizer).update(vars(saved))
     for weight in model.weights:
         weight.value[...] = values[weight.name]
@@ -112,6 +121,15 @@ def restore(model: Sequential, checkpoint: Checkpoint) -> None:
     run.epoch, run.inside = facts["run"]["epoch"], False
     run.position = position
     model.stop_training = facts["run"]["stop"]
+
+
+def _penalties(layer: Layer) -> dict[str, Regularizer | None]:
+    of_outputs = regularizers.get(layer.activity_regularizer, "activity_regularizer")
+    return {**layer.regularizers(), "activity_regularizer": of_outputs}
+
+
+def _config(penalty: Regularizer | None) -> dict[str, Any] | None:
+    return None if penalty is None else serialize(penalty)
 
 
 def _tensor(checkpoint: Checkpoint, name: str, weight: Weight) -> NDArray[Any]:
@@ -168,7 +186,7 @@ def _crc32(config: Any, tensors: Mapping[str, NDArray[Any]]) -> int:
 
 
 def _check(facts: Any, callbacks: Any, tensors: dict[str, NDArray[Any]]) -> None:
-    files.keys("the facts", facts, ("weights", "training", "optimizer", "regularizers", "run"))
+    files.keys("the facts", facts, FACTS)
     files.keys("the run", facts["run"], ("epoch", "position", "stop"))
     state.check_counts(facts["training"], optimizers.REGISTRY.deserialize(facts["optimizer"]))
     _checks.integer("the run's epoch", facts["run"]["epoch"])
@@ -188,6 +206,8 @@ def _check(facts: Any, callbacks: Any, tensors: dict[str, NDArray[Any]]) -> None
     for layer in facts["regularizers"]:
         for name, config in layer.items():
             regularizers.get(config, name)
+    regularizers.get(facts["regularizer"])
+    _checks.flag("regularize_biases", facts["regularize_biases"])
     for entry in callbacks:
         if not (
             isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and isinstance(entry[1], dict)
