@@ -28,5 +28,5 @@ class Stepper:
         for weight, gradient in zip(self.weights, gradients, strict=True):
             self.memory.gradient(weight)[...] = gradient
         rates = self.optimizer.learning_rates(1)
-        self.runner.run(Steps(np.array([0, 1]), rates, self.optimizer.iterations))
-        self.optimizer.iterations += 1
+        self.runner.run(Steps(np.array([0, 1]), rates, self.optimizer.steps))
+        self.optimizer.steps += 1

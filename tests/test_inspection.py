@@ -102,9 +102,9 @@ def test_fingerprint_is_a_digest_of_everything_that_training_changes():
         weight.value.flat[-1] = np.nextafter(weight.value.flat[-1], np.float32(9))
         seen.add(model.fingerprint())
         weight.value[...] = before
-    model.optimizer.iterations += 1
+    model.optimizer.steps += 1
     seen.add(model.fingerprint())
-    model.optimizer.iterations -= 1
+    model.optimizer.steps -= 1
     model._memory.slot("m")[0] += 1
     seen.add(model.fingerprint())
     assert len(seen) == 2 + len(model.weights) + 2

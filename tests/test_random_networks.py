@@ -1,6 +1,7 @@
 """Networks nobody thought of: both backends train them alike."""
 
 import math
+from functools import partial
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -46,11 +47,12 @@ def made(stack, features, outputs, loss, optimizer, seed):
 
 
 OPTIMIZERS = {
-    "sgd": lambda: fb.optimizers.SGD(0.02),
-    "nesterov": lambda: fb.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
-    "adam": lambda: fb.optimizers.Adam(1e-3),
-    "adamw": lambda: fb.optimizers.AdamW(1e-3, weight_decay=0.01),
+    "sgd": partial(fb.optimizers.SGD, 0.02),
+    "nesterov": partial(fb.optimizers.SGD, 0.01, momentum=0.9, nesterov=True),
+    "adam": partial(fb.optimizers.Adam, 1e-3),
+    "adamw": partial(fb.optimizers.AdamW, 1e-3, weight_decay=0.01),
 }
+AVERAGES = st.sampled_from([{}, {"use_ema": True}, {"use_ema": True, "ema_overwrite_frequency": 2}])
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -60,12 +62,14 @@ OPTIMIZERS = {
     outputs=st.integers(2, 6),
     loss=st.sampled_from(["sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error"]),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
+    steps=st.sampled_from([None, 2, 3, 5]),
+    average=AVERAGES,
     rows=st.integers(2, 70),
     batch=st.integers(2, 40),
     threads=st.sampled_from([1, 2, 3]),
     seed=st.integers(0, 2**31),
 )
-def test_backends_train_alike(stack, features, outputs, loss, optimizer, rows, batch, threads, seed):
+def test_backends_train_alike(stack, features, outputs, loss, optimizer, steps, average, rows, batch, threads, seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((rows, features))
     if loss == "sparse_categorical_crossentropy":
@@ -75,10 +79,11 @@ def test_backends_train_alike(stack, features, outputs, loss, optimizer, rows, b
     else:
         y = rng.standard_normal((rows, outputs))
     fb.set_num_threads(threads)
+    options = {"gradient_accumulation_steps": steps, **average}
     runs = {}
     for name in ("native", "reference"):
         with backend_scope(name):
-            model = made(stack, features, outputs, loss, OPTIMIZERS[optimizer], seed)
+            model = made(stack, features, outputs, loss, lambda: OPTIMIZERS[optimizer](**options), seed)
             history = model.fit(x, y, batch, epochs=3, verbose=0, validation_data=(x, y)).history
             runs[name] = (history["loss"], history["val_loss"], model.predict(x))
     for native, reference in zip(runs["native"], runs["reference"], strict=True):

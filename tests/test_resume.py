@@ -57,6 +57,7 @@ OPTIMIZERS = {
     "Adadelta": lambda: optimizers.Adadelta(1.0),
     "Lion": lambda: optimizers.Lion(0.001),
     "ema": lambda: optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9),
+    "accumulation": lambda: optimizers.Adam(0.01, gradient_accumulation_steps=3),
     "schedule": lambda: optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 30), momentum=0.9),
 }
 

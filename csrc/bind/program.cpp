@@ -68,14 +68,17 @@ Scalar scalar_of(const py::handle& value) {
 // An array, its Kind, and its rows a sample.
 using Part = std::tuple<Array, int, Index>;
 
-using Row = std::tuple<std::string, std::vector<int>, std::vector<py::object>>;
+// An operation, its arrays, its scalars, and its turn.
+using Place = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
+using Row = std::tuple<std::string, std::vector<int>, std::vector<py::object>, Place>;
 
 // A Program together with the arrays its buffers point into.
 class PyProgram {
  public:
-  PyProgram(const std::vector<Part>& buffers, const std::vector<Row>& rows) : program_(views(buffers)) {
+  PyProgram(const std::vector<Part>& buffers, const std::vector<Row>& rows, std::uint64_t steps_per_update)
+      : program_(views(buffers), steps_per_update) {
     for (const auto& [array, kind, rows_per_sample] : buffers) arrays_.push_back(array);
-    for (const auto& [op, indices, values] : rows) {
+    for (const auto& [op, indices, values, place] : rows) {
       std::vector<Scalar> scalars;
       std::vector<Activation> activations;
       for (const py::object& value : values) {
@@ -87,7 +90,8 @@ class PyProgram {
           activations.push_back(activation(value.cast<std::string>()));
         }
       }
-      program_.add(op, indices, std::move(scalars), std::move(activations));
+      program_.add(op, indices, std::move(scalars), std::move(activations),
+                   {std::get<0>(place), std::get<1>(place), std::get<2>(place)});
     }
   }
 
@@ -138,7 +142,8 @@ class PyProgram {
 
 void register_program(py::module_& module) {
   py::class_<PyProgram>(module, "Program")
-      .def(py::init<const std::vector<Part>&, const std::vector<Row>&>(), py::arg("buffers"), py::arg("instructions"))
+      .def(py::init<const std::vector<Part>&, const std::vector<Row>&, std::uint64_t>(), py::arg("buffers"),
+           py::arg("instructions"), py::arg("steps_per_update"))
       .def("bind", &PyProgram::bind, py::arg("index"), py::arg("array"))
       .def("profile", &PyProgram::profile, py::arg("bounds"), py::arg("learning_rates"), py::arg("first"))
       .def("threads", &PyProgram::threads, py::arg("rows"))

@@ -34,21 +34,18 @@ bool conflict(const Instruction& first, const Instruction& second) {
   return false;
 }
 
-Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) {
-  return {bounds[s], bounds[s + 1] - bounds[s], first + static_cast<std::uint64_t>(s),
-          learning_rates == nullptr ? 0.0 : learning_rates[s]};
-}
-
 }  // namespace
 
-Program::Program(std::vector<Buffer> buffers) : buffers_(std::move(buffers)) {
+Program::Program(std::vector<Buffer> buffers, std::uint64_t steps_per_update)
+    : buffers_(std::move(buffers)), steps_per_update_(steps_per_update) {
+  if (steps_per_update == 0) throw std::invalid_argument("steps_per_update must be at least 1, got 0");
   for (const Buffer& buffer : buffers_) {
     if (buffer.kind == Kind::batch) batch_rows_ = std::max(batch_rows_, buffer.rows / buffer.rows_per_sample);
   }
 }
 
 void Program::add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
-                  std::vector<Activation> activations) {
+                  std::vector<Activation> activations, Turn turn) {
   const Operation& operation = find_operation(op);
   if (buffers.size() != operation.arrays || scalars.size() != operation.scalars ||
       activations.size() != operation.activations) {
@@ -56,7 +53,11 @@ void Program::add(const std::string& op, const std::vector<int>& buffers, std::v
                                 std::to_string(operation.scalars) + " scalars and " +
                                 std::to_string(operation.activations) + " activations");
   }
+  if (turn.begin >= turn.end || turn.end > turn.period) {
+    throw std::invalid_argument(op + " must have its turn in a part of a period");
+  }
   Instruction instruction;
+  instruction.turn = turn;
   for (const int i : buffers)
     instruction.buffers.push_back(i < 0 ? nullptr : &buffers_.at(static_cast<std::size_t>(i)));
   instruction.scalars = std::move(scalars);
@@ -64,7 +65,7 @@ void Program::add(const std::string& op, const std::vector<int>& buffers, std::v
   const Buffer* typed = instruction.buffers[operation.typed];
   if (typed == nullptr) throw std::invalid_argument(op + " must be given its array " + std::to_string(operation.typed));
   instruction.execute = typed->type == SourceType::float64 ? operation.f64 : operation.f32;
-  step_cost_ += operation.cost(instruction);
+  step_cost_ += operation.cost(instruction) * turn.share();
   instruction.outputs = operation.outputs;
   if (operation.workspace != nullptr) {
     const std::size_t bytes = operation.workspace(instruction);
@@ -73,6 +74,12 @@ void Program::add(const std::string& op, const std::vector<int>& buffers, std::v
   }
   instruction.waits = depends(instruction);
   instructions_.push_back(std::move(instruction));
+}
+
+Step Program::step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) const {
+  const std::uint64_t count = first + static_cast<std::uint64_t>(s);
+  return {bounds[s], bounds[s + 1] - bounds[s], count, count / steps_per_update_,
+          learning_rates == nullptr ? 0.0 : learning_rates[s]};
 }
 
 // Looks back as far as the last instruction that waited: what came before that one has been finished by all.
@@ -107,8 +114,9 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
     for (Index s = begin; s < end; ++s) {
       const Step step = step_of(bounds, learning_rates, first, s);
       for (const Instruction& instruction : instructions_) {
+        // Also where it has not its turn: later ones rely on what came before the barrier.
         if (instruction.waits) team.barrier();
-        instruction.execute(team, step, instruction);
+        if (instruction.turn.includes(step)) instruction.execute(team, step, instruction);
       }
       // One thread decides for all, so that all stop after the same step.
       if (team.rank() == 0) {
@@ -133,7 +141,7 @@ std::vector<double> Program::profile(const Index* bounds, const double* learning
       team.barrier();
       auto began = Clock::now();
       for (const Instruction& instruction : instructions_) {
-        instruction.execute(team, step, instruction);
+        if (instruction.turn.includes(step)) instruction.execute(team, step, instruction);
         team.barrier();
         if (team.rank() != 0) continue;
         const auto ended = Clock::now();

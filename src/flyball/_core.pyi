@@ -20,7 +20,8 @@ class Program:
     def __init__(
         self,
         buffers: Sequence[tuple[NDArray[Any], int, int]],
-        instructions: Sequence[tuple[str, Sequence[int], Sequence[Any]]],
+        instructions: Sequence[tuple[str, Sequence[int], Sequence[Any], tuple[int, int, int]]],
+        steps_per_update: int,
     ) -> None: ...
     def bind(self, index: int, array: NDArray[Any]) -> None: ...
     def profile(self, bounds: Integers, learning_rates: Doubles, first: int) -> Doubles: ...

@@ -101,8 +101,9 @@ class Lookahead(Optimizer):
             memory.slot(SLOW)[...] = memory.parameters
 
     def steps_to_sync(self) -> int:
-        """Return how many steps there are until the slow weights go on."""
-        return self.sync_period - self.iterations % self.sync_period
+        """Return how many steps there are until the slow weights go on: after ``sync_period`` updates."""
+        period = self.sync_period * (self.gradient_accumulation_steps or 1)
+        return period - self.steps % period
 
     def synchronise(self, memory: Memory) -> None:
         """Let the slow weights go on, and the weights begin there."""

@@ -23,6 +23,8 @@ class OtherOptions(TypedDict, total=False):
     global_clipnorm: float | None
     use_ema: bool
     ema_momentum: float
+    ema_overwrite_frequency: int | None
+    gradient_accumulation_steps: int | None
     name: str | None
     decay_biases: bool
 
@@ -34,8 +36,9 @@ class OptimizerOptions(OtherOptions, total=False):
     ``decay_biases`` (whether it applies to biases and the parameters of normalisations, as in Keras), at most one
     of ``clipnorm`` (largest norm of each array's gradient, penalties included), ``clipvalue`` (largest size of an
     element) and ``global_clipnorm`` (largest norm of the whole gradient), ``use_ema`` (whether the model ends its
-    training with the exponential moving average of its weights, with ``ema_momentum`` of the old kept at each step),
-    and ``name`` (what configurations call it).
+    training with the exponential moving average of its weights, with ``ema_momentum`` of the old kept at each step, and
+    goes on from that average every ``ema_overwrite_frequency`` updates), ``gradient_accumulation_steps`` (so many
+    steps, at least 2, have one update, with the mean of their gradients) and ``name`` (what configurations call it).
     """
 
     weight_decay: float | None
@@ -48,8 +51,10 @@ class Optimizer(Configurable):
     ----------
     learning_rate : float
         May be set at any time, to a number or a schedule; the next epoch uses it. Read, it is the next step's.
+    steps : int
+        Steps done, one a batch: what schedules of the learning rate count.
     iterations : int
-        Steps done.
+        Updates done: ``steps``, or ``steps // gradient_accumulation_steps``.
     update_op : str
         The operation of :class:`flyball.backend.Backend` that does a step.
     """
@@ -63,7 +68,7 @@ class Optimizer(Configurable):
         unknown: dict[str, Any] = {k: v for k, v in options.items() if k not in _OPTIONS}
         valid = dict.fromkeys([*parameters(type(self)), *_OPTIONS])
         _checks.no_more_arguments(type(self).__name__, unknown, valid)
-        self.iterations = 0
+        self.steps = 0
         self.learning_rate = learning_rate
         decay = options.get("weight_decay")
         self.weight_decay = None if decay is None else _checks.number("weight_decay", decay, "[0, inf)")
@@ -77,14 +82,31 @@ class Optimizer(Configurable):
             _checks.refuse("one of clipnorm, clipvalue and global_clipnorm", "given at most", given)
         self.use_ema = _checks.flag("use_ema", options.get("use_ema", False))
         self.ema_momentum = _checks.number("ema_momentum", options.get("ema_momentum", 0.99), "[0, 1]")
+        self.ema_overwrite_frequency = _checks.optional_count(
+            "ema_overwrite_frequency", options.get("ema_overwrite_frequency")
+        )
+        accumulated = options.get("gradient_accumulation_steps")
+        self._gradient_accumulation_steps = (
+            None if accumulated is None else _checks.integer("gradient_accumulation_steps", accumulated, 2)
+        )
         name = options.get("name")
         self.name = type(self).__name__.lower() if name is None else _checks.text("name", name)
+
+    @property
+    def gradient_accumulation_steps(self) -> int | None:
+        """Steps an update; not to be changed, as another number would begin with a part of an update."""
+        return self._gradient_accumulation_steps
+
+    @property
+    def iterations(self) -> int:
+        """Updates done."""
+        return self.steps // (self.gradient_accumulation_steps or 1)
 
     @property
     def learning_rate(self) -> float:
         """The size of the next step."""
         schedule = self._learning_rate
-        return schedule(self.iterations) if isinstance(schedule, LearningRateSchedule) else schedule
+        return schedule(self.steps) if isinstance(schedule, LearningRateSchedule) else schedule
 
     @learning_rate.setter
     def learning_rate(self, value: object) -> None:
@@ -102,7 +124,7 @@ class Optimizer(Configurable):
         """Return the learning rates of the next ``steps`` steps."""
         schedule = self._learning_rate
         if isinstance(schedule, LearningRateSchedule):
-            return schedule.evaluate(np.arange(self.iterations, self.iterations + steps))
+            return schedule.evaluate(np.arange(self.steps, self.steps + steps))
         return np.full(steps, schedule)
 
     def slots(self) -> tuple[str, ...]:
@@ -125,6 +147,8 @@ class Optimizer(Configurable):
             max_norm_is_global=self.global_clipnorm is not None,
             decays_all=self.decay_biases,
             average_decay=self.ema_momentum if self.use_ema else None,
+            overwrite_period=self.ema_overwrite_frequency,
+            steps=self.gradient_accumulation_steps or 1,
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -37,8 +37,8 @@ class SGD(Optimizer):
     nesterov : bool
         Whether to look ahead; without momentum it changes nothing.
     **options
-        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
-        see :class:`OptimizerOptions`.
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``,
+        ``ema_overwrite_frequency``, ``gradient_accumulation_steps``, ``name``; see :class:`OptimizerOptions`.
     """
 
     update_op = "sgd_update"
@@ -104,8 +104,8 @@ class Adam(_Moments):
     amsgrad : bool
         Whether the largest v so far takes its place (Reddi et al. 2018).
     **options
-        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
-        see :class:`OptimizerOptions`.
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``,
+        ``ema_overwrite_frequency``, ``gradient_accumulation_steps``, ``name``; see :class:`OptimizerOptions`.
     """
 
     update_op = "adam_update"
@@ -167,8 +167,8 @@ class Nadam(_Moments):
     epsilon : float
         Positive; keeps the quotient finite.
     **options
-        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
-        see :class:`OptimizerOptions`.
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``,
+        ``ema_overwrite_frequency``, ``gradient_accumulation_steps``, ``name``; see :class:`OptimizerOptions`.
     """
 
     update_op = "adam_update"
@@ -199,8 +199,8 @@ class Adamax(_Moments):
     epsilon : float
         Positive; keeps the quotient finite.
     **options
-        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
-        see :class:`OptimizerOptions`.
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``,
+        ``ema_overwrite_frequency``, ``gradient_accumulation_steps``, ``name``; see :class:`OptimizerOptions`.
     """
 
     update_op = "adamax_update"
@@ -230,8 +230,8 @@ class RMSprop(Optimizer):
     centered : bool
         Whether the gradient's variance takes the place of its mean square.
     **options
-        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
-        see :class:`OptimizerOptions`.
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``,
+        ``ema_overwrite_frequency``, ``gradient_accumulation_steps``, ``name``; see :class:`OptimizerOptions`.
     """
 
     update_op = "rmsprop_update"
@@ -280,8 +280,8 @@ class Adagrad(Optimizer):
     epsilon : float
         Positive; keeps the quotient finite.
     **options
-        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
-        see :class:`OptimizerOptions`.
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``,
+        ``ema_overwrite_frequency``, ``gradient_accumulation_steps``, ``name``; see :class:`OptimizerOptions`.
     """
 
     update_op = "adagrad_update"
@@ -324,8 +324,8 @@ class Adadelta(Optimizer):
     epsilon : float
         Positive; keeps the quotient finite.
     **options
-        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
-        see :class:`OptimizerOptions`.
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``,
+        ``ema_overwrite_frequency``, ``gradient_accumulation_steps``, ``name``; see :class:`OptimizerOptions`.
     """
 
     update_op = "adadelta_update"
@@ -365,8 +365,8 @@ class Lion(Optimizer):
     beta_2 : float
         Share of m that is kept, in [0, 1).
     **options
-        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``, ``name``;
-        see :class:`OptimizerOptions`.
+        ``weight_decay``, ``clipnorm``, ``clipvalue``, ``global_clipnorm``, ``use_ema``, ``ema_momentum``,
+        ``ema_overwrite_frequency``, ``gradient_accumulation_steps``, ``name``; see :class:`OptimizerOptions`.
     """
 
     update_op = "lion_update"

@@ -43,8 +43,23 @@ struct Scalar {
 struct Step {
   Index start;
   Index rows;
-  std::uint64_t count;  // steps done before this one
+  std::uint64_t count;    // steps done before this one
+  std::uint64_t updates;  // updates done before this step
   double learning_rate;
+};
+
+// Steps in which an instruction runs; flyball.program.instructions.Turn.
+struct Turn {
+  std::uint64_t period = 1;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 1;
+
+  bool includes(const Step& step) const {
+    if (period == 1) return true;
+    const std::uint64_t place = step.count % period;
+    return begin <= place && place < end;
+  }
+  double share() const { return static_cast<double>(end - begin) / static_cast<double>(period); }
 };
 
 struct Instruction;
@@ -58,6 +73,7 @@ struct Instruction {
   bool waits = true;  // for the instructions before it: it touches what they touch
   std::vector<Scalar> scalars;
   std::vector<Activation> activations;  // scalars that are names of activations, in order
+  Turn turn;
 };
 
 // What drives a Program; the Cython loop sees no more than this.
@@ -78,11 +94,12 @@ class StepRunner {
 
 class Program final : public StepRunner {
  public:
-  explicit Program(std::vector<Buffer> buffers);
+  // An update has `steps_per_update` steps.
+  Program(std::vector<Buffer> buffers, std::uint64_t steps_per_update);
 
   // Appends an instruction; throws std::invalid_argument if the operation or its arguments are unknown.
   void add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
-           std::vector<Activation> activations);
+           std::vector<Activation> activations, Turn turn);
 
   // Puts another array in the place of buffer i.
   void bind(std::size_t i, const Buffer& buffer) { buffers_.at(i) = buffer; }
@@ -103,9 +120,11 @@ class Program final : public StepRunner {
 
  private:
   bool depends(const Instruction& instruction) const;
+  Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) const;
 
   std::vector<Buffer> buffers_;
   std::vector<Instruction> instructions_;
+  std::uint64_t steps_per_update_;
   Index batch_rows_ = 1;             // of the largest step: rows of the batch buffers
   double step_cost_ = 0;             // nanoseconds of such a step on one thread
   std::size_t workspace_bytes_ = 0;  // the most that an instruction needs

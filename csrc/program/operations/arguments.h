@@ -37,7 +37,7 @@ inline double number(const Step& step, I i, std::size_t k) {
     case Dynamic::step:
       return static_cast<double>(step.count);
     case Dynamic::count:
-      return static_cast<double>(step.count + 1);
+      return static_cast<double>(step.updates + 1);
     case Dynamic::inverse_rows:
       return 1.0 / static_cast<double>(step.rows);
   }
@@ -49,7 +49,7 @@ inline std::uint64_t integer(const Step& step, I i, std::size_t k) {
     case Dynamic::step:
       return step.count;
     case Dynamic::count:
-      return step.count + 1;
+      return step.updates + 1;
     default:
       return i.scalars[k].integer;
   }

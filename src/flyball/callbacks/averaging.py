@@ -89,7 +89,7 @@ class SwapEMAWeights(Callback):
     def _put(self, averaged: bool) -> None:
         """Let the model have the average or not; at the end of a training it has it, and there is nothing to swap."""
         memory, optimizer = self.model._require_built(), self.model.optimizer
-        begun = optimizer is not None and optimizer.iterations > 0
+        begun = optimizer is not None and optimizer.steps > 0
         if begun and "average" in memory.slots and memory.averaged != averaged and not _is_done(self.model):
             memory.swap_average()
 
@@ -235,10 +235,10 @@ class SnapshotEnsemble(Callback):
         self._epochs = epochs // self.cycles
         if optimizer is None or steps is None:
             _checks.refuse("steps_per_epoch", "known for SnapshotEnsemble", steps)
-        if optimizer.iterations:
+        if optimizer.steps:
             if not optimizer.has_schedule:
                 expectation = "new for SnapshotEnsemble: compile the model again, or resume a run of it"
-                _checks.refuse("the optimizer", expectation, f"one after {optimizer.iterations} steps")
+                _checks.refuse("the optimizer", expectation, f"one after {optimizer.steps} steps")
             return
         rate = self.initial_learning_rate or optimizer.learning_rate
         optimizer.learning_rate = CosineDecayRestarts(rate, self._epochs * steps, t_mul=1.0)

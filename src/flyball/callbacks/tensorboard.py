@@ -90,7 +90,7 @@ class TensorBoard(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Look at the clock."""
         del epoch, logs
-        self._began, self._first = time.perf_counter(), self._iterations
+        self._began, self._first = time.perf_counter(), self._steps
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch."""
@@ -101,7 +101,7 @@ class TensorBoard(Callback):
         if "learning_rate" not in (logs or {}) and self.model.optimizer is not None:
             train.add_scalar("epoch_learning_rate", self.model.optimizer.learning_rate, epoch)
         if self.write_steps_per_second:
-            steps = self._iterations - self._first
+            steps = self._steps - self._first
             train.add_scalar("epoch_steps_per_second", steps / (time.perf_counter() - self._began), epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_weights(epoch)
@@ -111,7 +111,7 @@ class TensorBoard(Callback):
     def on_test_end(self, logs: Logs = None) -> None:
         """Write an evaluation inside a training."""
         for name, value in (logs or {}).items():
-            self._writer("validation").add_scalar(f"evaluation_{name}_vs_iterations", value, self._iterations)
+            self._writer("validation").add_scalar(f"evaluation_{name}_vs_iterations", value, self._steps)
         self._writer("validation").flush()
 
     def on_train_end(self, logs: Logs = None) -> None:
@@ -123,13 +123,13 @@ class TensorBoard(Callback):
 
     def _after_step(self, batch: int, logs: Logs = None) -> None:
         del batch
-        if self._iterations % self.update_freq == 0:
+        if self._steps % self.update_freq == 0:
             for name, value in (logs or {}).items():
-                self._writer("train").add_scalar(f"batch_{name}", value, self._iterations)
+                self._writer("train").add_scalar(f"batch_{name}", value, self._steps)
 
     @property
-    def _iterations(self) -> int:
-        return 0 if self.model.optimizer is None else self.model.optimizer.iterations
+    def _steps(self) -> int:
+        return 0 if self.model.optimizer is None else self.model.optimizer.steps
 
     def _writer(self, folder: str) -> Any:
         if folder not in self._writers:

@@ -40,7 +40,7 @@ class DivergenceWarning(RuntimeWarning):
 class _Epoch:
     number: int
     epoch: int
-    iterations: int
+    steps: int
     learning_rate: Any
 
 
@@ -49,7 +49,7 @@ class _Snapshot:
     trainer: Trainer
     program: object
     arrays: list[NDArray[Any]]
-    iterations: int
+    steps: int
     done: int
 
 
@@ -101,12 +101,12 @@ class TerminateOnNaN(Callback):
             old is None
             or old.trainer is not run.trainer
             or old.program is not run.trainer.program
-            or optimizer.iterations - old.iterations >= STEPS
-            or optimizer.iterations < old.iterations
+            or optimizer.steps - old.steps >= STEPS
+            or optimizer.steps < old.steps
         ):
-            self._take(run.trainer, 0 if run.position is None else run.position.done, optimizer.iterations)
-        now = optimizer.iterations
-        self._since = [entry for entry in self._since if entry.iterations < now]  # a step back undoes epochs
+            self._take(run.trainer, 0 if run.position is None else run.position.done, optimizer.steps)
+        now = optimizer.steps
+        self._since = [entry for entry in self._since if entry.steps < now]  # a step back undoes epochs
         self._since.append(_Epoch(self.model._epochs, epoch, now, optimizer._learning_rate))
 
     def on_progress(self, done: int) -> bool:
@@ -119,7 +119,7 @@ class TerminateOnNaN(Callback):
         if isinstance(run.trainer, Trainer) and self._since and time.perf_counter() - self._taken >= SECONDS:
             current = self._since[-1]
             uncounted = done - run.trainer.done  # steps are counted when their run ends
-            self._take(run.trainer, done, run.trainer.optimizer.iterations + uncounted)
+            self._take(run.trainer, done, run.trainer.optimizer.steps + uncounted)
             self._since.append(current)
         return True
 
@@ -135,7 +135,7 @@ class TerminateOnNaN(Callback):
         del logs
         self._snapshot, self._since = None, []
 
-    def _take(self, trainer: Trainer, done: int, iterations: int) -> None:
+    def _take(self, trainer: Trainer, done: int, steps: int) -> None:
         self._since = []
         self._taken = time.perf_counter()
         arrays = trainer.memory.arrays()
@@ -143,7 +143,7 @@ class TerminateOnNaN(Callback):
             self._snapshot = None
             return
         copies = [array.copy() for array in arrays]
-        self._snapshot = _Snapshot(trainer, trainer.program, copies, iterations, done)
+        self._snapshot = _Snapshot(trainer, trainer.program, copies, steps, done)
 
     def _diverged(self, run: Run, epoch: int) -> None:
         self.model.stop_training = True
@@ -165,14 +165,14 @@ class TerminateOnNaN(Callback):
             return None
         optimizer = trainer.optimizer
         now = [array.copy() for array in arrays]
-        counts, position = (optimizer.iterations, optimizer._learning_rate), trainer.position()
+        counts, position = (optimizer.steps, optimizer._learning_rate), trainer.position()
         try:
             _set(trainer, snapshot.arrays)
-            optimizer.iterations = snapshot.iterations
+            optimizer.steps = snapshot.steps
             return self._first_bad_step(trainer, snapshot.done)
         finally:
             _set(trainer, now)
-            optimizer.iterations, optimizer.learning_rate = counts
+            optimizer.steps, optimizer.learning_rate = counts
             trainer.go_to(position)
 
     def _first_bad_step(self, trainer: Trainer, done: int) -> Finding | None:

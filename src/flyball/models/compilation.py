@@ -85,8 +85,8 @@ class Compilation(Structure):
         _checks.no_more_arguments("compile", unknown, Compilation.compile)
         chosen_optimizer = optimizers_module.get(optimizer)
         own = chosen_optimizer.owner is not None and chosen_optimizer.owner is self._identity
-        if chosen_optimizer.owner is not None and not own and chosen_optimizer.iterations:
-            given = f"one that has done {chosen_optimizer.iterations} steps for another model"
+        if chosen_optimizer.owner is not None and not own and chosen_optimizer.steps:
+            given = f"one that has done {chosen_optimizer.steps} steps for another model"
             msg = f"optimizer must be a new one for each model, got {given}"
             raise ValueError(msg)
         chosen_loss = losses_module.get(loss)
@@ -101,7 +101,7 @@ class Compilation(Structure):
         regularize_biases = _checks.flag("regularize_biases", regularize_biases)
         before, values = vars(self).copy(), [(weight, weight.value) for weight in self.weights]
         if own:
-            chosen_optimizer.iterations = 0
+            chosen_optimizer.steps = 0
         self._identity = chosen_optimizer.owner = self._identity or object()
         self.optimizer, self.loss = chosen_optimizer, chosen_loss
         self.regularizer, self.regularize_biases = chosen_regularizer, regularize_biases

@@ -102,12 +102,12 @@ class Inspection(Fitting):
         for weight in self.weights:
             digest.update(f"{weight.shape}{weight.value.dtype}".encode())
             digest.update(weight.value.tobytes())
-        iterations = 0 if self.optimizer is None else self.optimizer.iterations
+        steps = 0 if self.optimizer is None else self.optimizer.steps
         for name in sorted(memory.slots):
             digest.update(name.encode())
             for weight in memory.parameter_weights():
                 digest.update(memory.state_of(name, weight).tobytes())
-        digest.update(f"{iterations},{self._epochs}".encode())
+        digest.update(f"{steps},{self._epochs}".encode())
         return digest.hexdigest()
 
     def _rows(self, batch_size: int | None) -> int:

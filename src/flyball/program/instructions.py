@@ -31,7 +31,7 @@ class Dynamic(Enum):
     STEP = "step"
     """Steps done before this one: the address of its random numbers."""
     COUNT = "count"
-    """``STEP + 1``: what bias corrections count."""
+    """Updates done, this step's included: what bias corrections count; ``STEP + 1`` where each step has its update."""
     INVERSE_ROWS = "inverse_rows"
     """``1 / rows``: a mean over the batch."""
 
@@ -87,6 +87,30 @@ class Buffer:
 Scalar = bool | int | float | str | Dynamic
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Steps in which an instruction runs: those whose ``STEP`` modulo ``period`` is in [begin, end)."""
+
+    period: int
+    begin: int
+    end: int
+
+    def includes(self, step: int) -> bool:
+        """Whether it is the turn of an instruction in the step after ``step`` steps."""
+        return self.begin <= step % self.period < self.end
+
+    @property
+    def share(self) -> float:
+        """Of all steps."""
+        return (self.end - self.begin) / self.period
+
+    def __str__(self) -> str:
+        return f"if step % {self.period} in range({self.begin}, {self.end})"
+
+
+ALWAYS = Turn(1, 0, 1)
+
+
 @dataclass(eq=False)
 class Instruction:
     """One operation of :class:`flyball.backend.Backend` with its arguments, by the operation's parameter names.
@@ -98,6 +122,7 @@ class Instruction:
     arrays: dict[str, Buffer | None]
     scalars: dict[str, Scalar] = field(default_factory=dict)
     layer: str = ""
+    turn: Turn = ALWAYS
 
     def __str__(self) -> str:
         arrays = ", ".join(f"{k}={'None' if b is None else b.name}" for k, b in self.arrays.items())
@@ -105,15 +130,20 @@ class Instruction:
             f", {k}={s.value if isinstance(s, Dynamic) else format(s, 'g') if isinstance(s, float) else repr(s)}"
             for k, s in self.scalars.items()
         )
-        return f"{self.op}({arrays}{scalars})"
+        turn = "" if self.turn == ALWAYS else f" {self.turn}"
+        return f"{self.op}({arrays}{scalars}){turn}"
 
 
 @dataclass(eq=False)
 class Program:
-    """A flat list of instructions: one step of training, evaluation or prediction."""
+    """A flat list of instructions: one step of training, evaluation or prediction.
+
+    ``steps_per_update`` is how many steps there are for each of ``Dynamic.COUNT``.
+    """
 
     buffers: dict[str, Buffer] = field(default_factory=dict)
     instructions: list[Instruction] = field(default_factory=list)
+    steps_per_update: int = 1
 
     def buffer(self, name: str, array: NDArray[Any], kind: Kind) -> Buffer:
         """Add a buffer; names are unique."""
@@ -154,9 +184,11 @@ class Program:
         """Size of all arrays in bytes."""
         return sum(buffer.nbytes for buffer in self.buffers.values() if buffer.base is None)
 
-    def add(self, op: str, layer: str, arrays: dict[str, Buffer | None], **scalars: Scalar) -> None:
+    def add(
+        self, op: str, layer: str, arrays: dict[str, Buffer | None], turn: Turn = ALWAYS, /, **scalars: Scalar
+    ) -> None:
         """Append an instruction."""
-        self.instructions.append(Instruction(op, arrays, scalars, layer))
+        self.instructions.append(Instruction(op, arrays, scalars, layer, turn))
 
     def __str__(self) -> str:
         lines = [f"{len(self.instructions)} instructions, {self.nbytes:,} bytes"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from flyball.backend import OPERATIONS
 from flyball.program.fusion import fuse
-from flyball.program.instructions import Buffer, Dynamic, Kind, Program
+from flyball.program.instructions import ALWAYS, Buffer, Dynamic, Kind, Program, Turn
 from flyball.program.nodes import ActivationNode, DenseNode, UnitNormNode
 from flyball.program.targets import mix_targets
 
@@ -64,6 +64,10 @@ class Update:
     """Whether weights that are spared from decay otherwise, biases for one, are decayed as well."""
     average_decay: float | None = None
     """Decay of the moving average of the parameters, in the slot ``average``."""
+    overwrite_period: int | None = None
+    """Each so many updates the average takes the parameters' place."""
+    steps: int = 1
+    """Of which the mean gradient is taken, those so far being summed in the slot ``accumulated``."""
 
 
 @dataclass(frozen=True)
@@ -193,14 +197,18 @@ class Lowering:
             self.backward(gradient)
 
     def update(self, update: Update) -> None:
-        """Write the optimiser's step: one instruction for each group of parameters with the same settings."""
+        """Write the optimiser's step: one instruction for each group of parameters with the same settings.
+
+        With several steps an update they add up their gradients, and the last one does the update with the mean.
+        """
         memory, program = self.memory, self.program
         memory.require_samples()
         memory.require_as_built()
+        turn = self._accumulate(update.steps)
         each = update.max_norm is not None and not update.max_norm_is_global
         groups = memory.single_groups() if each else memory.groups
         parts = [partial(self._part, i, group) for i, group in enumerate(groups)]
-        scales = self._gradient_scales(update, groups)
+        scales = self._gradient_scales(update, groups, turn)
         names = OPERATIONS[update.op]
         arrays_end = names.index("gradient_scale") + 1
         for i, (group, part) in enumerate(zip(groups, parts, strict=True)):
@@ -211,6 +219,10 @@ class Lowering:
                 "g": part("gradients", memory.gradients),
                 "gradient_scale": scales[i],
             }
+            if penalised and turn is not ALWAYS:  # of the other steps' losses
+                others = Turn(turn.period, 0, turn.begin)
+                values = {"total": arrays["penalty"], "x": arrays["w"]}
+                program.add("activity_penalty", "optimizer", values, others, l1=group.l1, l2=group.l2)
             for slot in update.slots:
                 arrays[slot] = part(slot, memory.slot(slot, update.initial))
             # As in Keras, clipping takes in the penalties' gradient.
@@ -222,12 +234,17 @@ class Lowering:
                 update.op,
                 "optimizer",
                 {name: arrays.get(name) for name in names[:arrays_end]},
+                turn,
                 **{name: scalars[name] for name in names[arrays_end:]},
             )
         if update.average_decay is not None:
-            average = program.buffer("average", memory.slot("average"), Kind.WHOLE)
-            arrays = {"average": average, "w": program.buffer("parameters", memory.parameters, Kind.WHOLE)}
+            average = self.whole("average", memory.slot("average"))
+            w = self.whole("parameters", memory.parameters)
+            arrays = {"average": average, "w": w}
             program.add("average_update", "optimizer", arrays, decay=update.average_decay, step=Dynamic.COUNT)
+            if update.overwrite_period is not None:
+                period = update.overwrite_period * update.steps
+                self.copy(w, average, "optimizer", Turn(period, period - update.steps, period))
         for weight in memory.weights:
             if weight.trainable and weight.projection is not None:
                 matrix = weight.value.reshape(weight.projection.rows, -1)
@@ -236,6 +253,21 @@ class Lowering:
                 arrays = {name: w for name in OPERATIONS[weight.projection.op] if name not in scalars}
                 program.add(weight.projection.op, "optimizer", arrays, **scalars)
 
+    def _accumulate(self, steps: int) -> Turn:
+        """Write what makes the gradients of the last of ``steps`` steps the mean of them all; return its turn."""
+        self.program.steps_per_update = steps
+        if steps == 1:
+            return ALWAYS
+        g = self.whole("gradients", self.memory.gradients)
+        total = self.whole("accumulated", self.memory.slot("accumulated"))
+        add = partial(self.program.add, "accumulate", "optimizer")
+        last = Turn(steps, steps - 1, steps)
+        add({"y": total, "x": g}, Turn(steps, 0, 1), keep=0.0, scale=1.0)
+        if steps > 2:
+            add({"y": total, "x": g}, Turn(steps, 1, steps - 1), keep=1.0, scale=1.0)
+        add({"y": g, "x": total}, last, keep=1.0 / steps, scale=1.0 / steps)
+        return last
+
     def _part(self, i: int, group: Group, name: str, flat: NDArray[Any]) -> Buffer:
         """Return the buffer of group ``i`` of a flat array, made where it is asked for first."""
         full = f"{name}[{i}]"
@@ -243,7 +275,7 @@ class Lowering:
             self.program.buffer(full, flat[group.begin : group.end], Kind.WHOLE)
         return self.program.buffers[full]
 
-    def _gradient_scales(self, update: Update, groups: Sequence[Group]) -> list[Buffer | None]:
+    def _gradient_scales(self, update: Update, groups: Sequence[Group], turn: Turn) -> list[Buffer | None]:
         """Write what clips the gradient's norm; return the array of its scale for each group."""
         if update.max_norm is None:
             return [None] * len(groups)
@@ -258,9 +290,10 @@ class Lowering:
                 "w": self._part(i, group, "parameters", self.memory.parameters),
             }
             l1 = 0.0 if group.proximal else group.l1  # a proximal penalty has no gradient
-            self.program.add("squared_norm", "optimizer", arrays, l1=l1, l2=group.l2)
+            self.program.add("squared_norm", "optimizer", arrays, turn, l1=l1, l2=group.l2)
         for scale, total in pairs:
-            self.program.add("clip_scale", "optimizer", {"scale": scale, "total": total}, max_norm=update.max_norm)
+            arrays = {"scale": scale, "total": total}
+            self.program.add("clip_scale", "optimizer", arrays, turn, max_norm=update.max_norm)
         scales = [scale for scale, _ in pairs]
         return [*scales] if len(scales) == len(groups) else [scales[0]] * len(groups)
 
@@ -310,9 +343,9 @@ class Lowering:
         """Write an instruction."""
         self.program.add(op, layer, arrays, **scalars)
 
-    def copy(self, out: Buffer, x: Buffer, layer: str) -> None:
+    def copy(self, out: Buffer, x: Buffer, layer: str, turn: Turn = ALWAYS) -> None:
         """Write a copy of ``x``."""
-        self.add("activation_forward", layer, {"y": out, "x": x}, activation="linear", alpha=0.0)
+        self.program.add("activation_forward", layer, {"y": out, "x": x}, turn, activation="linear", alpha=0.0)
 
     def on_backward(self, write: Callable[[Buffer], Buffer | None]) -> None:
         """Note what writes the backward pass of a node, from the gradient of its output to that of its input.

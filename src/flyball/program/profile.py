@@ -53,7 +53,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Profile:
-    """Median times of the instructions of one step, each run by itself with all threads waiting for its end."""
+    """Median times of the instructions of one step, each run by itself with all threads waiting for its end.
+
+    An instruction that has its turn in a part of the steps has that part of the time.
+    """
 
     lines: tuple[Line, ...]
     rows: int
@@ -107,10 +110,13 @@ def working_set(program: Program) -> int:
     return sum(b.nbytes for b in own if id(b) not in data)
 
 
-def summarise(program: Program, seconds: NDArray[np.float64], rows: int, limits: Limits) -> Profile:
-    """Return the profile of ``program`` from the times (steps, instructions) of a runner."""
+def summarise(program: Program, seconds: NDArray[np.float64], first: int, rows: int, limits: Limits) -> Profile:
+    """Return the profile of ``program`` from a runner's times (steps, instructions) of the steps from ``first`` on."""
     lines = []
-    for instruction, time in zip(program.instructions, np.median(seconds, axis=0).tolist(), strict=True):
+    for instruction, times in zip(program.instructions, seconds.T, strict=True):
+        turn = instruction.turn
+        ran = [turn.includes(first + s) for s in range(len(times))]
+        time = turn.share * float(np.median(times[ran])) if any(ran) else 0.0
         work, moved = operations(instruction), moved_bytes(instruction, rows)
         compute, memory = work / limits.multiply_adds, moved / limits.bandwidth
         limit = max(compute, memory)

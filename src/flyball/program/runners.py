@@ -76,7 +76,8 @@ class BackendRunner:
     """Calls one operation of a backend after the other: the Program's meaning, in plain Python."""
 
     def __init__(self, program: Program, backend: Backend) -> None:
-        self.calls = [(getattr(backend, i.op), {**i.arrays, **i.scalars}) for i in program.instructions]
+        self.calls = [(getattr(backend, i.op), {**i.arrays, **i.scalars}, i.turn) for i in program.instructions]
+        self.steps_per_update = program.steps_per_update
 
     def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
         """See :class:`Runner`."""
@@ -92,7 +93,7 @@ class BackendRunner:
         """See :class:`Runner`."""
         reported = time.perf_counter()
         for s in range(len(steps)):
-            for call in self._resolved(steps, s):
+            for _, call in self._resolved(steps, s):
                 call()
             steps.done = s + 1
             if between is not None:
@@ -105,25 +106,26 @@ class BackendRunner:
         """See :class:`Runner`."""
         seconds = np.zeros((len(steps), len(self.calls)))
         for s in range(len(steps)):
-            for i, call in enumerate(self._resolved(steps, s)):
+            for i, call in self._resolved(steps, s):
                 began = time.perf_counter()
                 call()
                 seconds[s, i] = time.perf_counter() - began
             steps.done = s + 1
         return seconds
 
-    def _resolved(self, steps: Steps, s: int) -> Iterator[Callable[[], None]]:
+    def _resolved(self, steps: Steps, s: int) -> Iterator[tuple[int, Callable[[], None]]]:
         start, end = int(steps.bounds[s]), int(steps.bounds[s + 1])
         count = steps.first + s
         values = {
             Dynamic.LEARNING_RATE: float(steps.learning_rates[s]),
             Dynamic.STEP: count,
-            Dynamic.COUNT: count + 1,
+            Dynamic.COUNT: count // self.steps_per_update + 1,
             Dynamic.INVERSE_ROWS: 1.0 / (end - start),
         }
-        for operation, arguments in self.calls:
-            resolved = {name: _resolve(value, start, end, values) for name, value in arguments.items()}
-            yield partial(operation, **resolved)
+        for i, (operation, arguments, turn) in enumerate(self.calls):
+            if turn.includes(count):
+                resolved = {name: _resolve(value, start, end, values) for name, value in arguments.items()}
+                yield i, partial(operation, **resolved)
 
     def threads(self, rows: int) -> int:
         """Return 1: the loop over instructions is Python's; an operation may use more."""
@@ -148,12 +150,14 @@ class NativeRunner:
         self._program = _core.Program(
             [(buffer.array, int(buffer.kind), buffer.rows_per_sample) for buffer in buffers],
             [self._encode(instruction) for instruction in program.instructions],
+            program.steps_per_update,
         )
 
-    def _encode(self, instruction: Instruction) -> tuple[str, list[int], list[Any]]:
+    def _encode(self, instruction: Instruction) -> tuple[str, list[int], list[Any], tuple[int, int, int]]:
         arrays = [-1 if b is None else self._index[id(b)] for b in instruction.arrays.values()]
         scalars = [("dynamic", s.value) if isinstance(s, Dynamic) else s for s in instruction.scalars.values()]
-        return instruction.op, arrays, scalars
+        turn = instruction.turn
+        return instruction.op, arrays, scalars, (turn.period, turn.begin, turn.end)
 
     def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
         """See :class:`Runner`."""

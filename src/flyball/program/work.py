@@ -32,7 +32,11 @@ _PER_ELEMENT = {
 
 
 def operations(instruction: Instruction) -> float:
-    """Return the floating-point operations of one step."""
+    """Return the floating-point operations of one step: of an instruction with turns, their mean."""
+    return instruction.turn.share * _operations(instruction)
+
+
+def _operations(instruction: Instruction) -> float:
     arrays = instruction.arrays
     if instruction.op in ("dense_forward", "dense_batch_norm_inference"):
         return _product(arrays["x"], arrays["w"])
@@ -46,7 +50,7 @@ def operations(instruction: Instruction) -> float:
 
 
 def moved_bytes(instruction: Instruction, rows: int) -> int:
-    """Return the bytes that one step of ``rows`` rows must read and write at least: each array once."""
+    """Return the bytes that one step of ``rows`` rows must read and write at least: each array once in its turn."""
     total = 0
     for name, buffer in instruction.arrays.items():
         if buffer is None:
@@ -55,7 +59,7 @@ def moved_bytes(instruction: Instruction, rows: int) -> int:
             total += rows * buffer.rows_per_sample * buffer.array[:1].nbytes
         else:
             total += buffer.nbytes
-    return total
+    return round(instruction.turn.share * total)
 
 
 def _elements(buffer: Buffer) -> int:

@@ -26,7 +26,7 @@ def counts(model: Sequential) -> dict[str, Any]:
     """Return what is counted: steps, epochs, the seed, and the names of the optimizer's arrays."""
     memory, optimizer = model._require_built(), model.optimizer
     return {
-        "iterations": 0 if optimizer is None else optimizer.iterations,
+        "iterations": 0 if optimizer is None else optimizer.steps,
         "epochs": model._epochs,
         "seed": model._seed,
         "slots": sorted(_arrays(memory)),
@@ -105,7 +105,7 @@ def restore(model: Sequential, tensors: Mapping[str, NDArray[Any]], facts: Mappi
     """
     memory = model._require_built()
     if model.optimizer is not None:
-        model.optimizer.iterations = facts["iterations"]
+        model.optimizer.steps = facts["iterations"]
         initial = _initial(model.optimizer)
         memory.slots.pop(UNAVERAGED, None)
         memory.averaged = False
@@ -124,7 +124,8 @@ def _initial(optimizer: Optimizer) -> dict[str, float]:
     update = optimizer.update()
     averages = {} if update.average_decay is None else {"average": 0.0, UNAVERAGED: 0.0}
     slow = {SLOW: 0.0} if isinstance(optimizer, Lookahead) else {}
-    return dict.fromkeys(update.slots, update.initial) | averages | slow
+    accumulated = {"accumulated": 0.0} if update.steps > 1 else {}
+    return dict.fromkeys(update.slots, update.initial) | averages | slow | accumulated
 
 
 def slot_name(slot: str, weight: str) -> str:

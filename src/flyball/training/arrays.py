@@ -257,15 +257,18 @@ class Trainer:
 
         rows = int(np.diff(self.bounds).max())
         full = self.bounds[: max(2, len(self.order) // rows + 1)]
-        epoch = Steps(full, self.optimizer.learning_rates(len(full) - 1), self.optimizer.iterations)
+        rates, first = self.optimizer.learning_rates(len(full) - 1), self.optimizer.steps
+        count = len(rates)
         saved = [array.copy() for array in self.memory.arrays()]
         try:
-            seconds = [self._runner.profile(epoch) for _ in range(-(-steps // len(epoch)) + 1)]
+            seconds = [
+                self._runner.profile(Steps(full, rates, first + i * count)) for i in range(-(-steps // count) + 1)
+            ]
         finally:
             for array, value in zip(self.memory.arrays(), saved, strict=True):
                 array[...] = value
         limits = measure_limits(self.program, self.memory.dtype, self._runner.threads(rows))
-        return summarise(self.program, np.concatenate(seconds[1:]), rows, limits)
+        return summarise(self.program, np.concatenate(seconds[1:]), first + count, rows, limits)
 
 
 class Evaluator:

@@ -147,7 +147,7 @@ class BatchTrainer(_Batches):
         if layer is not None and len(batch) < 2:
             msg = f"{name} must have at least 2 samples for the batch statistics of layer {layer!r}, got 1"
             raise ValueError(msg)
-        random = noise(self.seed, self.optimizer.iterations) if self.goal.loss.label_noise else None
+        random = noise(self.seed, self.optimizer.steps) if self.goal.loss.label_noise else None
         taker, bounds = self._take(batch, random)
         train(taker, self.optimizer, self.memory, bounds, count=self._count)
         self.rows += len(batch)

@@ -141,11 +141,11 @@ def train(
     with HeldInterrupts() as interrupts:
 
         def run(part: NDArray[np.int64], report: Callable[[int], None] | None) -> None:
-            steps = Steps(part, optimizer.learning_rates(len(part) - 1), optimizer.iterations)
+            steps = Steps(part, optimizer.learning_rates(len(part) - 1), optimizer.steps)
             try:
                 runner.run(steps, report, INTERVAL, interrupts.deliver)
             finally:
-                optimizer.iterations += steps.done
+                optimizer.steps += steps.done
                 if count is not None:
                     count(steps.done)
 
@@ -165,12 +165,12 @@ def _look_ahead(
     """Run steps with the slow weights' between them, of which no interrupt may come between two."""
     done, steps, reported = 0, len(bounds) - 1, time.perf_counter()
     while done < steps:
-        end = min(steps, done + optimizer.steps_to_sync())
-        before = optimizer.iterations
+        ahead = optimizer.steps_to_sync()
+        end, due = min(steps, done + ahead), optimizer.steps + ahead
         try:
             run(bounds[done : end + 1], None)
         finally:
-            if optimizer.iterations > before and optimizer.steps_to_sync() == optimizer.sync_period:
+            if optimizer.steps == due:
                 optimizer.synchronise(memory)
         done = end
         if progress is not None and time.perf_counter() - reported >= INTERVAL:
@@ -196,7 +196,7 @@ def finish(memory: Memory, optimizer: Optimizer) -> None:
     """End the training: where the optimizer averages the parameters, they become their average."""
     if memory.averaged:
         memory.swap_average()
-    if optimizer.use_ema and optimizer.iterations:
+    if optimizer.use_ema and optimizer.steps:
         memory.slot(UNAVERAGED)[...] = memory.parameters
         memory.parameters[...] = memory.slot("average")
 

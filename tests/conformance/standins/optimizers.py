@@ -56,7 +56,7 @@ class Adapter:
             else [self.own.learning_rate]
         )
         slots = self.own.slots() if self.stepper else ()
-        return [self.own.iterations, *rate, *(self.stepper.memory.slot(name) for name in slots)]
+        return [self.own.steps, *rate, *(self.stepper.memory.slot(name) for name in slots)]
 
     def exclude_from_weight_decay(self, var_list=(), var_names=()):
         self.excluded += [variable.name for variable in var_list if variable.name != "variable"] + list(var_names)
@@ -96,6 +96,17 @@ class Adapter:
     def trained(self, memory, weights):
         """Take over what a model has trained with this optimizer."""
         self.stepper = types.SimpleNamespace(memory=memory, weights=weights)
+
+    @property
+    def _iterations(self):
+        return self.own.steps
+
+    @property
+    def _accumulated_gradients(self):
+        """What the next steps are added to: nothing where an update has taken it."""
+        memory = self.stepper.memory
+        counts = float(self.own.steps % self.own.gradient_accumulation_steps > 0)
+        return [counts * memory.view(memory.slot("accumulated"), weight) for weight in self.stepper.weights]
 
     @property
     def _model_variables_moving_average(self):
