@@ -78,8 +78,14 @@ def test_functional_speaks_of_the_same_operations():
     }
     # What these are made of.
     parts = {"cut_boxes", "mix_rows", "mix_weights", "partner_rows", "paste_boxes"}
-    # Distributions are softmax_cross_entropy's second kind of labels; the other two are a Program's.
-    assert set(OPERATIONS) - functions == {"softmax_cross_entropy_soft", "gather_labels", "add_total", *parts}
+    # Distributions are softmax_cross_entropy's second kind of labels; the others are a Program's.
+    assert set(OPERATIONS) - functions == {
+        "softmax_cross_entropy_soft",
+        "loss_weights",
+        "gather_labels",
+        "add_total",
+        *parts,
+    }
 
 
 @pytest.mark.parametrize("name", functional.__all__)

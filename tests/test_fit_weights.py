@@ -179,9 +179,9 @@ def test_bad_weights_are_named_and_leave_the_model_alone(given, message):
 
 def test_weights_that_are_no_numbers_are_refused():
     with pytest.raises(TypeError, match="sample_weight must be numbers, got dtype <U1"):
-        as_sample_weights("sample_weight", ["a", "b"], 2, "float32")
+        as_sample_weights("sample_weight", ["a", "b"], (2,), "float32")
     with pytest.raises(ValueError, match="non-negative and finite in float32, got 1e\\+60 in row 1"):
-        as_sample_weights("sample_weight", [1.0, 1e60], 2, "float32")
+        as_sample_weights("sample_weight", [1.0, 1e60], (2,), "float32")
 
 
 def test_rows_of_several_classes_have_no_class_weight():

@@ -80,7 +80,18 @@ def test_empty_targets_have_their_shape():
         (SPARSE, ["a"], (3,), "y must be an array of numbers, got dtype <U1"),
         (SPARSE, [None], (3,), "y must be an array of numbers, got dtype object"),
         (SPARSE, [[1], [1, 2]], (3,), "y must be an array of numbers, got list"),
-        (SPARSE, [0], (3, 3), "the model's output must have shape (n, columns)"),
+        (
+            SPARSE,
+            [0],
+            (3, 4),
+            "y must be of shape (n, 3) or (n, 3, 1) for sparse_categorical_crossentropy, got shape (1,)",
+        ),
+        (
+            DENSE,
+            [[0, 1]],
+            (2, 3),
+            "y must be of shape (n, 2, 3) for categorical_crossentropy, got shape (1, 2); for class",
+        ),
         (DENSE, [0, 1], (2,), "got shape (2,); for class indices use sparse_categorical_crossentropy"),
         (DENSE, [[0, 1, 0]], (2,), "y must be of shape (n, 2) for categorical_crossentropy, got shape (1, 3)"),
         (DENSE, [[1, 0], [-0.5, 1.5]], (2,), "y must be non-negative and finite, got -0.5 in row 1"),
@@ -202,8 +213,8 @@ def test_a_loss_of_ones_own_has_values_and_no_gradient():
     model = flyball.Sequential([layers.Dense(1, input_shape=(2,))])
     with pytest.raises(ValueError, match=re.escape("loss must be one of flyball.losses to train with, got Cubed")):
         model.compile("sgd", Cubed())
-    with pytest.raises(ValueError, match=re.escape("reduction must be sum_over_batch_size to train with, got 'sum'")):
-        model.compile("sgd", losses.MeanSquaredError(reduction="sum"))
+    with pytest.raises(ValueError, match=re.escape("reduction must be one to a number to train with, got 'none'")):
+        model.compile("sgd", losses.MeanSquaredError(reduction="none"))
 
 
 @pytest.mark.usefixtures("each_backend")

@@ -104,6 +104,12 @@ def test_accuracy_suits_the_loss(loss, kind):
     assert metrics.get("acc", loss).name == "acc"
 
 
+@pytest.mark.parametrize("metric", [metrics.SparseCategoricalAccuracy, metrics.SparseTopKCategoricalAccuracy])
+def test_a_label_that_is_no_class_is_a_miss(metric):
+    scores = np.eye(4)[[0, 1, 3, 3]]
+    assert metric()([-1, 1, 255, 3], scores) == 0.5
+
+
 def test_accuracy_of_logits_is_at_zero_and_without_a_loss_of_classes_by_the_shapes():
     assert metrics.get("accuracy", losses.BinaryCrossentropy(from_logits=True)).threshold == 0.0
     plain = metrics.get("accuracy", losses.MeanSquaredError())
@@ -269,7 +275,7 @@ def test_a_metric_of_ones_own():
         (lambda: metrics.F1Score(avrage="macro"), TypeError, "unexpected keyword argument 'avrage'; did you mean"),
         (lambda: metrics.AUC()(BITS, 2 * CHANCES + 1), ValueError, "y_pred must be in [0, 1] for auc, got"),
         (lambda: metrics.Precision()(BITS, CHANCES[:4]), ValueError, "y_true must be of shape (4,), that of y_pred"),
-        (lambda: metrics.SparseCategoricalAccuracy()([4], SCORES[:1]), ValueError, "y_true must be classes in [0, 4)"),
+        (lambda: metrics.SparseCategoricalAccuracy()([4, 1], SCORES[:1]), ValueError, "y_true must be of shape (1,)"),
         (lambda: metrics.MeanSquaredError()("a", "b"), ValueError, "y_true must be an array of numbers, got dtype <U1"),
         (lambda: metrics.Accuracy()(BITS, BITS, np.ones(3)), ValueError, "sample_weight must be of a shape that"),
         (lambda: classifier(metrics="accuracy"), ValueError, "metrics must be a list of names or metrics, got 'acc"),

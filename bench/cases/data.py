@@ -20,7 +20,7 @@ def gather_labels(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[i
 
 
 def total(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
-    return {"total": np.zeros(1), "values": rng.random(sizes)}
+    return {"total": np.zeros(1), "values": rng.random(sizes), "scale": 1.0}
 
 
 CASES: list[Case] = [

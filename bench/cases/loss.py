@@ -40,9 +40,17 @@ def loss(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...])
     }
 
 
+def weights_of_loss(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    (n,) = sizes
+    labels = rng.integers(0, 10, n)
+    made = {"out": np.empty(n, dtype), "kept": np.empty(n, np.int64), "weights": rng.random(n).astype(dtype)}
+    return {**made, "labels": labels, "ignored": 3, "divisor": 0}
+
+
 CASES: list[Case] = [
     *cases("softmax_cross_entropy", CLASSES, loss, ("losses", "hits", "dlogits")),
     *cases("softmax_cross_entropy_soft", CLASSES, loss, ("losses", "hits", "dlogits")),
+    *cases("loss_weights", ((128,), (1024,)), weights_of_loss, ("out", "kept")),
     *(
         case
         for kind in LOSSES

@@ -31,24 +31,25 @@ void bind_gather(const Array& output, const Array& x, const Array& rows) {
 }
 
 void bind_gather_labels(const Array& output, const Array& labels, const Array& rows) {
-  require_ndim("labels", labels, 1);
+  require_ndim("labels", labels, 1, 2);
   require_ndim("rows", rows, 1);
   const Index n = size(rows, 0);
-  Index* out_data = out<Index>("out", output, {n});
+  const Index c = labels.ndim() == 2 ? size(labels, 1) : 1;
+  Index* out_data = out<Index>("out", output, labels.ndim() == 2 ? Shape{n, c} : Shape{n});
   const Index* labels_data = in<Index>("labels", labels, Shape(labels));
   const Index* rows_data = in<Index>("rows", rows, {n});
   refuse_overlap({{"out", output}}, {{"labels", labels}, {"rows", rows}}, InPlace::no);
   require_indices("rows", "position", rows_data, n, size(labels, 0));
-  run(elementwise_cost(n), 0, [=](Team& team) { gather_labels(team, out_data, labels_data, rows_data, n); });
+  run(elementwise_cost(n * c), 0, [=](Team& team) { gather_labels(team, out_data, labels_data, rows_data, n, c); });
 }
 
-void bind_add_total(const Array& total, const Array& values) {
+void bind_add_total(const Array& total, const Array& values, double scale) {
   require_ndim("values", values, 1);
   const Index n = size(values, 0);
   const double* values_data = in<double>("values", values, {n});
   double* total_data = out<double>("total", total, {1});
   refuse_overlap({{"total", total}}, {{"values", values}}, InPlace::no);
-  run(static_cast<double>(n), 0, [=](Team& team) { add_total(team, total_data, values_data, n); });
+  run(static_cast<double>(n), 0, [=](Team& team) { add_total(team, total_data, values_data, n, scale); });
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ void bind_add_total(const Array& total, const Array& values) {
 void register_data(py::module_& module) {
   module.def("gather", bind_gather, py::arg("out"), py::arg("x"), py::arg("rows"));
   module.def("gather_labels", bind_gather_labels, py::arg("out"), py::arg("labels"), py::arg("rows"));
-  module.def("add_total", bind_add_total, py::arg("total"), py::arg("values"));
+  module.def("add_total", bind_add_total, py::arg("total"), py::arg("values"), py::arg("scale"));
 }
 
 }  // namespace flyball::bind

@@ -74,6 +74,23 @@ void bind_pointwise_loss(const Array& losses, const OptionalArray& dpredictions,
   });
 }
 
+void bind_loss_weights(const Array& output, const OptionalArray& kept, const OptionalArray& weights,
+                       const OptionalArray& labels, Index ignored, Index divisor) {
+  require_ndim("out", output, 1);
+  if (divisor < 0 || divisor > 2) throw py::value_error("divisor must be in [0, 3), got " + std::to_string(divisor));
+  visit_float("out", output, [&]<class T>() {
+    const Index n = size(output, 0);
+    T* out_data = out<T>("out", output, {n});
+    Index* kept_data = out<Index>("kept", kept, {n});
+    const T* weights_data = in<T>("weights", weights, {n});
+    const Index* labels_data = in<Index>("labels", labels, {n});
+    if (kept && !labels) throw py::value_error("labels must be given where kept is, got None");
+    refuse_overlap({{"out", output}, {"kept", kept}}, {{"weights", weights}, {"labels", labels}}, InPlace::no);
+    run(loss_weights_cost(n), 0,
+        [=](Team& team) { loss_weights(team, out_data, kept_data, weights_data, labels_data, n, ignored, divisor); });
+  });
+}
+
 }  // namespace
 
 void register_loss(py::module_& module) {
@@ -86,6 +103,8 @@ void register_loss(py::module_& module) {
   module.def("pointwise_loss", bind_pointwise_loss, py::arg("losses"), py::arg("dpredictions").none(true),
              py::arg("predictions"), py::arg("targets"), py::arg("weights").none(true), py::arg("loss"),
              py::arg("delta"), py::arg("scale"));
+  module.def("loss_weights", bind_loss_weights, py::arg("out"), py::arg("kept").none(true),
+             py::arg("weights").none(true), py::arg("labels").none(true), py::arg("ignored"), py::arg("divisor"));
 }
 
 }  // namespace flyball::bind

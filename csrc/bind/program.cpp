@@ -49,7 +49,8 @@ Buffer view(const Array& array, Kind kind, Index rows_per_sample) {
 constexpr std::pair<const char*, Dynamic> dynamics[] = {{"learning_rate", Dynamic::learning_rate},
                                                         {"step", Dynamic::step},
                                                         {"count", Dynamic::count},
-                                                        {"inverse_rows", Dynamic::inverse_rows}};
+                                                        {"inverse_rows", Dynamic::inverse_rows},
+                                                        {"inverse_positions", Dynamic::inverse_positions}};
 
 Scalar scalar_of(const py::handle& value) {
   if (py::isinstance<py::tuple>(value)) {

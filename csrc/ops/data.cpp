@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "flyball/ops.h"
 #include "runtime/cpu.h"
 
@@ -15,16 +17,16 @@ void gather(Team& team, T* out, const Source& x, const Index* rows, Index n, Ind
 template void gather(Team&, float*, const Source&, const Index*, Index, Index);
 template void gather(Team&, double*, const Source&, const Index*, Index, Index);
 
-void gather_labels(Team& team, Index* out, const Index* labels, const Index* rows, Index n) {
+void gather_labels(Team& team, Index* out, const Index* labels, const Index* rows, Index n, Index c) {
   const Range mine = team.range(n);
-  for (Index i = mine.begin; i < mine.end; ++i) out[i] = labels[rows[i]];
+  for (Index i = mine.begin; i < mine.end; ++i) std::copy_n(labels + rows[i] * c, c, out + i * c);
 }
 
-void add_total(Team& team, double* total, const double* values, Index n) {
+void add_total(Team& team, double* total, const double* values, Index n, double scale) {
   if (team.rank() != 0) return;
   double sum = 0.0;
   for (Index i = 0; i < n; ++i) sum += values[i];
-  *total += sum;
+  *total += scale * sum;
 }
 
 }  // namespace flyball

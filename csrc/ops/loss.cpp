@@ -45,12 +45,37 @@ void pointwise_loss(Team& team, double* losses, T* dpredictions, const T* predic
                                    at(weights, i), rows.size(), c, params, scale);
 }
 
+double loss_weights_cost(Index n) { return 2.0 * static_cast<double>(n); }
+
+// Every thread adds up all rows, in their order: they are few beside the elements of the loss.
+template <class T>
+void loss_weights(Team& team, T* out, Index* kept, const T* weights, const Index* labels, Index n, Index ignored,
+                  Index divisor) {
+  const auto weight = [=](Index i) {
+    if (labels != nullptr && labels[i] == ignored) return 0.0;
+    return weights == nullptr ? 1.0 : static_cast<double>(weights[i]);
+  };
+  double total = 0.0;
+  for (Index i = 0; i < n; ++i) {
+    if (divisor == 0) total += labels == nullptr || labels[i] != ignored ? 1.0 : 0.0;
+    if (divisor == 1) total += weight(i);
+  }
+  if (divisor == 2) total = 1.0;
+  const double factor = total != 0.0 ? static_cast<double>(n) / total : 0.0;
+  const Range mine = team.range(n);
+  for (Index i = mine.begin; i < mine.end; ++i) {
+    out[i] = static_cast<T>(weight(i) * factor);
+    if (kept != nullptr) kept[i] = labels[i] == ignored ? 0 : labels[i];
+  }
+}
+
 #define FLYBALL_INSTANTIATE(T)                                                                                      \
   template void softmax_cross_entropy(Team&, double*, double*, T*, const T*, const Index*, const T*, Index, Index,  \
                                       double, double);                                                              \
   template void softmax_cross_entropy_soft(Team&, double*, double*, T*, const T*, const T*, const T*, Index, Index, \
                                            double);                                                                 \
-  template void pointwise_loss(Team&, double*, T*, const T*, const T*, const T*, Index, Index, LossParams, double);
+  template void pointwise_loss(Team&, double*, T*, const T*, const T*, const T*, Index, Index, LossParams, double); \
+  template void loss_weights(Team&, T*, Index*, const T*, const Index*, Index, Index, Index);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)
 #undef FLYBALL_INSTANTIATE

@@ -21,7 +21,10 @@ _CHECKED_ELEMENTS = 1 << 20
 
 @dataclass(frozen=True)
 class DataSet:
-    """Rows that a Program can read: samples (n, ...), targets, and what each row counts in the loss (n,)."""
+    """Rows a Program can read: samples (n, ...), targets, and what each counts in the loss, (n,) or (n, positions).
+
+    A position is a vector along the outputs' last axis.
+    """
 
     x: NDArray[Any]
     y: NDArray[Any]

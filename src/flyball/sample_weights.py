@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,27 +40,34 @@ class ClassWeights:
         self._weights = np.array([known[int(label)] for label in self._labels])
 
     def of(self, name: str, y: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the weight of each row of ``y``: labels (n,) or (n, 1), or one-hot rows (n, classes).
+        """Return the weights of targets as a loss prepares them: integers, floats (n,) or (..., 1), or one-hot rows.
 
         Raises
         ------
         ValueError
             If rows of ``y`` do not say which one class they belong to.
         """
-        if y.ndim > 1 and y.shape[-1] != 1:
-            if y.ndim > 2 or (y < 0).any() or (np.abs(y.sum(axis=-1) - 1.0) > 1e-3).any():
+        if y.dtype.kind == "i":
+            labels = y
+        elif y.ndim == 1 or y.shape[-1] == 1:
+            labels = np.rint(y if y.ndim == 1 else y[..., 0]).astype(np.int64)
+        else:
+            if (y < 0).any() or (np.abs(y.sum(axis=-1) - 1.0) > 1e-3).any():
                 expectation = "of one class a row (labels or one-hot rows) where class_weight is given"
                 msg = f"{name} must be {expectation}, got shape {y.shape} with rows of no, or of several classes"
                 raise ValueError(msg)
             labels = y.argmax(axis=-1)
-        else:
-            labels = np.rint(y.reshape(len(y))).astype(np.int64)
         places = np.minimum(np.searchsorted(self._labels, labels), len(self._labels) - 1)
         return np.where(self._labels[places] == labels, self._weights[places], 1.0)
 
 
-def as_sample_weights(name: str, weights: Any, rows: int, dtype: DTypeLike) -> NDArray[Any]:
-    """Return ``weights``, (n,) or (n, 1), non-negative and finite, as (n,) in ``dtype``.
+def as_sample_weights(
+    name: str, weights: Any, shape: tuple[int, ...], dtype: DTypeLike, *, each: bool = False
+) -> NDArray[Any]:
+    """Return weights of samples, non-negative and finite, as (n,) in ``dtype``; of their positions, as (n, positions).
+
+    ``shape`` is (n, ...), the outputs' without its last axis: weights have this shape or (n,), or one of them with a
+    last axis of 1 more. With ``each`` those of samples become those of all their positions.
 
     Raises
     ------
@@ -70,14 +78,20 @@ def as_sample_weights(name: str, weights: Any, rows: int, dtype: DTypeLike) -> N
     if array.dtype.kind not in "fiub":
         msg = f"{name} must be numbers, got dtype {array.dtype}"
         raise TypeError(msg)
-    if array.shape not in ((rows,), (rows, 1)):
-        msg = f"{name} must have shape ({rows},), one weight a sample, got shape {array.shape}"
+    rows = shape[0]
+    by_position = len(shape) > 1 and array.shape in (shape, (*shape, 1))
+    if not by_position and array.shape not in ((rows,), (rows, 1)):
+        of_positions = f", or {shape}, one a position" if len(shape) > 1 else ""
+        msg = f"{name} must have shape ({rows},), one weight a sample{of_positions}, got shape {array.shape}"
         raise ValueError(msg)
     with np.errstate(over="ignore"):  # a weight too large for dtype becomes inf, which is refused here
-        converted = np.ascontiguousarray(array.reshape(rows), dtype=dtype)
+        converted = np.ascontiguousarray(array.reshape(rows, -1), dtype=dtype)
     wrong = ~((converted >= 0) & np.isfinite(converted))
     if wrong.any():
-        row = int(wrong.argmax())
-        msg = f"{name} must be non-negative and finite in {converted.dtype}, got {array.flat[row]} in row {row}"
+        row, place = (int(i) for i in np.argwhere(wrong)[0])
+        given = array.reshape(converted.shape)[row, place]
+        msg = f"{name} must be non-negative and finite in {converted.dtype}, got {given} in row {row}"
         raise ValueError(msg)
-    return converted
+    if each and len(shape) > 1:
+        return np.ascontiguousarray(np.broadcast_to(converted, (rows, math.prod(shape[1:]))))
+    return converted if by_position else converted[:, 0]

@@ -113,7 +113,6 @@ NOT_APPLICABLE = {
         "BinaryCrossentropyTest.test_config": "an axis other than the last, which flyball's losses do not take",
         "CategoricalCrossentropyTest.test_config": "an axis other than the last, which flyball's losses do not take",
         "HuberLossTest.test_config": "a configuration that leaves delta out; flyball's has it",
-        "SparseCategoricalCrossentropyTest.test_ignore_class": "a class that is left out; a sample weight of 0 does it",
         "*.test_squeezes_singleton_class_dim_on_user_axis": _TF,
         "BinaryFocalCrossentropyTest.*": "a loss that flyball does not have",
         "CosineSimilarityTest.test_axis": "an axis other than the last, which flyball's losses do not take",

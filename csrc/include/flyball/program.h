@@ -32,7 +32,7 @@ struct Buffer {
 };
 
 // Scalars that the step decides; flyball.program.instructions.Dynamic.
-enum class Dynamic : int { none, learning_rate, step, count, inverse_rows };
+enum class Dynamic : int { none, learning_rate, step, count, inverse_rows, inverse_positions };
 
 struct Scalar {
   double number = 0;

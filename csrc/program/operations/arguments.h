@@ -40,6 +40,8 @@ inline double number(const Step& step, I i, std::size_t k) {
       return static_cast<double>(step.updates + 1);
     case Dynamic::inverse_rows:
       return 1.0 / static_cast<double>(step.rows);
+    case Dynamic::inverse_positions:
+      return 1.0 / static_cast<double>(rows(step, i, 0));
   }
   return 0;
 }

@@ -15,20 +15,22 @@ double first_gather_cost(I i) { return gather_cost(i.buffers[0]->rows, columns(i
 
 // out, labels, rows
 void gather_labels(Team& team, const Step& s, I i) {
-  flyball::gather_labels(team, at<Index>(s, i, 0), at<const Index>(s, i, 1), at<const Index>(s, i, 2), rows(s, i, 0));
+  flyball::gather_labels(team, at<Index>(s, i, 0), at<const Index>(s, i, 1), at<const Index>(s, i, 2), rows(s, i, 0),
+                         columns(i, 0));
 }
 
-// total, values
+// total, values; scale
 void add_total(Team& team, const Step& s, I i) {
-  flyball::add_total(team, at<double>(s, i, 0), at<const double>(s, i, 1), rows(s, i, 1));
+  flyball::add_total(team, at<double>(s, i, 0), at<const double>(s, i, 1), rows(s, i, 1), number(s, i, 0));
 }
 
+double first_array_cost(I i) { return elementwise_cost(count(i, 0)); }
 double last_array_cost(I i) { return elementwise_cost(count(i, i.buffers.size() - 1)); }
 
 constexpr Operation rows_of_table[] = {
     {"gather", 3, 0, 0, 1, 0, FLYBALL_BOTH(gather), first_gather_cost, nullptr},
-    {"gather_labels", 3, 0, 0, 1, 0, FLYBALL_ONE(gather_labels), last_array_cost, nullptr},
-    {"add_total", 2, 0, 0, 1, 0, FLYBALL_ONE(add_total), last_array_cost, nullptr},
+    {"gather_labels", 3, 0, 0, 1, 0, FLYBALL_ONE(gather_labels), first_array_cost, nullptr},
+    {"add_total", 2, 1, 0, 1, 0, FLYBALL_ONE(add_total), last_array_cost, nullptr},
 };
 
 }  // namespace

@@ -35,11 +35,21 @@ void pointwise_loss(Team& team, const Step& s, I i) {
 
 double pointwise_cost(I i) { return pointwise_loss_cost(loss_of(i), i.buffers[2]->rows, columns(i, 2)); }
 
+// out, kept, weights, labels; ignored, divisor
+template <class T>
+void loss_weights(Team& team, const Step& s, I i) {
+  flyball::loss_weights(team, at<T>(s, i, 0), at<Index>(s, i, 1), at<const T>(s, i, 2), at<const Index>(s, i, 3),
+                        rows(s, i, 0), static_cast<Index>(integer(s, i, 0)), static_cast<Index>(integer(s, i, 1)));
+}
+
+double loss_weights_cost(I i) { return flyball::loss_weights_cost(i.buffers[0]->rows); }
+
 constexpr Operation rows_of_table[] = {
     {"softmax_cross_entropy", 6, 2, 0, 3, 3, FLYBALL_BOTH(softmax_cross_entropy), cross_entropy_cost, nullptr},
     {"softmax_cross_entropy_soft", 6, 1, 0, 3, 3, FLYBALL_BOTH(softmax_cross_entropy_soft), cross_entropy_cost,
      nullptr},
     {"pointwise_loss", 5, 3, 0, 2, 2, FLYBALL_BOTH(pointwise_loss), pointwise_cost, nullptr},
+    {"loss_weights", 4, 2, 0, 2, 0, FLYBALL_BOTH(loss_weights), loss_weights_cost, nullptr},
 };
 
 }  // namespace

@@ -18,9 +18,9 @@ class Data(Protocol):
         ...
 
     def gather_labels(self, out: Integers, labels: Integers, rows: Integers) -> None:
-        """``out[i] = labels[rows[i]]``; ``labels`` (n,), ``out`` and ``rows`` (N,), all int64."""
+        """``out[i] = labels[rows[i]]``; ``labels`` (n,) or (n, C), ``out`` (N,) or (N, C), ``rows`` (N,), all int64."""
         ...
 
-    def add_total(self, total: Doubles, values: Doubles) -> None:
-        """``total[0] += sum(values)``, added in order; ``total`` (1,), ``values`` (N,)."""
+    def add_total(self, total: Doubles, values: Doubles, scale: float) -> None:
+        """``total[0] += scale * sum(values)``, added in order; ``total`` (1,), ``values`` (N,)."""
         ...

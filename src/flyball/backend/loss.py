@@ -108,3 +108,21 @@ class Losses(Protocol):
         ``delta`` is positive, and ignored where it does not appear. ``dpredictions`` may be ``predictions``.
         """
         ...
+
+    def loss_weights(
+        self,
+        out: Floats,
+        kept: Integers | None,
+        weights: Floats | None,
+        labels: Integers | None,
+        ignored: int,
+        divisor: int,
+    ) -> None:
+        """``out = w * N / D``: weights for which a mean over the N rows is another way to join their losses.
+
+        ``w = weights`` (N,), or 1, and 0 where a label is ``ignored``; D is the number of rows whose label is not where
+        ``divisor`` is 0, ``sum(w)`` where it is 1, and 1, which makes the mean a sum, where it is 2. Where D is 0, so
+        is ``out`` (N,). ``kept`` (N,) are the ``labels`` (N,), int64, those that are ignored being 0. These are the
+        weights that Keras gives its losses for a mask, and its reductions. ``labels`` must be given where ``kept`` is.
+        """
+        ...

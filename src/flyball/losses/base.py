@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from flyball.program.lowering import Objective
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
+MEANS = REDUCTIONS[:2]
 
 
 class Loss(Configurable):
@@ -29,8 +31,9 @@ class Loss(Configurable):
     Parameters
     ----------
     reduction : {"sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none"} or None
-        How the samples' values, times their weights, are joined by a call: divided by their number (the first two),
-        added up, divided by the sum of the weights, or not at all (``"none"``, None). Models train with the first.
+        How the values, times their weights, are joined: divided by their number (the first two), added up, divided by
+        the sum of the weights, or not at all (``"none"``, None), which no model can train with. In training it is the
+        values of a batch that are joined.
     name : str, optional
         What configurations call it.
 
@@ -40,6 +43,8 @@ class Loss(Configurable):
         Whether predictions are logits, not probabilities.
     label_noise : float
         How probable it is that a target of training is replaced by another class.
+    ignore_class : int or None
+        The class whose positions have no loss, and count as if they were not there.
     objective : Objective
         The operation that computes it in training.
     """
@@ -47,6 +52,7 @@ class Loss(Configurable):
     default_name: ClassVar[str] = "loss"
     from_logits: bool = False
     label_noise: float = 0.0
+    ignore_class: int | None = None
     objective: Objective
 
     def __init__(
@@ -77,14 +83,12 @@ class Loss(Configurable):
         """
         predictions, targets = self.paired(y_true, y_pred)
         values = np.asarray(self.call(targets, predictions), np.float64)
-        weights = None
-        if sample_weight is not None:
-            weights = numbers("sample_weight", sample_weight).astype(np.float64)
+        weights = None if sample_weight is None else numbers("sample_weight", sample_weight).astype(np.float64)
+        if self.ignore_class is not None:
+            weights = self._without_ignored(targets != self.ignore_class, weights)
+        if weights is not None:
             values, weights = same_rank(values, weights)
-            try:
-                values = values * weights
-            except ValueError:
-                _checks.refuse("sample_weight", f"of a shape that broadcasts with {values.shape}", weights.shape)
+            values = _product("sample_weight", values, weights)
         if self.reduction in (None, "none"):
             return values
         total = values.sum(dtype=np.float64)
@@ -93,6 +97,13 @@ class Loss(Configurable):
         weighted = self.reduction == "mean_with_sample_weight" and weights is not None
         divisor = weights.sum() if weighted and weights is not None else values.size
         return np.float64(total / divisor if divisor else 0.0)
+
+    def _without_ignored(self, kept: NDArray[np.bool_], weights: Doubles | None) -> Doubles:
+        """Return weights that are 0 where ``kept`` is not, and whose mean of values is that of those that are."""
+        share = np.asarray(kept, np.float64)
+        if self.reduction in MEANS and kept.any():
+            share *= kept.size / kept.sum()
+        return share if weights is None else _product("sample_weight", *same_rank(share, weights))
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
         """Return a value for each vector along the last axis of ``y_pred``."""
@@ -106,19 +117,25 @@ class Loss(Configurable):
         targets, predictions = same_rank(targets, predictions)
         return predictions, targets
 
+    @property
+    def in_training(self) -> Objective:
+        """What training computes: the operation, and how it joins the values of a batch."""
+        divisor = {"mean_with_sample_weight": 1, "sum": 2}.get(self.reduction or "none", 0)
+        return replace(self.objective, divisor=divisor, ignores=self.ignore_class is not None)
+
     def require_trainable(self) -> None:
         """Refuse a loss that no model can train with.
 
         Raises
         ------
         ValueError
-            If it is a class of one's own, which has no gradient, or has another reduction than the mean over samples.
+            If it is a class of one's own, which has no gradient, or joins no values.
         """
         if not hasattr(self, "objective"):
             msg = f"loss must be one of flyball.losses to train with, got {type(self).__name__}, which has no gradient"
             raise ValueError(msg)
-        if self.reduction not in REDUCTIONS[:2]:
-            _checks.refuse("the loss's reduction", "sum_over_batch_size to train with", self.reduction)
+        if self.reduction in (None, "none"):
+            _checks.refuse("the loss's reduction", "one to a number to train with", self.reduction)
 
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
@@ -135,13 +152,14 @@ class Loss(Configurable):
         raise NotImplementedError
 
     def training_targets(
-        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+        self, targets: NDArray[Any], classes: int, random: np.random.Generator | None = None
     ) -> NDArray[Any]:
         """Return what the operation takes, from what :meth:`prepare_targets` returned: targets smoothed, say.
 
-        ``outputs`` is the number of the model's. With ``random``, label noise is drawn from it where the loss has some.
+        ``classes`` is the length of the outputs' last axis. With ``random``, label noise is drawn from it where the
+        loss has some. A label that is ignored becomes ``classes``.
         """
-        del outputs, random
+        del classes, random
         return targets
 
     def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -170,12 +188,17 @@ def same_rank(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[Any], NDArray[A
     return a, b
 
 
-def columns(loss: Loss, output_shape: tuple[int, ...]) -> int:
-    """Return the number of a model's outputs, which must be a row of them for each sample."""
-    if len(output_shape) != 1:
-        msg = f"the model's output must have shape (n, columns) for {loss.name}, got {('n', *output_shape)}"
-        raise ValueError(msg)
-    return output_shape[0]
+def _product(name: str, values: NDArray[Any], weights: Doubles) -> Doubles:
+    try:
+        return np.asarray(values * weights)
+    except ValueError:
+        _checks.refuse(name, f"of a shape that broadcasts with {values.shape}", weights.shape)
+
+
+def in_words(shape: tuple[int, ...]) -> str:
+    """Return the shape of an array of samples of ``shape``, as errors write it."""
+    sizes = ", ".join(["n", *(str(size) for size in shape)])
+    return f"({sizes})" if shape else "(n,)"
 
 
 def numbers(name: str, y: Any) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from flyball import _checks
 from flyball.backend import get_backend
-from flyball.losses.base import Loss, columns, numbers, pointwise_values, refuse_rows
+from flyball.losses.base import Loss, in_words, numbers, pointwise_values, refuse_rows
 from flyball.losses.regression import Values, pointwise
 from flyball.program.lowering import Objective
 
@@ -74,6 +74,8 @@ class SparseCategoricalCrossentropy(_Classes):
     from_logits : bool
         False for a model that ends in softmax, True for one whose output is ``logits``, with p = softmax(logits). Both
         are trained from the logits, so that no probability is ever rounded to 0.
+    ignore_class : int, optional
+        A label, of a class or of none (-1, 255), whose positions have no loss; means are over the other ones.
     label_smoothing : float
         eps in [0, 1): how much of the target is spread over classes. (Keras' loss of this name has none.)
     reduction, name : str, optional
@@ -92,6 +94,7 @@ class SparseCategoricalCrossentropy(_Classes):
     def __init__(
         self,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         *,
         label_smoothing: float = 0.0,
         reduction: str | None = "sum_over_batch_size",
@@ -102,11 +105,13 @@ class SparseCategoricalCrossentropy(_Classes):
     ) -> None:
         options = {"smooth": smooth, "label_noise": label_noise, **unknown}
         super().__init__(from_logits, label_smoothing, reduction, name, **options)  # type: ignore[arg-type]
+        self.ignore_class = None if ignore_class is None else _checks.integer("ignore_class", ignore_class, -(2**53))
         self.objective = Objective(
             "softmax_cross_entropy",
             "labels",
             fused="softmax",
             counts_hits=True,
+            by_position=True,
             scalars=(("smoothing", self.share),),
         )
 
@@ -124,39 +129,46 @@ class SparseCategoricalCrossentropy(_Classes):
         if y_pred.ndim == 0 or y_true.shape != y_pred.shape[:-1]:
             _checks.refuse("y_true", f"of shape {y_pred.shape[:-1]}, that of y_pred without its last", y_true.shape)
         classes = y_pred.shape[-1]
-        labels = _labels("y_true", y_true.reshape(-1), classes).reshape(y_true.shape)
+        labels = _labels("y_true", y_true, classes, self.ignore_class)
+        if self.ignore_class is not None:
+            kept = labels != self.ignore_class
+            labels, y_pred = np.where(kept, labels, 0), np.where(kept[..., np.newaxis], y_pred, y_pred.dtype.type(1))
         return self.distribution_values(self.smoothed(np.eye(classes)[labels]), y_pred)
 
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
     ) -> NDArray[Any]:
-        """Return ``y``, (n,) or (n, 1) integers (also integral floats) in [0, classes), as (n,) int64."""
+        """Return ``y``, integers (also integral floats) in [0, classes), or ``ignore_class``, as int64.
+
+        They have the outputs' shape without its last axis, or with one of 1 in its place.
+        """
         del dtype
-        classes = columns(self, output_shape)
+        *positions, classes = output_shape
         values = numbers(name, y)
-        if values.ndim == 2 and values.shape[1] == 1:
-            values = values[:, 0]
-        if values.ndim != 1:
-            expectation = "of shape (n,) or (n, 1) for sparse_categorical_crossentropy"
+        if values.shape[1:] == (*positions, 1):
+            values = values[..., 0]
+        if values.ndim == 0 or values.shape[1:] != tuple(positions):
+            expectation = f"of shape {in_words((*positions,))} or {in_words((*positions, 1))} for {self.default_name}"
             msg = (
                 f"{name} must be {expectation}, got shape {values.shape}; for one-hot rows use categorical_crossentropy"
             )
             raise ValueError(msg)
-        return _labels(name, values, classes)
+        return _labels(name, values, classes, self.ignore_class)
 
     def training_targets(
-        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+        self, targets: NDArray[Any], classes: int, random: np.random.Generator | None = None
     ) -> NDArray[Any]:
         """See :class:`Loss`."""
-        if random is None or not self.label_noise:
-            return targets
-        others = (targets + random.integers(1, max(outputs, 2), len(targets))) % outputs
-        return np.where(random.random(len(targets)) < self.label_noise, others, targets)
+        given = targets
+        if random is not None and self.label_noise:
+            others = (targets + random.integers(1, max(classes, 2), targets.shape)) % classes
+            targets = np.where(random.random(targets.shape) < self.label_noise, others, targets)
+        return targets if self.ignore_class is None else np.where(given == self.ignore_class, classes, targets)
 
     def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return the first class for all ``rows``."""
-        del output_shape, dtype
-        return np.zeros(rows, np.int64)
+        del dtype
+        return np.zeros((rows, *output_shape[:-1]), np.int64)
 
 
 class CategoricalCrossentropy(_Classes):
@@ -179,7 +191,7 @@ class CategoricalCrossentropy(_Classes):
     """
 
     default_name = "categorical_crossentropy"
-    objective = Objective("softmax_cross_entropy_soft", "targets", fused="softmax", counts_hits=True)
+    objective = Objective("softmax_cross_entropy_soft", "targets", fused="softmax", counts_hits=True, by_position=True)
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
         """Return the cross-entropy of each vector along the last axis."""
@@ -190,34 +202,34 @@ class CategoricalCrossentropy(_Classes):
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
     ) -> NDArray[Any]:
-        """Return ``y``, (n, classes) with non-negative rows that sum to 1 within 1e-3, in ``dtype``."""
-        classes = columns(self, output_shape)
+        """Return ``y``, of the outputs' shape, with non-negative rows that sum to 1 within 1e-3, in ``dtype``."""
         values = numbers(name, y)
-        if values.ndim != 2 or values.shape[1] != classes:
-            msg = f"{name} must be of shape (n, {classes}) for categorical_crossentropy, got shape {values.shape}"
-            if values.ndim == 1 or values.shape[1:] == (1,):
+        if values.ndim == 0 or values.shape[1:] != output_shape:
+            msg = f"{name} must be of shape {in_words(output_shape)} for {self.default_name}, got shape {values.shape}"
+            if values.shape[1:] in (output_shape[:-1], (*output_shape[:-1], 1)):
                 msg += "; for class indices use sparse_categorical_crossentropy"
             raise ValueError(msg)
         refuse_rows(name, "non-negative and finite", values, ~((values >= 0) & np.isfinite(values)))
-        sums = values.sum(axis=1, dtype=np.float64)
+        sums = values.sum(axis=-1, dtype=np.float64)
         refuse_rows(name, "rows that sum to 1", sums, np.abs(sums - 1.0) > PROBABILITY_TOLERANCE, "a sum of ")
         return np.ascontiguousarray(values, dtype=dtype)
 
     def training_targets(
-        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+        self, targets: NDArray[Any], classes: int, random: np.random.Generator | None = None
     ) -> NDArray[Any]:
         """See :class:`Loss`."""
         if random is not None and self.label_noise:
-            changed = np.flatnonzero(random.random(len(targets)) < self.label_noise)
-            places = targets.argmax(axis=1)[changed]
-            others = (places + random.integers(1, max(outputs, 2), len(changed))) % outputs
-            targets = targets.copy()
-            targets[changed, places], targets[changed, others] = targets[changed, others], targets[changed, places]
+            rows = targets.reshape(-1, classes).copy()
+            changed = np.flatnonzero(random.random(len(rows)) < self.label_noise)
+            places = rows.argmax(axis=1)[changed]
+            others = (places + random.integers(1, max(classes, 2), len(changed))) % classes
+            rows[changed, places], rows[changed, others] = rows[changed, others], rows[changed, places]
+            targets = rows.reshape(targets.shape)
         return np.ascontiguousarray(self.smoothed(targets), dtype=targets.dtype)
 
     def sample_targets(self, rows: int, output_shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return equal probabilities of all classes for all ``rows``."""
-        return np.full((rows, *output_shape), 1.0 / columns(self, output_shape), dtype)
+        return np.full((rows, *output_shape), 1.0 / output_shape[-1], dtype)
 
 
 class BinaryCrossentropy(Values):
@@ -269,10 +281,10 @@ class BinaryCrossentropy(Values):
         return values
 
     def training_targets(
-        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+        self, targets: NDArray[Any], classes: int, random: np.random.Generator | None = None
     ) -> NDArray[Any]:
         """See :class:`Loss`."""
-        del outputs
+        del classes
         if random is not None and self.label_noise:
             targets = np.where(random.random(targets.shape) < self.label_noise, 1.0 - targets, targets)
         return np.ascontiguousarray(self._smoothed(targets), dtype=targets.dtype)
@@ -302,10 +314,10 @@ class Hinge(Values):
         return values
 
     def training_targets(
-        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+        self, targets: NDArray[Any], classes: int, random: np.random.Generator | None = None
     ) -> NDArray[Any]:
         """See :class:`Loss`."""
-        del outputs, random
+        del classes, random
         return np.ascontiguousarray(_signs(targets), dtype=targets.dtype)
 
 
@@ -321,8 +333,13 @@ def _signs(targets: NDArray[Any]) -> NDArray[Any]:
     return 2.0 * targets - 1.0 if np.isin(targets, (0, 1)).all() else targets
 
 
-def _labels(name: str, values: NDArray[Any], classes: int) -> NDArray[np.int64]:
+def _labels(name: str, values: NDArray[Any], classes: int, ignored: int | None = None) -> NDArray[np.int64]:
     with np.errstate(invalid="ignore"):  # nan and inf have no integer; the comparison below finds them
         labels = values.astype(np.int64)
-    refuse_rows(name, f"integers in [0, {classes})", values, (labels != values) | (values < 0) | (values >= classes))
+    wrong = (labels != values) | (values < 0) | (values >= classes)
+    expectation = f"integers in [0, {classes})"
+    if ignored is not None:
+        wrong &= values != ignored
+        expectation += f", or {ignored}, which is ignored"
+    refuse_rows(name, expectation, values, wrong)
     return np.ascontiguousarray(labels)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks
-from flyball.losses.base import Loss, columns, numbers, pointwise_values, refuse_rows
+from flyball.losses.base import Loss, in_words, numbers, pointwise_values, refuse_rows
 from flyball.program.lowering import Objective
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from flyball.backend.types import Floats
 
 
-def pointwise(loss: str, delta: float = 1.0, fused: str = "linear") -> Objective:
+def pointwise(loss: str, delta: float = 1.0, fused: str = "linear", *, by_position: bool = False) -> Objective:
     """Return the objective that is a pointwise loss."""
-    return Objective("pointwise_loss", "targets", fused, scalars=(("loss", loss), ("delta", delta)))
+    scalars: tuple[tuple[str, Any], ...] = (("loss", loss), ("delta", delta))
+    return Objective("pointwise_loss", "targets", fused, scalars=scalars, by_position=by_position)
 
 
 class Values(Loss):
@@ -104,14 +105,7 @@ class KLDivergence(Values):
     """``sum(t * log(t / p))``, with t and p between 1e-7 and 1."""
 
     default_name = "kl_divergence"
-    objective = pointwise("kl_divergence")
-
-    def prepare_targets(
-        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
-    ) -> NDArray[Any]:
-        """Return ``y``, (n, outputs), finite, in ``dtype``."""
-        columns(self, output_shape)
-        return super().prepare_targets(y, output_shape, dtype, name=name)
+    objective = pointwise("kl_divergence", by_position=True)
 
 
 class MeanAbsolutePercentageError(Values):
@@ -135,24 +129,17 @@ class CosineSimilarity(Values):
     """
 
     default_name = "cosine_similarity"
-    objective = replace(pointwise("cosine_similarity"), unit=True)
+    objective = replace(pointwise("cosine_similarity", by_position=True), unit=True)
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
         """Return the loss of each vector along the last axis."""
         return super().call(_unit(y_true.astype(y_pred.dtype)), _unit(y_pred))
 
-    def prepare_targets(
-        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
-    ) -> NDArray[Any]:
-        """Return ``y``, (n, outputs), finite, in ``dtype``."""
-        columns(self, output_shape)
-        return super().prepare_targets(y, output_shape, dtype, name=name)
-
     def training_targets(
-        self, targets: NDArray[Any], outputs: int, random: np.random.Generator | None = None
+        self, targets: NDArray[Any], classes: int, random: np.random.Generator | None = None
     ) -> NDArray[Any]:
         """See :class:`Loss`."""
-        del outputs, random
+        del classes, random
         return _unit(targets)
 
 
@@ -162,8 +149,5 @@ def _unit(vectors: NDArray[Any]) -> NDArray[Any]:
 
 
 def _shape_in_words(output_shape: tuple[int, ...]) -> str:
-    full = ", ".join(["n", *(str(size) for size in output_shape)])
-    short = ", ".join(["n", *(str(size) for size in output_shape[:-1])])
-    if output_shape[-1] != 1:
-        return f"({full})"
-    return f"({short}{',' if len(output_shape) == 1 else ''}) or ({full})"
+    full = in_words(output_shape)
+    return full if output_shape[-1] != 1 else f"{in_words(output_shape[:-1])} or {full}"

@@ -50,13 +50,16 @@ class Feeding(Compilation):
             self.build(samples.shape[1:])
             self._check_output(loss)
         self._require_built()
-        raw = as_array(names[1], y)
-        targets = loss.prepare_targets(raw, self.layers[-1].output_shape or (), self.dtype, name=names[1])
+        targets = loss.prepare_targets(
+            as_array(names[1], y), self.layers[-1].output_shape or (), self.dtype, name=names[1]
+        )
         require_same_length(names[1], targets, names[0], samples)
         if class_weights is not None:
-            weights = class_weights.of(names[1], raw)
+            weights = class_weights.of(names[1], targets)
         if weights is not None:
-            weights = as_sample_weights(names[2], weights, len(samples), self.dtype)
+            positions = (self.layers[-1].output_shape or ())[:-1]
+            by_position = loss.objective.by_position
+            weights = as_sample_weights(names[2], weights, (len(samples), *positions), self.dtype, each=by_position)
         return DataSet(samples, targets, weights)
 
     def _class_weights(self, class_weight: Any, sample_weight: Any) -> ClassWeights | None:

@@ -94,9 +94,10 @@ class Fitting(Feeding):
             batches. Without effect on iterables.
         class_weight : dict of int to float, optional
             What a sample of a class counts in the loss of training; 1 where a class is not named.
-        sample_weight : array (samples,), optional
+        sample_weight : array (samples,) or (samples, positions), optional
             What each sample counts: the loss of a batch is the mean of ``weight * loss`` over its samples, whatever
-            the weights add up to. Metrics are not weighted.
+            the weights add up to. Of outputs of several axes, (samples, steps, classes) say, each vector along the last
+            one may have a weight of its own, (samples, steps). Metrics are not weighted.
         initial_epoch : int
             Epoch to start at, when a run is resumed.
         steps_per_epoch : int, optional

@@ -60,7 +60,7 @@ class Inference(Feeding):
             Samples to look at at a time; bounds the memory used, not the result.
         verbose : {"auto", 0, 1, 2}
             Whether to print the result: 1 and 2 do.
-        sample_weight : array (samples,), optional
+        sample_weight : array (samples,) or (samples, positions), optional
             As for :meth:`fit`.
         steps : int, optional
             Batches to look at; all by default.

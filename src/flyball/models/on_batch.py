@@ -36,7 +36,7 @@ class OnBatch(Inference):
         ----------
         x, y : array
             One batch, as for :meth:`fit`.
-        sample_weight : array (samples,), optional
+        sample_weight : array (samples,) or (samples, positions), optional
         class_weight : dict of int to float, optional
             As for :meth:`fit`.
         return_dict : bool

@@ -34,6 +34,8 @@ class Dynamic(Enum):
     """Updates done, this step's included: what bias corrections count; ``STEP + 1`` where each step has its update."""
     INVERSE_ROWS = "inverse_rows"
     """``1 / rows``: a mean over the batch."""
+    INVERSE_POSITIONS = "inverse_positions"
+    """1 over the rows of the instruction's first array: a mean over all parts of the batch's samples."""
 
 
 @dataclass(eq=False)

@@ -40,6 +40,12 @@ class Objective:
     counts_hits: bool = False
     unit: bool = False
     """Whether it is of outputs that are scaled to the length 1 first."""
+    by_position: bool = False
+    """Whether each vector along the outputs' last axis has a loss of its own, not each sample."""
+    ignores: bool = False
+    """Whether labels that are as large as the number of classes do not count."""
+    divisor: int = 0
+    """How the losses of a batch are joined: see ``loss_weights``."""
     scalars: tuple[tuple[str, float | str | Callable[[int], float]], ...] = ()
 
     def of_outputs(self, outputs: int) -> Objective:
@@ -74,7 +80,8 @@ class Update:
 class Data:
     """The arrays a Program reads: samples (n, ...), targets (n,) or (n, ...), the order (n,) in which rows are taken.
 
-    Without an order rows are taken as they come. ``weights`` (n,) are the rows' factors in the loss.
+    Without an order rows are taken as they come. ``weights`` (n,) are the rows' factors in the loss, or (n, positions)
+    those of the vectors along the outputs' last axis.
     """
 
     x: NDArray[Any]
@@ -173,26 +180,29 @@ class Lowering:
         if objective.unit:
             self.write([UnitNormNode("loss")])
             value = self.value
-        outputs = self.matrix_of_samples(value)
+        by_position = objective.by_position or (self._data.weights is not None and self._data.weights.ndim > 1)
+        outputs = self.matrix(value) if by_position else self.matrix_of_samples(value)
+        positions = outputs.rows_per_sample
         objective = objective.of_outputs(math.prod(outputs.sample_shape))
         for write in self._for_outputs:
             write(outputs)
         if self._mixtures:
             objective = mix_targets(self, objective, outputs, self._mixtures)
-        losses = self.program.batch("losses", (self.rows,), np.float64)
+        losses = self.program.batch("losses", (self.rows * positions,), np.float64, positions)
         gradient = self.gradient_like(outputs) if self.training else None
-        hits = self.program.batch("hits", (self.rows,), np.float64) if objective.counts_hits else None
+        hits = self.like(losses, "hits", np.float64) if objective.counts_hits else None
         predictions = "logits" if objective.fused == "softmax" else "predictions"
         arrays: dict[str, Buffer | None] = {"losses": losses}
         if objective.fused == "softmax":
             arrays["hits"] = hits
-        arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: self.target}
-        arrays["weights"] = self._row_weights()
-        self.add(objective.op, "loss", arrays, **dict(objective.scalars), scale=Dynamic.INVERSE_ROWS)
+        targets, weights = self._targets_and_weights(objective, outputs)
+        arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: targets}
+        arrays["weights"] = weights
+        self.add(objective.op, "loss", arrays, **dict(objective.scalars), scale=Dynamic.INVERSE_POSITIONS)
         for name, values in (("loss", losses), ("hits", hits)):
             if values is not None:
                 total = self.whole(f"total_{name}", np.zeros(1))
-                self.add("add_total", "loss", {"total": total, "values": values})
+                self.add("add_total", "loss", {"total": total, "values": values}, scale=1.0 / positions)
         if gradient is not None:
             self.backward(gradient)
 
@@ -378,11 +388,18 @@ class Lowering:
         kind = np.dtype(self.memory.dtype if dtype is None else dtype)
         return self.program.batch(self.program.unused(name), (self.rows, *sample_shape), kind)
 
-    def like(self, value: Buffer, name: str, dtype: DTypeLike | None = None) -> Buffer:
-        """Add a buffer of the shape of ``value``."""
+    def like(
+        self,
+        value: Buffer,
+        name: str,
+        dtype: DTypeLike | None = None,
+        *,
+        sample_shape: tuple[int, ...] | None = None,
+    ) -> Buffer:
+        """Add a buffer of the rows of ``value``, of their shape if not said otherwise."""
         kind = np.dtype(self.memory.dtype if dtype is None else dtype)
         count = value.rows_per_sample
-        shape = (self.rows * count, *value.sample_shape)
+        shape = (self.rows * count, *(value.sample_shape if sample_shape is None else sample_shape))
         return self.program.batch(self.program.unused(name), shape, kind, count)
 
     def gradient_like(self, value: Buffer) -> Buffer:
@@ -440,12 +457,13 @@ class Lowering:
 
     def _rows_of(self, name: str, array: NDArray[Any], gathered: str) -> Buffer:
         """Return the step's rows of ``array``: in place where they are in order and as the step needs them."""
-        labels = array.ndim == 1
+        labels = array.dtype == np.int64 and name == "y"
         in_order = self._data.order is None and array.flags.c_contiguous
         if in_order and (labels or array.dtype == self.memory.dtype):
             return self.program.buffer(name, array, Kind.WINDOW)
         if labels:
-            rows = self.program.batch(gathered, (self.rows,), np.int64)
+            array = array.reshape(len(array), -1) if array.ndim > 1 else array
+            rows = self.program.batch(gathered, (self.rows, *array.shape[1:]), np.int64)
             whole = self.whole(name, array)
             self.add("gather_labels", "input", {"out": rows, "labels": whole, "rows": self._row_order(array)})
             return rows
@@ -460,9 +478,22 @@ class Lowering:
             self._order = self.program.buffer("order", order, Kind.WINDOW)
         return self._order
 
-    def _row_weights(self) -> Buffer | None:
-        """Return the step's factors of the loss, (rows,), or None where all are 1."""
-        weights = self._data.weights
-        if weights is None:
-            return None
-        return self.view(self._rows_of("weights", weights.reshape(-1, 1), "row_weights"), ())
+    def _targets_and_weights(self, objective: Objective, outputs: Buffer) -> tuple[Buffer, Buffer | None]:
+        """Return the targets of the rows of ``outputs``, and their factors in the loss, or None where all are 1."""
+        positions, given = outputs.rows_per_sample, self._data.weights
+        shape = () if objective.target_name == "labels" else outputs.sample_shape
+        targets = self.view(self.target, shape, positions)
+        weights = None
+        if given is not None:
+            rows = self._rows_of("weights", given.reshape(len(given), -1), "row_weights")
+            weights = self.view(rows, (), positions)
+        # Without weights, their sum is the number of rows.
+        plain = objective.divisor == 0 or (objective.divisor == 1 and weights is None)
+        if plain and not objective.ignores:
+            return targets, weights
+        factors = self.program.batch("loss_weights", (self.rows * positions,), self.memory.dtype, positions)
+        kept = self.like(targets, "kept_labels", np.int64) if objective.ignores else None
+        arrays = {"out": factors, "kept": kept, "weights": weights, "labels": targets if objective.ignores else None}
+        classes = math.prod(outputs.sample_shape)
+        self.add("loss_weights", "loss", arrays, ignored=classes, divisor=objective.divisor)
+        return kept or targets, factors

@@ -123,9 +123,13 @@ class BackendRunner:
             Dynamic.INVERSE_ROWS: 1.0 / (end - start),
         }
         for i, (operation, arguments, turn) in enumerate(self.calls):
-            if turn.includes(count):
-                resolved = {name: _resolve(value, start, end, values) for name, value in arguments.items()}
-                yield i, partial(operation, **resolved)
+            if not turn.includes(count):
+                continue
+            first = next(iter(arguments.values()))
+            if isinstance(first, Buffer):
+                values[Dynamic.INVERSE_POSITIONS] = 1.0 / max(1, len(first.rows(start, end)))
+            resolved = {name: _resolve(value, start, end, values) for name, value in arguments.items()}
+            yield i, partial(operation, **resolved)
 
     def threads(self, rows: int) -> int:
         """Return 1: the loop over instructions is Python's; an operation may use more."""

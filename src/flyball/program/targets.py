@@ -25,6 +25,9 @@ class Mixture:
 
 def mix_targets(to: Lowering, objective: Objective, outputs: Buffer, mixtures: Sequence[Mixture]) -> Objective:
     """Write the targets' mixtures, in the order of the rows'; return the objective that takes what they give."""
+    if objective.ignores:
+        msg = f"the loss's ignore_class must be None where samples are mixed, as layer {mixtures[0].layer!r} does"
+        raise ValueError(msg)
     if objective.target_name == "labels":
         objective = soften(to, objective, outputs, mixtures[0].layer)
     for mixture in mixtures:
@@ -47,7 +50,9 @@ def soften(to: Lowering, objective: Objective, outputs: Buffer, layer: str) -> O
         np.fill_diagonal(table, 1.0 - (classes - 1) * smoothing)
     else:
         table = np.eye(classes, dtype=np.uint8)
-    labels = to.target
-    to.target = to.batch("soft_targets", (classes,))
-    to.add("gather", layer, {"out": to.target, "x": to.whole("classes", table), "rows": labels})
+    positions = outputs.rows_per_sample
+    labels = to.view(to.target, (), positions)
+    rows = to.like(labels, "soft_targets", sample_shape=(classes,))
+    to.add("gather", layer, {"out": rows, "x": to.whole("classes", table), "rows": labels})
+    to.target = to.view(rows, (positions * classes,))
     return replace(objective, op=f"{objective.op}_soft", target_name="targets", scalars=())

@@ -48,7 +48,12 @@ from flyball.reference.layer_norm import (
     rms_norm_backward,
     rms_norm_forward,
 )
-from flyball.reference.loss import pointwise_loss, softmax_cross_entropy, softmax_cross_entropy_soft
+from flyball.reference.loss import (
+    loss_weights,
+    pointwise_loss,
+    softmax_cross_entropy,
+    softmax_cross_entropy_soft,
+)
 from flyball.reference.norm import (
     batch_norm_apply,
     batch_norm_backward,
@@ -134,6 +139,7 @@ __all__ = [
     "lion_update",
     "log_softmax_backward",
     "log_softmax_forward",
+    "loss_weights",
     "matmul",
     "mix_rows",
     "mix_weights",

@@ -38,22 +38,22 @@ def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None:
 
 
 def gather_labels(out: Integers, labels: Integers, rows: Integers) -> None:
-    need_ndim("labels", labels, 1)
+    need_ndim("labels", labels, 1, 2)
     need_ndim("rows", rows, 1)
+    need_out("out", out, INT64, (rows.size, *labels.shape[1:]))
     need("labels", labels, INT64, labels.shape)
     need("rows", rows, INT64, rows.shape)
-    need_out("out", out, INT64, rows.shape)
     refuse_overlap({"out": out}, {"labels": labels, "rows": rows})
-    need_indices("rows", "position", rows, labels.size)
+    need_indices("rows", "position", rows, len(labels))
 
     out[...] = labels[rows]
 
 
-def add_total(total: Doubles, values: Doubles) -> None:
+def add_total(total: Doubles, values: Doubles, scale: float) -> None:
     need_ndim("values", values, 1)
     need("values", values, FLOAT64, values.shape)
     need_out("total", total, FLOAT64, (1,))
     refuse_overlap({"total": total}, {"values": values})
 
     if values.size:
-        total[0] += np.cumsum(values)[-1]
+        total[0] += scale * np.cumsum(values)[-1]

@@ -136,6 +136,36 @@ def pointwise_loss(
         np.multiply(derivatives, (share * scale).astype(dtype)[:, np.newaxis], out=dpredictions)
 
 
+def loss_weights(
+    out: Floats,
+    kept: Integers | None,
+    weights: Floats | None,
+    labels: Integers | None,
+    ignored: int,
+    divisor: int,
+) -> None:
+    need_ndim("out", out, 1)
+    if not 0 <= divisor < 3:
+        msg = f"divisor must be in [0, 3), got {divisor}"
+        raise ValueError(msg)
+    dtype = float_dtype("out", out)
+    need_out("out", out, dtype, out.shape)
+    need_out("kept", kept, INT64, out.shape)
+    need("weights", weights, dtype, out.shape)
+    need("labels", labels, INT64, out.shape)
+    if kept is not None and labels is None:
+        msg = "labels must be given where kept is, got None"
+        raise ValueError(msg)
+    refuse_overlap({"out": out, "kept": kept}, {"weights": weights, "labels": labels})
+
+    counts = np.ones(out.shape, np.bool_) if labels is None else labels != ignored
+    w = np.where(counts, 1.0 if weights is None else weights.astype(np.float64), 0.0)
+    total = (counts.sum(), w.sum(), 1.0)[divisor]
+    out[...] = w * (out.size / total if total else 0.0)
+    if kept is not None and labels is not None:
+        kept[...] = np.where(counts, labels, 0)
+
+
 SUMS = ("categorical_cross_entropy", "kl_divergence", "cosine_similarity")
 """Losses of distributions, which add up to 1 over a row, and of unit vectors, whose squares do."""
 

@@ -127,7 +127,8 @@ class _Batches:
 
     @staticmethod
     def _key_of(batch: DataSet) -> object:
-        return batch.weights is None, batch.y.shape[1:], get_backend().name
+        weights = None if batch.weights is None else batch.weights.shape[1:]
+        return weights, batch.y.shape[1:], get_backend().name
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         raise NotImplementedError

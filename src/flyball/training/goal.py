@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,7 @@ class Goal:
     @property
     def objective(self) -> Objective:
         """What a Program computes."""
-        return self.loss.objective
+        return self.loss.in_training
 
     def meters(self, *, weighted: bool) -> Meters:
         """Return the metrics for a run, with sums of their own; ``weighted`` says whether there may be weights."""
@@ -39,4 +38,4 @@ class Goal:
 
     def targets(self, y: NDArray[Any], noise: np.random.Generator | None = None) -> NDArray[Any]:
         """Return what the objective takes for the targets ``y``; of training with ``noise``, if the loss has some."""
-        return self.loss.training_targets(y, math.prod(self.output_shape), noise)
+        return self.loss.training_targets(y, self.output_shape[-1], noise)

@@ -83,7 +83,9 @@ class Meters:
             metric.reset_state()
 
     def update(self, targets: NDArray[Any], outputs: NDArray[Any], weights: NDArray[Any] | None) -> None:
-        """Take in targets as the user gave them, and what the loss was computed of."""
+        """Take in targets as the user gave them, and what the loss was computed of; weights (n,) or (n, positions)."""
+        if weights is not None and weights.ndim > 1:
+            weights = weights.reshape(len(weights), *self._output_shape[:-1])
         for begin in range(0, len(outputs) if self._recorded else 0, ROWS):
             rows = slice(begin, begin + ROWS)
             predictions = self._predictions(outputs[rows])
@@ -108,7 +110,7 @@ class Meters:
 
     def _predictions(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the model's outputs: a last activation that is computed within the loss is made up for."""
-        fused, matrix = self._loss.objective.fused, outputs.reshape(len(outputs), -1)
+        fused, matrix = self._loss.objective.fused, outputs.reshape(-1, self._output_shape[-1])
         if fused != "linear" and not self._loss.from_logits:
             result = np.empty_like(matrix)
             if fused == "softmax":

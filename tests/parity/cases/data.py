@@ -23,23 +23,25 @@ def gather(out, x, rows):
     return {"out": np.stack([x[row] for row in rows]).astype(out.dtype)}
 
 
-def gather_labels_arguments(make, rows, columns):
+def gather_labels_arguments(make, rows, columns, several=False):
     integers = make.rng.integers
-    return {"out": np.full(rows, -1), "labels": integers(0, columns, rows + 2), "rows": integers(0, rows + 2, rows)}
+    each = (columns,) if several else ()
+    labels = integers(0, columns, (rows + 2, *each))
+    return {"out": np.full((rows, *each), -1), "labels": labels, "rows": integers(0, rows + 2, rows)}
 
 
-@operation(gather_labels_arguments, tolerance=EXACT)
+@operation(gather_labels_arguments, [{}, {"several": True}], tolerance=EXACT)
 def gather_labels(labels, rows, **_):
     return {"out": np.array([labels[row] for row in rows])}
 
 
-def add_total_arguments(make, rows, columns):
-    return {"total": np.array([1.5]), "values": make.rng.standard_normal(rows * columns)}
+def add_total_arguments(make, rows, columns, scale=1.0):
+    return {"total": np.array([1.5]), "values": make.rng.standard_normal(rows * columns), "scale": scale}
 
 
-@operation(add_total_arguments, tolerance=EXACT, empty=[(0, 5)])
-def add_total(total, values):
+@operation(add_total_arguments, [{}, {"scale": 0.125}], tolerance=EXACT, empty=[(0, 5)])
+def add_total(total, values, scale):
     running = 0.0
     for value in values.tolist():
         running += value
-    return {"total": total + running}
+    return {"total": total + scale * running}

@@ -5,7 +5,7 @@ import numpy as np
 from flyball.backend import LOSSES
 from parity.cases.activation import log_softmax
 from parity.cases.table import operation
-from parity.tolerances import EXPONENTIAL, LONG
+from parity.tolerances import EXPONENTIAL, LONG, SHORT
 
 
 def row_weights(make, rows, weighted):
@@ -71,6 +71,40 @@ def softmax_cross_entropy_soft(logits, targets, weights, scale, **_):
         "losses": w * -np.einsum("nc,nc->n", targets, log_p),
         "hits": (logits.argmax(axis=1) == targets.argmax(axis=1)).astype(float),
         "dlogits": (np.exp(log_p) * targets.sum(axis=1, keepdims=True) - targets) * w[:, None] * scale,
+    }
+
+
+def loss_weights_arguments(make, rows, columns, weighted=True, labelled=True, kept=True, divisor=0, ignored=1):
+    labels = make.rng.integers(0, min(columns, 3), rows)
+    return {
+        "out": make.empty(rows),
+        "kept": np.full(rows, -1) if kept and labelled else None,
+        "weights": row_weights(make, rows, weighted),
+        "labels": labels if labelled else None,
+        "ignored": ignored,
+        "divisor": divisor,
+    }
+
+
+@operation(
+    loss_weights_arguments,
+    [
+        *({"weighted": weighted, "divisor": divisor} for weighted in (True, False) for divisor in range(3)),
+        {"labelled": False, "divisor": 1},
+        {"kept": False},
+        {"ignored": 0},
+        {},
+    ],
+    tolerance=SHORT,
+)
+def loss_weights(out, weights, labels, ignored, divisor, **_):
+    """Return the weights whose mean with losses is a mean over the labels that count, a weighted mean, or a sum."""
+    counts = np.ones(len(out)) if labels is None else (labels != ignored).astype(float)
+    factors = counts if weights is None else counts * weights
+    total = [counts, factors, np.ones(1)][divisor].sum()
+    return {
+        "out": factors / total * len(out) if total else np.zeros(len(out)),
+        "kept": None if labels is None else np.where(labels == ignored, 0, labels),
     }
 
 

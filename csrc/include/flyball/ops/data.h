@@ -12,10 +12,10 @@ template <class T>
 void gather(Team& team, T* out, const Source& x, const Index* rows, Index n, Index c);
 double gather_cost(Index n, Index c);
 
-// out (n); rows (n) in [0, number of labels).
-void gather_labels(Team& team, Index* out, const Index* labels, const Index* rows, Index n);
+// out (n, c); rows (n) in [0, number of the rows of labels).
+void gather_labels(Team& team, Index* out, const Index* labels, const Index* rows, Index n, Index c);
 
 // total (1), values (n).
-void add_total(Team& team, double* total, const double* values, Index n);
+void add_total(Team& team, double* total, const double* values, Index n, double scale);
 
 }  // namespace flyball

@@ -22,4 +22,11 @@ void pointwise_loss(Team& team, double* losses, T* dpredictions, const T* predic
                     const T* weights, Index n, Index c, LossParams params, double scale);
 double pointwise_loss_cost(Loss loss, Index n, Index c);
 
+// out (n), kept (n) optional; weights (n) optional, labels (n) where kept is given. divisor: 0 the rows that count,
+// 1 the sum of their weights, 2 one.
+template <class T>
+void loss_weights(Team& team, T* out, Index* kept, const T* weights, const Index* labels, Index n, Index ignored,
+                  Index divisor);
+double loss_weights_cost(Index n);
+
 }  // namespace flyball

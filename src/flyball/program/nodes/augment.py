@@ -81,8 +81,8 @@ class Ranges:
             if wrong:
                 msg = f"{layer}: policy must name classes in [0, {classes}), got {wrong[0]}"
                 raise ValueError(msg)
-            # Classes without an entry share row 0.
-            table.replace(np.zeros(classes, np.int64))
+            # Classes without an entry share row 0, with a label that the loss ignores, one past the last.
+            table.replace(np.zeros(classes + 1, np.int64))
             table.array[list(self.of_class)] = np.arange(1, len(self.of_class) + 1)
 
         to.on_outputs(tabulate)
