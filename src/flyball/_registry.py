@@ -1,6 +1,7 @@
 """Objects by name: from the strings, classes and configurations a user or a saved file gives, to instances.
 
-Only classes listed in a :class:`Registry` can come out of one, which is what makes loading a file safe.
+Only classes listed in a :class:`Registry`, and those that the program itself has registered, can come out of one,
+which is what makes loading a file safe.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from flyball import _checks
+from flyball import _checks, _own_objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,19 @@ class Configurable:
 
 def serialize(item: Configurable) -> dict[str, Any]:
     """Return ``{"class_name": ..., "config": ...}``, from which the module's ``get`` makes the object again."""
-    return {"class_name": type(item).__name__, "config": item.get_config()}
+    return {"class_name": _class_name(type(item)), "config": item.get_config()}
+
+
+def _class_name(cls: type) -> str:
+    """Return what configurations call a class; refuse one of a user's own that would come back as one of flyball's."""
+    if any(registry.classes.get(cls.__name__) is cls for registry in _registries):
+        return cls.__name__
+    name = _own_objects.name_of(cls)
+    if any(name in registry.classes for registry in _registries if issubclass(cls, registry.base)):
+        expectation = "another name than flyball's, or be registered with saving.register_keras_serializable"
+        msg = f"a class of one's own must have {expectation}, got {name!r}"
+        raise ValueError(msg)
+    return name
 
 
 def _plain(value: object) -> object:
@@ -63,6 +76,9 @@ def _normalised(name: str) -> str:
     return name.replace("_", "").lower()
 
 
+_registries: list[Registry[Any]] = []
+
+
 class Registry(Generic[T]):
     """The classes of one kind by name, found under any usual spelling: ``he_normal``, ``HeNormal``."""
 
@@ -72,6 +88,7 @@ class Registry(Generic[T]):
         self.names = list(names)
         self.classes = {cls.__name__: cls for cls in names.values()}
         self._by_name = {_normalised(name): cls for name, cls in names.items()}
+        _registries.append(self)
 
     def get(self, identifier: object, argument: str | None = None) -> T:
         """Return ``identifier`` itself if it is an instance, else one made from a name, a class or a configuration."""
@@ -91,14 +108,29 @@ class Registry(Generic[T]):
         raise ValueError(msg)
 
     def deserialize(self, config: object) -> T:
-        """Make an object from ``{"class_name": ..., "config": {...}}``; only registered classes are made."""
+        """Make an object from ``{"class_name": ..., "config": {...}}``.
+
+        Only classes of this registry are made, and a user's own that this program has registered or has in its scope.
+        """
         if not isinstance(config, dict) or set(config) != {"class_name", "config"}:
             _checks.refuse(f"the configuration of {self._article}", "a dict of 'class_name' and 'config'", config)
         name, arguments = config["class_name"], config["config"]
-        cls = self.classes[_checks.choice(f"class_name of {self._article}", name, self.classes.keys())]
+        cls = self._class(name)
         if not isinstance(arguments, dict):
             _checks.refuse(f"the configuration of {name}", "a dict of its constructor's arguments", arguments)
         return cls.from_config(arguments)
+
+    def _class(self, name: object) -> type[T]:
+        own = _own_objects.get_registered_object(name) if isinstance(name, str) else None
+        if own is not None:
+            if not (isinstance(own, type) and issubclass(own, self.base)):
+                _checks.refuse(f"{name!r} among custom objects", f"a subclass of {self.base.__name__}", own)
+            return own
+        try:
+            return self.classes[_checks.choice(f"class_name of {self._article}", name, self.classes.keys())]
+        except ValueError as error:
+            msg = f"{error}. If it is a class of your own, {_own_objects.ADVICE}"
+            raise ValueError(msg) from None
 
     @property
     def _article(self) -> str:

@@ -8,14 +8,16 @@ generator it is given. The values are functions of that seed and the element, dr
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from flyball import _checks, utils
+from flyball import _checks, _own_objects, utils
 from flyball._registry import Configurable, Registry, serialize
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
@@ -274,9 +276,11 @@ class _Function(Initializer):
         return values
 
     def get_config(self) -> dict[str, Any]:
-        name = getattr(self.function, "__name__", self.function)
-        msg = f"an initializer that is a function cannot be saved, got {name!r}; use one of flyball.initializers"
-        raise ValueError(msg)
+        return {"function": _own_objects.name_of(self.function)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        return cls(_own_objects.function(config.get("function")))
 
 
 def fans(shape: tuple[int, ...]) -> tuple[float, float]:
@@ -339,6 +343,7 @@ _names: dict[str, type[Initializer]] = {
     "identity_initializer": Identity,
 }
 REGISTRY: Registry[Initializer] = Registry("initializer", Initializer, _names)
+REGISTRY.classes["_Function"] = _Function  # in files
 
 
 def get(identifier: object, argument: str = "initializer") -> Initializer:

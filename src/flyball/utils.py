@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks
+from flyball._own_objects import (
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from flyball.batches import PyDataset, TransformedBatches
 
 if TYPE_CHECKING:
@@ -21,7 +28,12 @@ __all__ = [
     "Sequence",
     "TransformedBatches",
     "clear_session",
+    "custom_object_scope",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
     "new_seed",
+    "register_keras_serializable",
     "set_random_seed",
     "to_categorical",
 ]

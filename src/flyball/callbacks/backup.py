@@ -126,7 +126,7 @@ class BackupAndRestore(Callback):
         checkpoint.save(state, latest)
 
     def _restore(self, path: Path) -> None:
-        state = checkpoint.load(path)
+        state = checkpoint.load(path, checkpoint.own_objects(self.model))
         try:
             checkpoint.restore(self.model, state)
         except ValueError as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from flyball import _registry, losses
-from flyball._registry import Registry
+from flyball import losses
+from flyball._registry import Registry, serialize
 from flyball.metrics.accuracy import (
     Accuracy,
     AccuracyByShape,
@@ -137,6 +137,7 @@ _names: dict[str, type[Metric]] = {
     "logcosh": LogCoshError,
 }
 REGISTRY: Registry[Metric] = Registry("metric", Metric, _names)
+REGISTRY.classes["MeanMetricWrapper"] = MeanMetricWrapper  # in files; by its name alone nobody means it
 
 # Of which per-sample value of the loss a metric is the mean: 1 where the most likely class is the target's.
 _HITS: Mapping[type[Metric], type[losses.Loss]] = {
@@ -171,21 +172,6 @@ def get(identifier: object, loss: losses.Loss | None = None) -> Metric:
     if isinstance(identifier, str):
         metric.name = identifier
     return metric
-
-
-def serialize(metric: Metric) -> dict[str, Any]:
-    """Return ``{"class_name": ..., "config": ...}``, from which :func:`get` makes the metric again.
-
-    Raises
-    ------
-    ValueError
-        If it is a function or a class of one's own: no file could bring it back.
-    """
-    config = metric.get_config()
-    if REGISTRY.classes.get(type(metric).__name__) is not type(metric):
-        msg = f"a metric must be one of flyball.metrics to be saved, got {metric.name!r}, a {type(metric).__name__}"
-        raise ValueError(msg)
-    return {**_registry.serialize(metric), "config": config}
 
 
 def native_source(metric: Metric, loss: losses.Loss) -> Literal["hits", "data_loss"] | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from flyball import _checks
+from flyball import _checks, _own_objects
 from flyball._registry import Configurable, parameters, snake_case
 from flyball.losses.base import numbers, same_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -154,9 +154,13 @@ class MeanMetricWrapper(MeanOfSamples):
         return np.asarray(self.fn(y_true, y_pred, **self.arguments))
 
     def get_config(self) -> dict[str, Any]:
-        """Refuse: a function cannot be stored."""
-        msg = f"a metric that is a function cannot be saved, got {self.name!r}; use one of flyball.metrics"
-        raise ValueError(msg)
+        """Return the name under which :func:`from_config` finds the function, and the arguments."""
+        return {"fn": _own_objects.name_of(self.fn), "name": self.name, **self.arguments}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make a metric of a function that this program knows by its name."""
+        return cls(**{**config, "fn": _own_objects.function(config.get("fn"))})
 
 
 def weighted_sums(values: Doubles, weights: Doubles | None) -> tuple[float, float]:

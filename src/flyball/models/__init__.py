@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flyball.models.cloning import clone_model, model_from_json
 from flyball.models.sequential import Sequential
 
 if TYPE_CHECKING:
     from flyball.saving import load_model
 
-__all__ = ["Sequential", "load_model"]
+__all__ = ["Sequential", "clone_model", "load_model", "model_from_json"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flyball import layers, optimizers, utils
+from flyball import _own_objects, optimizers, utils
 from flyball.callbacks import History
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ def copy_model(model: Sequential, *, dtype: str | None = None) -> Sequential:
     Its optimizer leaves the weights alone. The sequence of seeds that ``set_random_seed`` began goes on as if nothing
     had been made.
     """
-    config = model.get_config()
-    with utils.kept_seeds():
+    with _own_objects.recorded() as own:
+        config = model.get_config()
+    with utils.kept_seeds(), _own_objects.custom_object_scope(own):
         copy = type(model).from_config(config if dtype is None else {**config, "dtype": dtype})
     copy._seed = model._seed
     if not copy.built:
@@ -36,26 +37,22 @@ def content_of(model: Sequential) -> tuple[bytes, dict[str, Any]]:
 
     Raises
     ------
-    TypeError
-        If a layer is of a class of a user's own, which no file can name.
     ValueError
-        If another part cannot be described, such as a metric that is a function.
+        If a part cannot be described, such as a metric that is a lambda.
     """
-    for layer in model.layers:
-        if type(layer) not in layers.REGISTRY.classes.values():
-            msg = f"a model must have layers of flyball's to be copied or pickled, got {layer.name!r}: {type(layer)}"
-            raise TypeError(msg)
     history = None if model.history is None else (model.history.epoch, model.history.history)
     from flyball.saving.models import to_bytes  # loaded where it is used, with what files need
 
-    return to_bytes(model), {"seed": model._seed, "epochs": model._epochs, "history": history}
+    with _own_objects.recorded() as own:  # which a pickle names by their modules, as it does all classes
+        content = to_bytes(model)
+    return content, {"seed": model._seed, "epochs": model._epochs, "history": history, "custom_objects": own}
 
 
 def made_of(content: bytes, rest: dict[str, Any]) -> Sequential:
     """Return a model of its own from the result of :func:`content_of`."""
     from flyball.saving.models import from_bytes
 
-    with utils.kept_seeds():
+    with utils.kept_seeds(), _own_objects.custom_object_scope(rest.get("custom_objects")):
         model = from_bytes(content)
     model._seed, model._epochs = rest["seed"], rest["epochs"]
     if rest["history"] is not None:

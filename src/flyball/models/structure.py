@@ -8,11 +8,13 @@ import numpy as np
 
 from flyball import _checks, regularizers
 from flyball import layers as layers_module
+from flyball._own_objects import custom_object_scope
+from flyball._registry import serialize
 from flyball.program.memory import Memory
 from flyball.utils import new_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -198,13 +200,20 @@ class Structure:
 
     def get_config(self) -> dict[str, Any]:
         """Return what :meth:`from_config` makes the same model from, weights aside."""
-        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._layers]
+        layers = [serialize(layer) for layer in self._layers]
         return {"name": self.name, "dtype": self.dtype.name, "input_shape": self._input_shape, "layers": layers}
 
+    def to_json(self) -> str:
+        """Return :meth:`get_config` as a JSON text, which :func:`flyball.models.model_from_json` reads."""
+        import json
+
+        return json.dumps({"class_name": "Sequential", "config": self.get_config()})
+
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a model from the result of :meth:`get_config`."""
-        layers = [layers_module.deserialize(item) for item in config["layers"]]
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """Make a model from the result of :meth:`get_config`; ``custom_objects`` are layers of your own, by name."""
+        with custom_object_scope(custom_objects):
+            layers = [layers_module.deserialize(item) for item in config["layers"]]
         model = cls(layers, name=config["name"], dtype=config["dtype"])
         if not model.built and config.get("input_shape") is not None:
             model.build(config["input_shape"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks, optimizers, regularizers
+from flyball._own_objects import custom_object_scope, recorded
 from flyball._registry import serialize
 from flyball.saving import files, state
 from flyball.saving.weights import match
@@ -96,12 +97,14 @@ def restore(model: Sequential, checkpoint: Checkpoint) -> None:
         for slot in facts["training"]["slots"]
         for weight in model._require_built().parameter_weights()
     }
-    saved = optimizers.REGISTRY.deserialize(facts["optimizer"])
+    with custom_object_scope(own_objects(model)):
+        saved = optimizers.REGISTRY.deserialize(facts["optimizer"])
+        penalties = [
+            {name: regularizers.get(config, name) for name, config in layer.items()} for layer in facts["regularizers"]
+        ]
+        of_all = regularizers.get(facts["regularizer"])
     if type(saved) is not type(optimizer):
         _checks.refuse("the optimizer", f"{type(saved).__name__}, as in the checkpoint", type(optimizer).__name__)
-    penalties = [
-        {name: regularizers.get(config, name) for name, config in layer.items()} for layer in facts["regularizers"]
-    ]
     layers = model._flat_layers()
     if [set(entry) for entry in penalties] != [set(_penalties(layer)) for layer in layers]:
         _checks.refuse("the layers' regularizers", "those of the checkpoint", penalties)
@@ -112,7 +115,7 @@ def restore(model: Sequential, checkpoint: Checkpoint) -> None:
     for layer, entry in zip(layers, penalties, strict=True):
         for name, penalty in entry.items():
             setattr(layer, name, penalty)
-    model.regularizer, model.regularize_biases = regularizers.get(facts["regularizer"]), facts["regularize_biases"]
+    model.regularizer, model.regularize_biases = of_all, facts["regularize_biases"]
     vars(optimizer).update(vars(saved))
     for weight in model.weights:
         weight.value[...] = values[weight.name]
@@ -121,6 +124,17 @@ def restore(model: Sequential, checkpoint: Checkpoint) -> None:
     run.epoch, run.inside = facts["run"]["epoch"], False
     run.position = position
     model.stop_training = facts["run"]["stop"]
+
+
+def own_objects(model: Sequential) -> dict[str, Any]:
+    """Return the classes of a user's own, by name, that a checkpoint of ``model`` may name."""
+    with recorded() as found:
+        _config(regularizers.get(model.regularizer))
+        for layer in model._flat_layers():
+            layer.get_config()
+        if model.optimizer is not None:
+            serialize(model.optimizer)
+    return found
 
 
 def _penalties(layer: Layer) -> dict[str, Regularizer | None]:
@@ -151,8 +165,8 @@ def save(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> None:
     files.write(path, tensors, {"checkpoint": config, "crc32": _crc32(config, tensors)})
 
 
-def load(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read what :func:`save` wrote.
+def load(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None) -> Checkpoint:
+    """Read what :func:`save` wrote, with the names of a user's own classes as in :func:`flyball.load_model`.
 
     Raises
     ------
@@ -171,7 +185,8 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         files.keys("the checkpoint", config["checkpoint"], ("facts", "callbacks"))
         facts = _unpacked(config["checkpoint"]["facts"], tensors)
         callbacks = _unpacked(config["checkpoint"]["callbacks"], tensors)
-        _check(facts, callbacks, tensors)
+        with custom_object_scope(custom_objects):
+            _check(facts, callbacks, tensors)
     except files.BAD_CONTENT as error:
         files.refuse(path, error, save)
     return Checkpoint(tensors, facts, [(name, entry) for name, entry in callbacks])

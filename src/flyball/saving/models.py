@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flyball import _checks, layers, losses, metrics, optimizers
+from flyball._own_objects import custom_object_scope, recorded
 from flyball._registry import serialize
 from flyball.saving import files, state
 from flyball.saving.weights import require_built, require_free
@@ -59,24 +60,46 @@ def save_model(
     include_optimizer = _checks.flag("include_optimizer", include_optimizer)
     require_built(model)
     require_free(path, overwrite)
-    tensors, config = _described(model, include_optimizer=include_optimizer)
+    with recorded():  # two of one name could not be told apart on loading
+        tensors, config = _described(model, include_optimizer=include_optimizer)
     files.write(path, tensors, config, files.user_metadata(metadata))
 
 
-def load_model(filepath: str | os.PathLike[str]) -> Sequential:
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,  # noqa: A002  # Keras' name
+    safe_mode: bool = True,
+) -> Sequential:
     """Read the model that :func:`save_model` wrote to ``filepath``, compiled if it was.
+
+    Parameters
+    ----------
+    filepath : path
+    custom_objects : mapping of str to class or function, optional
+        Layers, metrics and other parts of your own, by the names they had when the model was saved. What is registered
+        with :func:`register_keras_serializable` need not be given. The file holds names and numbers, no code.
+    compile : bool
+        Whether the model is compiled as it was, and goes on with its training; without, what it was compiled with is
+        not looked at.
+    safe_mode : bool
+        Keras' argument, without effect: loading never executes what it reads.
 
     Raises
     ------
     ValueError
-        If the file is no such model, is damaged, or says anything that cannot be.
+        If the file is no such model, is damaged, says anything that cannot be, or names a class that this program does
+        not know.
     OSError
         If the file cannot be read.
     """
-    try:
-        return _made(*files.read(filepath))
-    except files.BAD_CONTENT as error:
-        files.refuse(filepath, error, save_model)
+    compiled = _checks.flag("compile", compile)
+    _checks.flag("safe_mode", safe_mode)
+    with custom_object_scope(custom_objects):
+        try:
+            return _made(*files.read(filepath), compiled=compiled)
+        except files.BAD_CONTENT as error:
+            files.refuse(filepath, error, save_model)
 
 
 def to_bytes(model: Sequential) -> bytes:
@@ -121,21 +144,22 @@ COMPILATION = ("optimizer", "loss", "metrics", "weighted_metrics", "regularizer"
 
 def _described(model: Sequential, *, include_optimizer: bool) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     tensors = {weight.name: weight.value for weight in model.weights}
-    config = {"model": model.get_config(), "compile": _compile_config(model), "training": None}
+    config = {"model": model.get_config(), "compile": compile_config(model), "training": None}
     if include_optimizer and config["compile"] is not None:
         tensors |= state.slot_tensors_for_compile(model)
         config["training"] = state.counts(model)
     return tensors, config
 
 
-def _compile_config(model: Sequential) -> dict[str, Any] | None:
+def compile_config(model: Sequential) -> dict[str, Any] | None:
+    """Return what a model was compiled with, as JSON types; None where it was not."""
     if model.optimizer is None or model.loss is None:
         return None
     return {
         "optimizer": serialize(model.optimizer),
         "loss": serialize(model.loss),
-        "metrics": [metrics.serialize(metric) for metric in model._metrics],
-        "weighted_metrics": [metrics.serialize(metric) for metric in model._weighted_metrics],
+        "metrics": [serialize(metric) for metric in model._metrics],
+        "weighted_metrics": [serialize(metric) for metric in model._weighted_metrics],
         "regularizer": None if model.regularizer is None else serialize(model.regularizer),
         "regularize_biases": model.regularize_biases,
     }
@@ -144,7 +168,9 @@ def _compile_config(model: Sequential) -> dict[str, Any] | None:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _made(header: dict[str, str], tensors: dict[str, NDArray[Any]], *, unbuilt: bool = False) -> Sequential:
+def _made(
+    header: dict[str, str], tensors: dict[str, NDArray[Any]], *, unbuilt: bool = False, compiled: bool = True
+) -> Sequential:
     """Return the model; one without an input shape only if it may be ``unbuilt``."""
     from flyball.models import Sequential
 
@@ -152,19 +178,23 @@ def _made(header: dict[str, str], tensors: dict[str, NDArray[Any]], *, unbuilt: 
     if header["schema"] == "1":
         config.setdefault("training", None)
     files.keys("the configuration", config, ("model", "compile", "training"))
+    if not compiled:
+        config["compile"] = config["training"] = None
     optimizer = _optimizer(config["compile"])
     if unbuilt and isinstance(config["model"], dict) and config["model"].get("input_shape") is None:
         model = Sequential.from_config(config["model"])
-        _compile(model, optimizer, config["compile"])
+        compile_from(model, optimizer, config["compile"])
         return model
     weights = declared_weights(config["model"])
     expected = {weight.name: weight.shape for weight in weights}
     if config["training"] is not None:
         expected |= state.expected_slots(weights, optimizer, config["training"])
+    if not compiled:
+        tensors = {name: array for name, array in tensors.items() if name in expected or not state.is_slot(name)}
     _check_tensors(tensors, expected, config["model"]["dtype"])
     model = Sequential.from_config(config["model"])
     model.set_weights([tensors[weight.name] for weight in weights])
-    _compile(model, optimizer, config["compile"])
+    compile_from(model, optimizer, config["compile"])
     if config["training"] is not None:
         state.restore(model, tensors, config["training"])
     return model
@@ -207,7 +237,8 @@ def _optimizer(config: Any) -> Optimizer | None:
     return optimizers.REGISTRY.deserialize(config["optimizer"])
 
 
-def _compile(model: Sequential, optimizer: Optimizer | None, config: Any) -> None:
+def compile_from(model: Sequential, optimizer: Optimizer | None, config: Any) -> None:
+    """Compile ``model`` with ``optimizer`` and what else is in the result of :func:`compile_config`."""
     if optimizer is None:
         return
     loss = losses.REGISTRY.deserialize(config["loss"])

@@ -128,6 +128,14 @@ def _initial(optimizer: Optimizer) -> dict[str, float]:
     return dict.fromkeys(update.slots, update.initial) | averages | slow | accumulated
 
 
+_SLOTS = "optimizer/"
+
+
+def is_slot(name: str) -> bool:
+    """Whether a tensor that is no weight is the optimizer's."""
+    return name.startswith(_SLOTS)
+
+
 def slot_name(slot: str, weight: str) -> str:
     """Return what the optimizer's array ``slot`` for a weight is called in files."""
-    return f"optimizer/{slot}/{weight}"
+    return f"{_SLOTS}{slot}/{weight}"

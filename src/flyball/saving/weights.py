@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball import _checks
+from flyball._own_objects import custom_object_scope, recorded
 from flyball.saving import files
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ def load_weights(model: Sequential, path: str | os.PathLike[str], *, skip_mismat
     skip_mismatch = _checks.flag("skip_mismatch", skip_mismatch)
     try:
         header, tensors = files.read(path)
-        names = _names(files.parse(header["config"]), tensors)
+        with recorded() as own:  # the file may name the same classes
+            model.get_config()
+        with custom_object_scope(own):
+            names = _names(files.parse(header["config"]), tensors)
     except files.BAD_CONTENT as error:
         files.refuse(path, error, save_weights)
     if skip_mismatch:
