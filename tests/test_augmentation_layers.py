@@ -60,6 +60,39 @@ def run(stack, x, y=LABELS, loss=None, **options):
     return Run(stack, x, y, loss or sparse(), **options)
 
 
+# --- channels first ----------------------------------------------------------------------------------------------
+
+FIRST = {
+    "flip": lambda order: layers.RandomFlip(data_format=order),
+    "rotation": lambda order: layers.RandomRotation(0.1, data_format=order),
+    "crop": lambda order: layers.RandomCrop(5, 3, data_format=order),
+    "crop of a smaller image": lambda order: layers.RandomCrop(5, 17, data_format=order),
+    "saturation": lambda order: layers.RandomSaturation(0.4, data_format=order),
+    "erasing": lambda order: layers.RandomErasing(0.7, data_format=order),
+    "cut-mix": lambda order: layers.CutMix(data_format=order),
+    "resizing": lambda order: layers.Resizing(5, 7, data_format=order),
+    "center crop": lambda order: layers.CenterCrop(5, 7, data_format=order),
+}
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("make", FIRST.values(), ids=FIRST)
+def test_channels_first_are_channels_last_in_another_order(make, training):
+    last = run([make("channels_last")], COLOUR, training=training)
+    first = run([make("channels_first")], np.ascontiguousarray(COLOUR.transpose(0, 3, 1, 2)), training=training)
+    np.testing.assert_array_equal(first.x, last.x.transpose(0, 3, 1, 2))
+    assert make("channels_first").compute_output_shape((3, 8, 8)) == first.x.shape[1:]
+
+
+def test_neighbours_with_channels_first_are_brought_to_the_end_once_and_not_at_all_at_inference():
+    stack = [make("channels_first") for name, make in FIRST.items() if name in {"flip", "rotation", "saturation"}]
+    x = np.ascontiguousarray(COLOUR.transpose(0, 3, 1, 2))
+    assert run(stack, x).ops.count("swap_axes") == 2
+    assert run(stack, x).ops.count("affine_transform") == 1
+    assert run(stack, x, training=False).ops.count("swap_axes") == 0
+
+
 # --- exact moves ------------------------------------------------------------------------------------------------
 
 
@@ -660,7 +693,11 @@ def test_train_on_batch_knows_labels_that_were_not_in_the_first_batch():
         (lambda: layers.RandomRotation(0.1, fill_mode="mirror"), "fill_mode must be one of.*got 'mirror'"),
         (lambda: layers.RandomRotation(0.1, interpolation="cubic"), "interpolation must be one of"),
         (lambda: layers.RandomRotation(0.1, seed=-1), "seed must be a non-negative integer, got -1"),
-        (lambda: layers.RandomRotation(0.1, data_format="channels_first"), "data_format must be 'channels_last'"),
+        (lambda: layers.RandomRotation(0.1, data_format="last"), "data_format must be one of channels_last, channels"),
+        (
+            lambda: layers.RandomSaturation(0.1, data_format="channels_first").build((4, 4, 3)),
+            r"input_shape must be \(3, height, width\): red, green and blue, got \(4, 4, 3\)",
+        ),
         (lambda: layers.RandomFlip("diagonal"), "mode must be one of"),
         (lambda: layers.RandomZoom(1.0), "height_factor must be above -1"),
         (lambda: layers.RandomBrightness(0.1, (1, 0)), r"value_range must be \(low, high\) with low < high"),

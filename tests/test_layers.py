@@ -121,7 +121,9 @@ def test_declared_input_shape():
 
 def test_a_failed_build_leaves_the_layer_as_it_was():
     layer = layers.BatchNormalization(axis=2)
-    with pytest.raises(ValueError, match="batch_normalization: axis must be -1"):
+    with pytest.raises(
+        ValueError, match=re.escape("batch_normalization: axis must be an axis of samples of shape (2,)")
+    ):
         layer.build((2,))
     assert not layer.built
     layer.build((3, 2))
@@ -181,6 +183,11 @@ def test_weights_need_a_model():
         ),
         lambda: layers.Activation("softmax"),
         lambda: layers.ReLU(name="r"),
+        lambda: layers.ReLU(3.5, 0.1, 0.5),
+        lambda: layers.PReLU("ones", "l2", "non_neg", (1, 2), input_shape=(2, 3, 4)),
+        lambda: layers.PReLU(shared_axes=1),
+        lambda: layers.Permute((2, 1)),
+        lambda: layers.Flatten("channels_first"),
         lambda: layers.BatchNormalization(momentum=0.5, center=False, gamma_regularizer="l2"),
         lambda: layers.Dropout(0.5, seed=3),
         lambda: layers.Dense(2, activations.gelu, kernel_noise=0.1),
@@ -231,8 +238,22 @@ def test_config_round_trip(layer):
         (lambda: layers.Input(()), "shape must be a tuple of positive integers, the shape of one sample, got ()"),
         (lambda: layers.Input((None, 3)), "got (None, 3)"),
         (lambda: layers.Input((-1,)), "got (-1,)"),
-        (lambda: layers.ReLU(max_value=3), "max_value must be 6 or None, got 3"),
-        (lambda: layers.ReLU(6, 0.1), "negative_slope must be 0 where max_value is given, got 0.1"),
+        (lambda: layers.ReLU(max_value=-3), "max_value must be in [0, inf), got -3"),
+        (lambda: layers.ReLU(negative_slope=None), "negative_slope must be in [0, inf), got None"),
+        (lambda: layers.ReLU(threshold=-1.0), "threshold must be in [0, inf), got -1.0"),
+        (
+            lambda: layers.PReLU(shared_axes=[1, 1]),
+            "shared_axes must be an axis, or several different ones, got [1, 1]",
+        ),
+        (lambda: layers.PReLU(shared_axes=0).build((2,)), "p_re_lu: shared_axes must be an axis of samples of shape"),
+        (lambda: layers.PReLU(shared_axes=[3]).build((2, 3)), "from 1 or from -1, or several, got [3]"),
+        (
+            lambda: layers.Permute((1, 3)),
+            "dims must be a tuple of all axes of a sample, from 1 on, each once, got (1, 3)",
+        ),
+        (lambda: layers.Permute(1), "dims must be a tuple of all axes"),
+        (lambda: layers.Permute((1, True)), "dims must be a tuple of all axes"),
+        (lambda: layers.Permute((2, 1)).build((2,)), "permute: dims must be the 1 axes of samples of shape (2,), got"),
         (lambda: layers.LeakyReLU(-1), "negative_slope must be in [0, inf), got -1"),
         (lambda: layers.ELU(-1), "alpha must be in [0, inf), got -1"),
         (lambda: layers.Dropout(1.2), "rate must be in [0, 1), got 1.2"),
@@ -245,19 +266,31 @@ def test_config_round_trip(layer):
         (lambda: layers.BatchNormalization(momentum=1.5), "momentum must be in [0, 1], got 1.5"),
         (lambda: layers.BatchNormalization(epsilon=0), "epsilon must be in (0, inf), got 0"),
         (lambda: layers.BatchNormalization(epsilon=float("inf")), "epsilon must be in (0, inf), got inf"),
-        (lambda: layers.BatchNormalization(axis=2).build((4, 2, 3)), "axis must be -1 (channels last) or 1"),
+        (
+            lambda: layers.BatchNormalization(axis=4).build((4, 2, 3)),
+            "batch_normalization: axis must be an axis of samples",
+        ),
         (lambda: layers.BatchNormalization(axis=[1, 2]).build((2, 3)), "axis must be one axis, got [1, 2]"),
         (lambda: layers.BatchNormalization(synchronized=True), "synchronized must be False: a model trains in one"),
-        (lambda: layers.LayerNormalization(axis=1).build((2, 3)), "layer_normalization: axis must be -1, or several"),
+        (
+            lambda: layers.LayerNormalization(axis=3).build((2, 3)),
+            "layer_normalization: axis must be an axis of samples",
+        ),
         (lambda: layers.LayerNormalization(axis=[1, 1]), "axis must be an axis, or several different ones, got [1, 1]"),
-        (lambda: layers.LayerNormalization(axis=0).build((2,)), "layer_normalization: axis must be -1"),
-        (lambda: layers.LayerNormalization(axis=[0, 1]).build((2,)), "layer_normalization: axis must be -1"),
+        (lambda: layers.LayerNormalization(axis=0).build((2,)), "layer_normalization: axis must be an axis of samples"),
+        (
+            lambda: layers.LayerNormalization(axis=[0, 1]).build((2,)),
+            "layer_normalization: axis must be an axis of samples",
+        ),
         (lambda: layers.RMSNormalization(axis="x"), "axis must be an axis, or several different ones, got 'x'"),
-        (lambda: layers.UnitNormalization(axis=5).build((2,)), "unit_normalization: axis must be -1"),
-        (lambda: layers.Softmax(axis=1).build((2, 3)), "softmax: axis must be -1, or several axes up to the last"),
+        (lambda: layers.UnitNormalization(axis=5).build((2,)), "unit_normalization: axis must be an axis of samples"),
+        (
+            lambda: layers.Softmax(axis=-3).build((2, 3)),
+            "softmax: axis must be an axis of samples of shape (2, 3), from 1",
+        ),
+        (lambda: layers.Softmax(axis=(2, -1)).build((2, 3)), "from 1 or from -1, or several, got [2, -1]"),
         (lambda: layers.GroupNormalization(groups=0), "groups must be a positive integer, or -1"),
         (lambda: layers.GroupNormalization(groups=4).build((6,)), "groups must be a divisor of the 6 channels, or -1"),
-        (lambda: layers.Flatten("channels_first"), "data_format must be 'channels_last': elements stay in"),
         (lambda: layers.Flatten("channel_last"), "data_format must be one of channels_last, channels_first"),
         (lambda: layers.Reshape((-1, -1)), "target_shape must be a tuple of positive integers, of which one may be"),
         (lambda: layers.Reshape(()), "target_shape must be a tuple of positive integers"),
@@ -309,10 +342,9 @@ def test_config_round_trip(layer):
             "has that of 'p' shape",
         ),
         (
-            lambda: layers.Residual([layers.Softmax(axis=1, name="s")]).build((2, 3)),
-            "s: axis must be -1, or several axes up to the last",
+            lambda: layers.Residual([layers.Softmax(axis=3, name="s")]).build((2, 3)),
+            "s: axis must be an axis of samples of shape (2, 3)",
         ),
-        (lambda: layers.ReLU(threshold=1.0), "threshold must be 0, got 1.0"),
         (lambda: layers.deserialize({"class_name": "System", "config": {}}), "class_name of a layer must be one of"),
         (
             lambda: layers.deserialize({"class_name": "Dense", "config": [3]}),
@@ -349,3 +381,11 @@ def test_numpy_scalars_are_numbers():
     assert layers.Dense(np.int64(3)).units == 3
     assert layers.Dropout(np.float32(0.5)).rate == 0.5
     assert layers.Dense(2, use_bias=np.True_).use_bias is True
+
+
+def test_a_layer_without_lower_is_abstract():
+    class Unfinished(layers.Layer):
+        pass
+
+    with pytest.raises(TypeError, match=r"Can't instantiate abstract class Unfinished .*lower"):
+        Unfinished()

@@ -22,19 +22,35 @@ STACKS = {
     "silu": (lambda: [layers.Activation("silu")], IMAGE),
     "softmax": (lambda: [layers.Softmax()], IMAGE),
     "softmax of two axes": (lambda: [layers.Softmax(axis=(-2, -1))], IMAGE),
+    "softmax of an axis in the middle": (lambda: [layers.Softmax(axis=2)], IMAGE),
+    "softmax of axes apart": (lambda: [layers.Softmax(axis=(1, 3))], IMAGE),
     "log softmax": (lambda: [layers.Activation("log_softmax")], IMAGE),
     "elu": (lambda: [layers.ELU(0.7)], (6,)),
+    "relu with everything": (lambda: [layers.ReLU(0.4, 0.3, 0.1)], IMAGE),
+    "relu with a threshold": (lambda: [layers.ReLU(threshold=0.2)], IMAGE),
+    "prelu": (lambda: [layers.PReLU(), layers.Dense(5)], IMAGE),
+    "prelu of channels": (lambda: [layers.PReLU(shared_axes=[1, 2])], IMAGE),
+    "prelu of channels that come first": (lambda: [layers.PReLU("he_normal", shared_axes=[2, 3])], IMAGE),
+    "prelu of an axis in the middle": (lambda: [layers.PReLU(shared_axes=[1, 3], alpha_regularizer="l2")], IMAGE),
+    "permuted": (lambda: [layers.Permute((3, 1, 2)), layers.Dense(3, "tanh"), layers.Permute((2, 3, 1))], IMAGE),
+    "flat, channels first": (lambda: [layers.Flatten("channels_first")], IMAGE),
     "batch norm": (lambda: [layers.BatchNormalization()], (6,)),
     "batch norm of images": (lambda: [layers.BatchNormalization(), layers.Activation("tanh")], IMAGE),
     "batch norm, channels first": (lambda: [layers.BatchNormalization(axis=1)], IMAGE),
+    "batch norm of an axis in the middle": (lambda: [layers.BatchNormalization(axis=2)], IMAGE),
     "batch norm and dropout": (lambda: [layers.BatchNormalization(axis=1), layers.Dropout(0.5)], IMAGE),
     "frozen batch norm": (lambda: [layers.BatchNormalization(trainable=False), layers.Activation("tanh")], IMAGE),
     "layer norm": (lambda: [layers.LayerNormalization()], IMAGE),
     "layer norm of two axes": (lambda: [layers.LayerNormalization(axis=[2, 3], center=False)], IMAGE),
+    "layer norm of a first axis": (lambda: [layers.LayerNormalization(axis=1)], IMAGE),
+    "layer norm of axes apart": (lambda: [layers.LayerNormalization(axis=[1, -1])], IMAGE),
     "group norm": (lambda: [layers.GroupNormalization(3)], IMAGE),
     "group norm, channels first": (lambda: [layers.GroupNormalization(-1, axis=1)], IMAGE),
+    "group norm of an axis in the middle": (lambda: [layers.GroupNormalization(2, axis=2)], (2, 4, 3)),
     "group norm of rows": (lambda: [layers.GroupNormalization(2, scale=False)], (6,)),
     "rms norm": (lambda: [layers.RMSNormalization(epsilon=0.1)], IMAGE),
+    "rms norm of an axis in the middle": (lambda: [layers.RMSNormalization(2, 0.1)], IMAGE),
+    "unit norm of a first axis": (lambda: [layers.UnitNormalization(axis=1)], IMAGE),
     "unit norm": (lambda: [layers.UnitNormalization(axis=(-2, -1))], IMAGE),
     "dropout": (lambda: [layers.Dropout(0.5)], IMAGE),
     "dropout of columns": (lambda: [layers.Dropout(0.5, noise_shape=(1, None, 1, 6))], IMAGE),
@@ -401,13 +417,42 @@ def test_a_layer_is_in_one_place_only():
         fb.Sequential([one, shared])
     first = fb.Sequential([layers.Input((4,)), one])
     before = first.get_weights()
-    with pytest.raises(ValueError, match=f"layers must be new, got {shared.name!r}, which has weights already"):
+    with pytest.raises(ValueError, match=f"layers must be in no other model, got {shared.name!r}, whose weights are"):
         fb.Sequential([layers.Input((4,)), two])
     np.testing.assert_array_equal(before[0], first.layers[0].weights[0].value)
-    called = layers.Dense(2)
-    called(np.ones((3, 4)))
-    with pytest.raises(ValueError, match=f"got {called.name!r}, which has weights already, in a model or by a call"):
-        first.add(called)
+    with pytest.raises(ValueError, match=r"Residual.from_config\(layer.get_config\(\)\) makes one like it"):
+        fb.Sequential([layers.Input((4,)), one])
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_a_layer_that_was_called_brings_its_weights_into_a_model():
+    dense, residual = layers.Dense(4), layers.Residual([layers.Dense(4, "tanh"), layers.BatchNormalization()])
+    x = np.random.default_rng(0).standard_normal((5, 4))
+    y = residual(dense(x))
+    model = fb.Sequential([dense, residual], dtype="float64")
+    assert model.built
+    np.testing.assert_array_equal(model.predict(x, verbose=0), y)
+    model.compile("sgd", "mse")
+    model.fit(x, np.zeros((5, 4)), verbose=0)
+    np.testing.assert_array_equal(
+        model.predict(x, verbose=0), residual(dense(x))
+    )  # the model's weights are the layers'
+    with pytest.raises(ValueError, match=r"input_shape must be \(4,\)"):
+        fb.Sequential([layers.Input((3,)), called_with(layers.Dense(2), x)])
+
+
+def called_with(layer, x):
+    layer(x)
+    return layer
+
+
+def test_a_popped_layer_can_go_into_another_model():
+    dense = layers.Dense(3)
+    model = fb.Sequential([layers.Input((2,)), layers.Dense(2), dense])
+    kernel = dense.get_weights()[0]
+    assert model.pop() is dense
+    other = fb.Sequential([layers.Input((2,)), dense])
+    np.testing.assert_array_equal(other.get_weights()[0], kernel)
 
 
 # --- models that compute nothing -------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def test_set_weights_round_trips_and_refuses_other_shapes():
 def test_one_layer_is_not_shared_by_two_models():
     layer = layers.Dense(2, input_shape=(3,))
     fb.Sequential([layer])
-    with pytest.raises(ValueError, match="layer must be new"):
+    with pytest.raises(ValueError, match="layer must be in no other model"):
         fb.Sequential([layer])
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import flyball as fb
-from flyball import backend, layers
+from flyball import backend, initializers, layers
 
 onnx = pytest.importorskip("onnx")
 evaluator = pytest.importorskip("onnx.reference")
@@ -86,7 +86,7 @@ def networks(draw):
         if draw(st.booleans()):
             stack.append(layers.Dropout(0.5))
         if draw(st.booleans()):
-            stack.append(layers.ReLU(*draw(st.sampled_from([(), (6,), (None, 0.1)]))))
+            stack.append(layers.ReLU(*draw(st.sampled_from([(), (6,), (None, 0.1), (1.5, 0.2)]))))
     return with_values(fb.Sequential(stack, dtype=dtype), draw(st.integers(0, 99)))
 
 
@@ -106,10 +106,39 @@ def test_activations(activation, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("layer", [lambda: layers.LeakyReLU(0.2), lambda: layers.ELU(0.7), layers.Softmax])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: layers.LeakyReLU(0.2),
+        lambda: layers.ELU(0.7),
+        layers.Softmax,
+        lambda: layers.ReLU(2.5),
+        lambda: layers.ReLU(2.5, 0.3, 1.5),
+        lambda: layers.ReLU(threshold=1.5),
+        lambda: layers.PReLU(initializers.RandomNormal(seed=3)),
+    ],
+)
 def test_activation_layers(layer, dtype):
     model = fb.Sequential([layers.Input((50,)), layer()], dtype=dtype)
     assert_same(model, np.linspace(-5, 5, 50).reshape(1, -1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: layers.Permute((3, 1, 2)),
+        lambda: layers.Flatten("channels_first"),
+        lambda: layers.PReLU(initializers.RandomNormal(seed=3), shared_axes=[1, 2]),
+        lambda: layers.PReLU(initializers.RandomNormal(seed=3), shared_axes=[1, 3]),
+        lambda: layers.Softmax(axis=(1, 3)),
+        lambda: layers.Resizing(3, 7, data_format="channels_first"),
+        lambda: layers.RandomFlip(data_format="channels_first"),
+    ],
+)
+def test_axes_in_another_order(layer, dtype):
+    model = fb.Sequential([layers.Input((3, 4, 5)), layer()], dtype=dtype)
+    assert_same(model, samples(3, 3, 4, 5) - 0.5)
 
 
 IMAGE_LAYERS = {
@@ -151,6 +180,11 @@ NORMALISATIONS = {
     "group": lambda: layers.GroupNormalization(2),
     "group, channels first": lambda: layers.GroupNormalization(2, axis=1),
     "group, no scale": lambda: layers.GroupNormalization(3, scale=False),
+    "batch, an axis in the middle": lambda: layers.BatchNormalization(axis=2),
+    "group, an axis in the middle": lambda: layers.GroupNormalization(5, axis=2),
+    "layer, an axis in the middle": lambda: layers.LayerNormalization(axis=2),
+    "root mean square, axes apart": lambda: layers.RMSNormalization(axis=(1, 3)),
+    "length, a first axis": lambda: layers.UnitNormalization(axis=1),
     "instance": lambda: layers.GroupNormalization(-1),
 }
 
@@ -263,7 +297,8 @@ def test_what_cannot_be_exported_is_refused_by_name_and_nothing_is_written(tmp_p
     model = fb.Sequential([layers.Dense(2, input_shape=(3,), name="first")])
 
     class Strange(fb.program.nodes.Node):
-        pass
+        def write(self, to, follower):
+            del to, follower
 
     model.layers[0].lower = lambda: [Strange("first")]
     with pytest.raises(

@@ -97,7 +97,7 @@ EXTENTS = st.sampled_from([1, 2, 3, 4, 5, 8])
 NAMES = ["relu", "tanh", "silu", "elu", "softplus", "gelu"]
 KINDS = [
     "dense", "activation", "batch_norm", "layer_norm", "group_norm", "rms_norm", "softmax", "dropout",
-    "alpha", "noise", "penalty", "reshape", "flatten", "residual",
+    "alpha", "noise", "penalty", "relu", "prelu", "permute", "reshape", "flatten", "residual",
 ]  # fmt: skip
 
 
@@ -105,9 +105,8 @@ KINDS = [
 def layer_of_samples(draw, shape, depth):
     """Draw a function that makes a layer for samples of ``shape``, and the shape it makes of them."""
     axes = len(shape)
-    first = draw(st.booleans()) and axes > 1
-    axis = 1 if first else -1
-    several = [*range(-draw(st.integers(1, axes)), 0)]
+    axis = draw(st.integers(1, axes))
+    several = draw(st.lists(st.integers(1, axes), min_size=1, unique=True))
     match draw(st.sampled_from(KINDS if depth < 2 else KINDS[:-1])):
         case "dense":
             units, noise = draw(EXTENTS), draw(st.sampled_from([0.0, 0.1]))
@@ -122,7 +121,7 @@ def layer_of_samples(draw, shape, depth):
         case "layer_norm":
             return lambda: layers.LayerNormalization(several, 0.1), shape
         case "group_norm":
-            channels = shape[0] if first else shape[-1]
+            channels = shape[axis - 1]
             groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
             return lambda: layers.GroupNormalization(groups, axis, 0.1), shape
         case "rms_norm":
@@ -141,10 +140,20 @@ def layer_of_samples(draw, shape, depth):
             return lambda: cls(0.1), shape
         case "penalty":
             return lambda: layers.ActivityRegularization(1e-3, 1e-3), shape
+        case "relu":
+            highest, slope = draw(st.sampled_from([None, 0.5, 6.0])), draw(st.sampled_from([0.0, 0.2]))
+            return lambda: layers.ReLU(highest, slope), shape
+        case "prelu":
+            shared = draw(st.lists(st.integers(1, axes), unique=True))
+            return lambda: layers.PReLU("he_normal", "l2", shared_axes=shared), shape
+        case "permute":
+            dims = draw(st.permutations(range(1, axes + 1)))
+            return lambda: layers.Permute(dims), tuple(shape[axis - 1] for axis in dims)
         case "reshape":
             return lambda: layers.Reshape(shape[::-1]), shape[::-1]
         case "flatten":
-            return layers.Flatten, (math.prod(shape),)
+            data_format = draw(st.sampled_from([None, "channels_first"]))
+            return lambda: layers.Flatten(data_format), (math.prod(shape),)
     inside, end = draw(stack_of_samples(shape, depth + 1))
     rate = draw(st.sampled_from([0.0, 0.5]))
     projected = end[:-1] == shape[:-1] and end != shape

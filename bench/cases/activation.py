@@ -31,6 +31,17 @@ def elementwise(activation: str) -> Maker:
     return make
 
 
+def rectified(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    return {
+        **elementwise("linear")(rng, dtype, sizes),
+        "negative_slope": 0.1,
+        "threshold": 0.5,
+        "max_value": 2.0,
+        "dalpha": np.empty(sizes[1:], dtype),
+        "alpha": np.full(sizes[1:], 0.25, dtype),
+    }
+
+
 def probabilities(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     x = normal(rng, dtype, *sizes)
     y = np.exp(x)
@@ -61,6 +72,10 @@ CASES: list[Case] = [
             *cases("activation_backward", ROWS, elementwise(name), ("dx",), name),
         )
     ),
+    *cases("relu_forward", ROWS, rectified, ("y",)),
+    *cases("relu_backward", ROWS, rectified, ("dx",)),
+    *cases("prelu_forward", ROWS, rectified, ("y",)),
+    *cases("prelu_backward", ROWS, rectified, ("dx", "dalpha")),
     *cases("activity_penalty", ROWS, activity, ("total",)),
     *cases("activity_penalty_backward", ROWS, activity, ("dx",)),
     *cases("softmax_forward", CLASSES, probabilities, ("y",)),

@@ -19,6 +19,12 @@ def gather_labels(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[i
     return {"out": np.empty(n, np.int64), "labels": rng.integers(0, 10, 4 * n), "rows": rng.permutation(4 * n)[:n]}
 
 
+def axes(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    n, first, second, rest = sizes
+    x = normal(rng, dtype, n, first * second * rest)
+    return {"y": np.empty_like(x), "x": x, "first": first, "second": second}
+
+
 def total(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     return {"total": np.zeros(1), "values": rng.random(sizes), "scale": 1.0}
 
@@ -26,5 +32,6 @@ def total(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]
 CASES: list[Case] = [
     *cases("gather", ROWS, gather, ("out",)),
     *cases("gather_labels", ((128,), (1024,)), gather_labels, ("out",)),
+    *cases("swap_axes", ((128, 3, 1024, 1), (128, 64, 256, 1), (128, 32, 32, 64)), axes, ("y",)),
     *cases("add_total", ((128,), (1024,)), total, ("total",)),
 ]

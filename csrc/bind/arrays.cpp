@@ -141,6 +141,12 @@ Activation rectifier(const std::string& name) {
   throw py::value_error("activation must be 'linear' or 'relu', got '" + name + "'");
 }
 
+Index extent(const char* name, Index value, int bits) {
+  if (value >= 1 && value <= Index(1) << bits) return value;
+  throw py::value_error(std::string(name) + " must be in [1, 2**" + std::to_string(bits) + "], got " +
+                        std::to_string(value));
+}
+
 void require_indices(const char* name, const char* place, const Index* values, Index count, Index limit) {
   for (Index i = 0; i < count; ++i) {
     if (values[i] >= 0 && values[i] < limit) continue;

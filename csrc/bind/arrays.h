@@ -188,6 +188,9 @@ void run(double nanoseconds, std::size_t workspace_bytes, Body&& body) {
   run_team(threads, workspace_bytes, body);
 }
 
+// The value if it is in [1, 2**bits], else ValueError: extents have limits, so that their products do not overflow.
+Index extent(const char* name, Index value, int bits = 20);
+
 // Throws ValueError "<name> must be in [0, <limit>), got <value> at <place> <i>" at the first value that is not.
 void require_indices(const char* name, const char* place, const Index* values, Index count, Index limit);
 

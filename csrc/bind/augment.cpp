@@ -7,13 +7,6 @@
 namespace flyball::bind {
 namespace {
 
-// Extents have limits, so that their products do not overflow.
-Index extent(const char* name, Index value, int bits = 20) {
-  if (value >= 1 && value <= Index(1) << bits) return value;
-  throw py::value_error(std::string(name) + " must be in [1, 2**" + std::to_string(bits) + "], got " +
-                        std::to_string(value));
-}
-
 constexpr int channel_bits = 12;
 
 FillMode fill_mode_at(int index) {

@@ -43,6 +43,20 @@ void bind_gather_labels(const Array& output, const Array& labels, const Array& r
   run(elementwise_cost(n * c), 0, [=](Team& team) { gather_labels(team, out_data, labels_data, rows_data, n, c); });
 }
 
+void bind_swap_axes(const Array& y, const Array& x, Index first, Index second) {
+  constexpr int bits = 30;
+  require_ndim("x", x, 2);
+  const Index square = extent("first", first, bits) * extent("second", second, bits);
+  visit_float("x", x, [&]<class T>() {
+    const Index n = size(x, 0);
+    const Index rest = size(x, 1) / square;
+    T* y_data = out<T>("y", y, Shape(x));
+    const T* x_data = in<T>("x", x, {n, rest * square});
+    refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::no);
+    run(swap_axes_cost(x.size()), 0, [=](Team& team) { swap_axes(team, y_data, x_data, n, first, second, rest); });
+  });
+}
+
 void bind_add_total(const Array& total, const Array& values, double scale) {
   require_ndim("values", values, 1);
   const Index n = size(values, 0);
@@ -57,6 +71,7 @@ void bind_add_total(const Array& total, const Array& values, double scale) {
 void register_data(py::module_& module) {
   module.def("gather", bind_gather, py::arg("out"), py::arg("x"), py::arg("rows"));
   module.def("gather_labels", bind_gather_labels, py::arg("out"), py::arg("labels"), py::arg("rows"));
+  module.def("swap_axes", bind_swap_axes, py::arg("y"), py::arg("x"), py::arg("first"), py::arg("second"));
   module.def("add_total", bind_add_total, py::arg("total"), py::arg("values"), py::arg("scale"));
 }
 

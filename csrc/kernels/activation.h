@@ -12,6 +12,15 @@ struct ActivationKernels {
   void (*activation_forward)(T* y, const T* x, Index count, ActivationParams params);
   void (*activation_backward)(T* dx, const T* dy, const T* v, Index count, ActivationParams params);
 
+  // The general ReLU, whose gradient is computed from x.
+  void (*relu_forward)(T* y, const T* x, Index count, ReluParams params);
+  void (*relu_backward)(T* dx, const T* dy, const T* x, Index count, ReluParams params);
+
+  // n rows of c columns, ld apart; the slope below 0 is alpha[j]. dalpha[j] = sum of the column's dy * min(x, 0); dx
+  // may be null.
+  void (*prelu_forward)(T* y, const T* x, const T* alpha, Index ld, Index n, Index c);
+  void (*prelu_backward)(T* dx, double* dalpha, const T* dy, const T* x, const T* alpha, Index ld, Index n, Index c);
+
   // sum(l1 * |x| + l2 / 2 * x^2) in double, and dx = dy + l1 * sign(x) + l2 * x.
   double (*activity_penalty)(const T* x, Index count, double l1, double l2);
   void (*activity_penalty_backward)(T* dx, const T* dy, const T* x, Index count, double l1, double l2);

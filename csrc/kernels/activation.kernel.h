@@ -22,6 +22,65 @@ void activation_backward(T* dx, const T* dy, const T* v, Index count, Activation
   });
 }
 
+// At the threshold the part below it counts, and so does its derivative; a flat part selects, so that it is 0 whatever
+// it is multiplied with.
+template <class T>
+void relu_forward(T* y, const T* x, Index count, ReluParams params) {
+  const Vec<T> threshold = broadcast(static_cast<T>(params.threshold));
+  const Vec<T> highest = broadcast(static_cast<T>(params.highest));
+  const T slope = static_cast<T>(params.slope);
+  const bool flat = params.slope == 0.0;
+  for_each_vector<T>(count, [&](auto part, Index i) {
+    const Vec<T> v = part.load(x + i);
+    const Vec<T> below = flat ? zero<T>() : (v - threshold) * slope;
+    const Vec<T> above = select<T>(v > highest, highest, v);
+    part.store(y + i, select<T>(v > threshold, above, select<T>(v <= threshold, below, v)));
+  });
+}
+
+template <class T>
+void relu_backward(T* dx, const T* dy, const T* x, Index count, ReluParams params) {
+  const Vec<T> threshold = broadcast(static_cast<T>(params.threshold));
+  const Vec<T> highest = broadcast(static_cast<T>(params.highest));
+  const T slope = static_cast<T>(params.slope);
+  const bool flat = params.slope == 0.0;
+  for_each_vector<T>(count, [&](auto part, Index i) {
+    const Vec<T> v = part.load(x + i);
+    const Vec<T> d = part.load(dy + i);
+    const Vec<T> above = select<T>(v < highest, d, zero<T>());
+    part.store(dx + i, select<T>(v > threshold, above, flat ? zero<T>() : d * slope));
+  });
+}
+
+template <class T>
+void prelu_forward(T* y, const T* x, const T* alpha, Index ld, Index n, Index c) {
+  for (Index i = 0; i < n; ++i, y += ld, x += ld) {
+    for_each_vector<T>(c, [&](auto part, Index j) {
+      const Vec<T> v = part.load(x + j);
+      part.store(y + j, where_positive<T>(v, v, v * part.load(alpha + j)));
+    });
+  }
+}
+
+template <class T>
+void prelu_backward(T* dx, double* dalpha, const T* dy, const T* x, const T* alpha, Index ld, Index n, Index c) {
+  for_each_vector<T>(c, [&](auto part, Index j) {
+    const Vec<T> slope = part.load(alpha + j);
+    Vec<T> sum = zero<T>();
+    for (Index i = 0; i < n; ++i) {
+      const Index at = i * ld + j;
+      const Vec<T> v = part.load(x + at);
+      const Vec<T> d = part.load(dy + at);
+      sum += select<T>(v < zero<T>(), d * v, zero<T>());
+      if (dx != nullptr) part.store(dx + at, where_positive<T>(v, d, d * slope));
+    }
+    T sums[lanes<T>];
+    part.store(sums, sum);
+    const Index count = c - j < lanes<T> ? c - j : lanes<T>;
+    for (Index k = 0; k < count; ++k) dalpha[j + k] = static_cast<double>(sums[k]);
+  });
+}
+
 template <class T>
 double activity_penalty(const T* x, Index count, double l1, double l2) {
   DoubleSum<T> sizes;
@@ -129,7 +188,8 @@ void softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
 
 template <class T>
 constexpr ActivationKernels<T> activation_kernels = {
-    activation_forward<T>, activation_backward<T>, activity_penalty<T>,    activity_penalty_backward<T>,
+    activation_forward<T>, activation_backward<T>, relu_forward<T>,        relu_backward<T>,
+    prelu_forward<T>,      prelu_backward<T>,      activity_penalty<T>,    activity_penalty_backward<T>,
     softmax_forward<T>,    softmax_backward<T>,    log_softmax_forward<T>, log_softmax_backward<T>};
 
 }  // namespace

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "flyball/ops.h"
+#include "ops/columns.h"
 #include "ops/elementwise.h"
 #include "runtime/cpu.h"
 
@@ -22,6 +25,56 @@ void activation_backward(Team& team, T* dx, const T* dy, const T* x, const T* y,
   const T* v = needed == DerivativeOf::nothing ? dy : needed == DerivativeOf::output ? y : x;
   for_blocks(team, count,
              [&](Index i, Index n) { kernels<T>().activation.activation_backward(dx + i, dy + i, v + i, n, params); });
+}
+
+template <class T>
+void relu_forward(Team& team, T* y, const T* x, Index count, ReluParams params) {
+  for_blocks(team, count, [&](Index i, Index n) { kernels<T>().activation.relu_forward(y + i, x + i, n, params); });
+}
+
+template <class T>
+void relu_backward(Team& team, T* dx, const T* dy, const T* x, Index count, ReluParams params) {
+  for_blocks(team, count,
+             [&](Index i, Index n) { kernels<T>().activation.relu_backward(dx + i, dy + i, x + i, n, params); });
+}
+
+template <class T>
+void prelu_forward(Team& team, T* y, const T* x, const T* alpha, Index n, Index c) {
+  const Range mine = team.range(n);
+  kernels<T>().activation.prelu_forward(y + mine.begin * c, x + mine.begin * c, alpha, c, mine.size(), c);
+}
+
+// The backward pass goes over tiles of rows and columns. Sums within a tile run in T: few enough rows for float. Those
+// of a column's tiles are added in double, in their order.
+constexpr Index tile_rows = 256;
+constexpr Index tile_columns = 128;
+
+std::size_t prelu_workspace(Index n, Index c) {
+  return static_cast<std::size_t>((n + tile_rows - 1) / tile_rows * c) * sizeof(double);
+}
+
+template <class T>
+void prelu_backward(Team& team, T* dx, T* dalpha, const T* dy, const T* x, const T* alpha, Index n, Index c) {
+  double* const sums = team.workspace<double>();  // a row for each row of tiles
+  const Index down = (n + tile_rows - 1) / tile_rows;
+  const Index across = (c + tile_columns - 1) / tile_columns;
+  const Range mine = team.range(down * across);
+  for (Index tile = mine.begin; tile < mine.end; ++tile) {
+    const Index p = tile / across;
+    const Index j = tile % across * tile_columns;
+    const Index at = p * tile_rows * c + j;
+    kernels<T>().activation.prelu_backward(dx == nullptr ? nullptr : dx + at, sums + p * c + j, dy + at, x + at,
+                                           alpha + j, c, std::min(tile_rows, n - p * tile_rows),
+                                           std::min(tile_columns, c - j));
+  }
+  if (dalpha == nullptr) return;
+  team.barrier();
+  const Range columns = columns_of<T>(team, c);
+  for (Index j = columns.begin; j < columns.end; ++j) {
+    double sum = 0.0;
+    for (Index p = 0; p < down; ++p) sum += sums[p * c + j];
+    dalpha[j] = static_cast<T>(sum);
+  }
 }
 
 std::size_t activity_penalty_workspace(Index count) { return add_blocks_workspace(count); }
@@ -71,6 +124,10 @@ void log_softmax_backward(Team& team, T* dx, const T* dy, const T* y, Index n, I
 #define FLYBALL_INSTANTIATE(T)                                                                         \
   template void activation_forward(Team&, T*, const T*, Index, ActivationParams);                      \
   template void activation_backward(Team&, T*, const T*, const T*, const T*, Index, ActivationParams); \
+  template void relu_forward(Team&, T*, const T*, Index, ReluParams);                                  \
+  template void relu_backward(Team&, T*, const T*, const T*, Index, ReluParams);                       \
+  template void prelu_forward(Team&, T*, const T*, const T*, Index, Index);                            \
+  template void prelu_backward(Team&, T*, T*, const T*, const T*, const T*, Index, Index);             \
   template void activity_penalty(Team&, double*, const T*, Index, double, double);                     \
   template void activity_penalty_backward(Team&, T*, const T*, const T*, Index, double, double);       \
   template void softmax_forward(Team&, T*, const T*, Index, Index);                                    \

@@ -10,7 +10,7 @@ from flyball import _checks
 from flyball.backend import ACTIVATIONS, ALPHAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -52,9 +52,11 @@ ALIASES = {"swish": "silu"}
 def relu(
     x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> NDArray[Any]:
-    """``max(x, 0)``, or ``negative_slope * x`` below 0, or at most ``max_value``: 6 or None; ``threshold`` is 0."""
-    name, alpha = relu_kind(negative_slope, max_value, threshold)
-    return _elementwise(x, name, alpha)
+    """``min(x, max_value)`` above ``threshold``, ``negative_slope * (x - threshold)`` elsewhere; no limit if None."""
+    from flyball import functional
+
+    slope, highest, threshold = relu_numbers(negative_slope, max_value, threshold)
+    return functional.relu_forward(_floats(x), negative_slope=slope, max_value=highest, threshold=threshold)
 
 
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> NDArray[Any]:
@@ -130,13 +132,13 @@ def linear(x: ArrayLike) -> NDArray[Any]:
     return _elementwise(x, "linear")
 
 
-def softmax(x: ArrayLike, axis: int = -1) -> NDArray[Any]:
-    """``exp(x) / sum(exp(x))`` over ``axis``."""
+def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> NDArray[Any]:
+    """``exp(x) / sum(exp(x))`` over ``axis``, one or several."""
     return _over_axis(x, "softmax", axis)
 
 
-def log_softmax(x: ArrayLike, axis: int = -1) -> NDArray[Any]:
-    """``x - log(sum(exp(x)))`` over ``axis``."""
+def log_softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> NDArray[Any]:
+    """``x - log(sum(exp(x)))`` over ``axis``, one or several."""
     return _over_axis(x, "log_softmax", axis)
 
 
@@ -197,24 +199,22 @@ def name_of(activation: object, argument: str = "activation") -> str:
     return _checks.choice(argument, activation, NAMES)
 
 
-def relu_kind(negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> tuple[str, float]:
-    """Return the name and alpha of the activation that Keras' ``relu`` with these arguments is.
-
-    Raises
-    ------
-    ValueError
-        If there is none: for another ``max_value`` than 6, both it and a slope, or a ``threshold``.
-    """
-    if max_value is not None and max_value != 6:
-        _checks.refuse("max_value", "6 or None", max_value)
-    if _checks.number("threshold", threshold, "[0, inf)") != 0.0:
-        _checks.refuse("threshold", "0", threshold)
+def relu_numbers(
+    negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> tuple[float, float | None, float]:
+    """Return the numbers of a relu, checked: none of them is negative."""
+    highest = None if max_value is None else _checks.number("max_value", max_value, "[0, inf)")
     slope = _checks.number("negative_slope", negative_slope, "[0, inf)")
-    if max_value is not None and slope > 0.0:
-        _checks.refuse("negative_slope", "0 where max_value is given", negative_slope)
+    return slope, highest, _checks.number("threshold", threshold, "[0, inf)")
+
+
+def relu_kind(negative_slope: float, max_value: float | None, threshold: float) -> tuple[str, float] | None:
+    """Return the name and alpha of the activation that Keras' ``relu`` with these numbers is, or None."""
+    if threshold != 0.0 or (max_value is not None and (max_value != 6.0 or negative_slope != 0.0)):
+        return None
     if max_value is not None:
         return "relu6", 0.0
-    return ("leaky_relu", slope) if slope > 0.0 else ("relu", 0.0)
+    return ("leaky_relu", negative_slope) if negative_slope > 0.0 else ("relu", 0.0)
 
 
 def _floats(x: ArrayLike) -> NDArray[Any]:
@@ -228,9 +228,13 @@ def _elementwise(x: ArrayLike, name: str, alpha: float | None = None) -> NDArray
     return functional.activation_forward(_floats(x), name, alpha=ALPHAS.get(name, 0.0) if alpha is None else alpha)
 
 
-def _over_axis(x: ArrayLike, name: str, axis: int) -> NDArray[Any]:
+def _over_axis(x: ArrayLike, name: str, axis: int | Sequence[int]) -> NDArray[Any]:
     from flyball import functional
 
-    array = np.moveaxis(_floats(x), axis, -1)
+    given = _checks.axes("axis", axis)
+    axes = [given] if isinstance(given, int) else given
+    last = range(-len(axes), 0)
+    array = np.moveaxis(_floats(x), axes, last)
     forward = functional.softmax_forward if name == "softmax" else functional.log_softmax_forward
-    return np.moveaxis(forward(array), -1, axis)
+    rows = forward(array.reshape(*array.shape[: array.ndim - len(axes)], -1))
+    return np.moveaxis(rows.reshape(array.shape), last, axes)

@@ -5,11 +5,11 @@ _ACTIVATIONS = (
     *("celu", "glu", "hard_shrink", "hard_silu", "hard_tanh", "log_sigmoid", "soft_shrink", "sparse_plus"),
     *("sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink", "threshold"),
 )
+_BUILT = "a layer that is built by itself, for a shape with the axis of samples"
 _DTYPE = "a result of a dtype of its own: flyball's losses and metrics are sums in double precision"
 _HALF = "half precision, which flyball does not compute in"
 _MASK = "masks that hang on arrays, which flyball has none of"
 _NONE = "None as a name, which flyball refuses"
-_RELU = "a ReLU with an upper bound other than 6, or a threshold"
 _ROWS = "a mask's shape that fixes the number of samples"
 _SCALAR = "a sample that is a number, without any axis"
 _SEED = "a seed that moves on from call to call; a seed of flyball's is a number"
@@ -18,11 +18,6 @@ _TF = "skipped by Keras itself on any backend but TensorFlow's, or Torch's"
 NOT_APPLICABLE = {
     "activations/activations_test.py": {
         **{f"ActivationsTest.test_{name}": _ACTIVATION for name in _ACTIVATIONS},
-        "*max_3d_axis_tuple": "a softmax over an axis other than the last ones",
-        "*max_higher_dim*": "a softmax over an axis other than the last ones",
-        "*.test_relu_combined_*": _RELU,
-        "*.test_relu_max_value": _RELU,
-        "*.test_relu_threshold": _RELU,
     },
     "callbacks/early_stopping_test.py": {
         "EarlyStoppingTest.test_early_stopping": "an attribute of Keras: the comparison as a function",
@@ -59,12 +54,10 @@ NOT_APPLICABLE = {
         "*.test_variance_scaling*_with_axes": "kernels of attention, whose inputs and outputs have several axes",
     },
     "layers/activations/leaky_relu_test.py": {"*.test_leaky_relu_correctness": _SCALAR},
+    "layers/activations/prelu_test.py": {"*.test_prelu_correctness": _BUILT},
     "layers/activations/relu_test.py": {
         "*.test_default_relu_no_args": _SCALAR,
-        "*.test_from_config": _RELU,
-        "*.test_get_config": _RELU,
-        "*.test_*_relu_correctness": _RELU,
-        "ReLUTest.test_relu": _RELU,
+        "*.test_*_relu_correctness": _SCALAR,
         "*.test_relu_none_max_value_is_unlimited": _SCALAR,
     },
     "layers/activations/softmax_test.py": {"*mask*": _MASK},
@@ -74,7 +67,7 @@ NOT_APPLICABLE = {
         "*renorm*": "batch renormalisation, which flyball does not have",
         "*.test_serialization": "batch renormalisation, which flyball does not have",
         "*.test_large_value_within_autocast_scope": _HALF,
-        "*.test_trainable_behavior": "a layer that is built by itself, for a shape with the axis of samples",
+        "*.test_trainable_behavior": _BUILT,
     },
     "layers/normalization/group_normalization_test.py": {
         "*.test_large_value_within_autocast_scope": _HALF,
@@ -92,7 +85,6 @@ NOT_APPLICABLE = {
         "*.test_correctness": "arithmetic with a layer's weight, which is no array here",
     },
     "layers/normalization/unit_normalization_test.py": {
-        "*.test_correctness": "an axis in the middle",
         "*.test_invalid_axis": "a TypeError; flyball's is a ValueError",
     },
     "layers/regularization/activity_regularization_test.py": {"*.test_correctness": _SCALAR},

@@ -29,6 +29,7 @@ FILES = [
     "layers/activations/activation_test.py",
     "layers/activations/elu_test.py",
     "layers/activations/leaky_relu_test.py",
+    "layers/activations/prelu_test.py",
     "layers/activations/relu_test.py",
     "layers/activations/softmax_test.py",
     "layers/normalization/batch_normalization_test.py",

@@ -49,6 +49,18 @@ def test_dense():
     check(lambda b: F.dense_forward(X, W, b), lambda dy, y: F.dense_backward(dy, X, W).db, B)
 
 
+@pytest.mark.parametrize(
+    "numbers", [{}, {"max_value": 0.7}, {"negative_slope": 0.2, "max_value": 0.7, "threshold": 0.3}]
+)
+def test_relu(numbers):
+    check(lambda x: F.relu_forward(x, **numbers), lambda dy, y: F.relu_backward(dy, X, **numbers), X)
+
+
+def test_prelu():
+    check(lambda x: F.prelu_forward(x, GAMMA), lambda dy, y: F.prelu_backward(dy, X, GAMMA).dx, X)
+    check(lambda alpha: F.prelu_forward(X, alpha), lambda dy, y: F.prelu_backward(dy, X, alpha=GAMMA).dalpha, GAMMA)
+
+
 @pytest.mark.parametrize("activation", ["linear", "relu"])
 @pytest.mark.parametrize("mask", [None, MASK])
 def test_batch_norm(activation, mask):

@@ -18,6 +18,13 @@ struct Keep {
   double scale() const { return 65536.0 / threshold; }
 };
 
+// The general ReLU: min(x, highest) above the threshold, slope * (x - threshold) elsewhere.
+struct ReluParams {
+  double slope;
+  double threshold;
+  double highest;
+};
+
 struct ActivationParams {
   Activation kind;
   double alpha;  // negative slope of leaky_relu, scale of elu; ignored by the others

@@ -17,6 +17,40 @@ void activation_backward(Team& team, const Step& s, I i) {
                                rows(s, i, 0) * columns(i, 0), {i.activations[0], number(s, i, 0)});
 }
 
+ReluParams relu_params(const Step& s, I i) { return {number(s, i, 0), number(s, i, 1), number(s, i, 2)}; }
+
+// y, x; negative_slope, threshold, max_value
+template <class T>
+void relu_forward(Team& team, const Step& s, I i) {
+  flyball::relu_forward(team, at<T>(s, i, 0), at<const T>(s, i, 1), rows(s, i, 0) * columns(i, 0), relu_params(s, i));
+}
+
+// dx, dy, x; negative_slope, threshold, max_value
+template <class T>
+void relu_backward(Team& team, const Step& s, I i) {
+  flyball::relu_backward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2),
+                         rows(s, i, 0) * columns(i, 0), relu_params(s, i));
+}
+
+// y, x, alpha
+template <class T>
+void prelu_forward(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 1);
+  flyball::prelu_forward(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const T>(s, i, 2), n, c);
+}
+
+// dx, dalpha, dy, x, alpha
+template <class T>
+void prelu_backward(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 2);
+  flyball::prelu_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<const T>(s, i, 2), at<const T>(s, i, 3),
+                          at<const T>(s, i, 4), n, c);
+}
+
+double first_relu_cost(I i) { return elementwise_cost(count(i, 0)); }
+double prelu_backward_cost(I i) { return 2.0 * elementwise_cost(count(i, 2)); }
+std::size_t prelu_backward_workspace(I i) { return prelu_workspace(i.buffers[2]->rows, columns(i, 2)); }
+
 double first_array_cost(I i) { return activation_cost(i.activations[0], count(i, 0)); }
 
 // y, x
@@ -70,6 +104,10 @@ double first_softmax_cost(I i) { return softmax_cost(i.buffers[0]->rows, columns
 constexpr Operation rows_of_table[] = {
     {"activation_forward", 2, 1, 1, 1, 0, FLYBALL_BOTH(activation_forward), first_array_cost, nullptr},
     {"activation_backward", 4, 1, 1, 1, 0, FLYBALL_BOTH(activation_backward), first_array_cost, nullptr},
+    {"relu_forward", 2, 3, 0, 1, 0, FLYBALL_BOTH(relu_forward), first_relu_cost, nullptr},
+    {"relu_backward", 3, 3, 0, 1, 0, FLYBALL_BOTH(relu_backward), first_relu_cost, nullptr},
+    {"prelu_forward", 3, 0, 0, 1, 0, FLYBALL_BOTH(prelu_forward), first_relu_cost, nullptr},
+    {"prelu_backward", 5, 0, 0, 2, 2, FLYBALL_BOTH(prelu_backward), prelu_backward_cost, prelu_backward_workspace},
     {"softmax_forward", 2, 0, 0, 1, 0, FLYBALL_BOTH(softmax_forward), first_softmax_cost, nullptr},
     {"softmax_backward", 3, 0, 0, 1, 0, FLYBALL_BOTH(softmax_backward), first_softmax_cost, nullptr},
     {"log_softmax_forward", 2, 0, 0, 1, 0, FLYBALL_BOTH(log_softmax_forward), first_softmax_cost, nullptr},

@@ -78,6 +78,34 @@ class Activations(Protocol):
         """
         ...
 
+    def relu_forward(self, y: Floats, x: Floats, negative_slope: float, threshold: float, max_value: float) -> None:
+        """``y = min(x, max_value) if x > threshold else negative_slope * (x - threshold)``; ``y`` may be ``x``.
+
+        ``max_value`` may be infinite; where ``negative_slope`` is 0, so is what is below. ``nan`` stays ``nan``. Any
+        shape. ``activation_forward`` has the frequent cases, which other operations include.
+        """
+        ...
+
+    def relu_backward(
+        self, dx: Floats, dy: Floats, x: Floats, negative_slope: float, threshold: float, max_value: float
+    ) -> None:
+        """``dx = dy * (x < max_value if x > threshold else negative_slope)`` from the input; ``dx`` may be ``dy``.
+
+        It selects: where the function is constant, ``dx`` is 0 whatever ``dy`` is.
+        """
+        ...
+
+    def prelu_forward(self, y: Floats, x: Floats, alpha: Floats) -> None:
+        """``y = x if x > 0 else alpha * x``; ``x`` (N, C), ``alpha`` (C,), learned; ``y`` may be ``x``."""
+        ...
+
+    def prelu_backward(self, dx: Floats | None, dalpha: Floats | None, dy: Floats, x: Floats, alpha: Floats) -> None:
+        """``dx = dy if x > 0 else alpha * dy`` and ``dalpha = sum(dy * min(x, 0))`` over N; ``dx`` may be ``dy``.
+
+        The sum's order depends on the shape of x alone. Outputs that nobody asks for are None.
+        """
+        ...
+
     def softmax_forward(self, y: Floats, x: Floats) -> None:
         """``y = exp(x - max(x)) / sum(exp(x - max(x)))`` over the rows of (N, C); ``y`` may be ``x``."""
         ...

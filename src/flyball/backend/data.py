@@ -1,4 +1,4 @@
-"""Rows of data sets, and totals. The conventions are those of :mod:`flyball.backend`."""
+"""Rows of data sets, their axes, and totals. The conventions are those of :mod:`flyball.backend`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Data(Protocol):
-    """Rows of data sets, and totals."""
+    """Rows of data sets, their axes, and totals."""
 
     def gather(self, out: Floats, x: NDArray[Any], rows: Integers) -> None:
         """``out[i] = x[rows[i]]`` with conversion; ``x`` (n, C) of any float or integer dtype, ``rows`` (N,) int64."""
@@ -19,6 +19,13 @@ class Data(Protocol):
 
     def gather_labels(self, out: Integers, labels: Integers, rows: Integers) -> None:
         """``out[i] = labels[rows[i]]``; ``labels`` (n,) or (n, C), ``out`` (N,) or (N, C), ``rows`` (N,), all int64."""
+        ...
+
+    def swap_axes(self, y: Floats, x: Floats, first: int, second: int) -> None:
+        """``y[n, j, i] = x[n, i, j]``: of rows (first, second, rest) the first two axes change places.
+
+        ``x`` and ``y`` (N, first * second * rest), the latter as rows (second, first, rest).
+        """
         ...
 
     def add_total(self, total: Doubles, values: Doubles, scale: float) -> None:

@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from flyball.functional._step import UpdateOptions, UpdateRange
 from flyball.functional.activation import (
+    PreluGradients,
     activation_backward,
     activation_forward,
     activity_penalty,
     activity_penalty_backward,
     log_softmax_backward,
     log_softmax_forward,
+    prelu_backward,
+    prelu_forward,
+    relu_backward,
+    relu_forward,
     softmax_backward,
     softmax_forward,
 )
 from flyball.functional.augment import add_noise, adjust_pixels, affine_matrices, affine_transform, augment_images
-from flyball.functional.data import gather
+from flyball.functional.data import gather, swap_axes
 from flyball.functional.dense import (
     DenseGradients,
     dense_backward,
@@ -109,6 +114,7 @@ __all__ = [
     "Moments",
     "PointwiseLoss",
     "PopulationStatistics",
+    "PreluGradients",
     "RmsNorm",
     "RmsNormGradients",
     "UpdateOptions",
@@ -167,12 +173,16 @@ __all__ = [
     "mix_up",
     "pointwise_loss",
     "population_statistics",
+    "prelu_backward",
+    "prelu_forward",
     "random_erasing",
     "random_integers",
     "random_normal",
     "random_permutation",
     "random_truncated_normal",
     "random_uniform",
+    "relu_backward",
+    "relu_forward",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop_update",
@@ -181,5 +191,6 @@ __all__ = [
     "softmax_cross_entropy",
     "softmax_forward",
     "squared_norm",
+    "swap_axes",
     "swap_features",
 ]

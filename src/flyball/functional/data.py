@@ -1,4 +1,4 @@
-"""Rows of a data set."""
+"""Rows of a data set, and the order of their axes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball.backend import get_backend
-from flyball.functional._checks import at_least_1d, integers, new_or_given, not_empty, plain, tidy
+from flyball.functional._checks import (
+    at_least_1d,
+    floats,
+    integers,
+    new_or_given,
+    not_empty,
+    plain,
+    tidy,
+    wrong_shape,
+)
 from flyball.reference._arrays import FLOAT32, FLOAT64, float_dtype
 
 if TYPE_CHECKING:
@@ -68,3 +77,36 @@ def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = Non
         result.reshape(indices.size, columns), data if data.ndim == 2 else data.reshape(len(data), columns), indices
     )
     return result
+
+
+def swap_axes(x: Floats, *, out: Floats | None = None) -> Floats:
+    """Exchange the two axes after the samples': ``y[n, j, i] = x[n, i, j]``.
+
+    With channels and positions it is the way from channels first to channels last, and back.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, shape (N, A, B, ...)
+        Copied once if its layout asks for it.
+    out : array like x, shape (N, B, A, ...), optional
+        Receives the result; not ``x``. It is never copied.
+
+    Returns
+    -------
+    y : array like x, shape (N, B, A, ...)
+        ``out`` if that was given.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If ``x`` is empty or has fewer than three axes, or ``out`` does not fit or overlaps ``x``.
+    """
+    x = floats("x", x)
+    if x.ndim < 3:
+        wrong_shape("x", x, "(N, A, B, ...)")
+    n, first, second, *rest = x.shape
+    y = new_or_given(out, (n, second, first, *rest), x.dtype, x=x)
+    get_backend().swap_axes(y.reshape(n, -1), x.reshape(n, -1), first, second)
+    return y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flyball._registry import Registry, serialize
-from flyball.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from flyball.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from flyball.layers.augmentation import (
     RandomAffine,
     RandomCrop,
@@ -36,7 +36,7 @@ from flyball.layers.penalty import ActivityRegularization
 from flyball.layers.preprocessing import Normalization, Rescaling
 from flyball.layers.residual import Residual
 from flyball.layers.resizing import CenterCrop, Resizing
-from flyball.layers.shape import Flatten, Reshape
+from flyball.layers.shape import Flatten, Permute, Reshape
 
 __all__ = [
     "ELU",
@@ -60,6 +60,8 @@ __all__ = [
     "LeakyReLU",
     "MixUp",
     "Normalization",
+    "PReLU",
+    "Permute",
     "RMSNormalization",
     "RandomAffine",
     "RandomBrightness",
@@ -97,9 +99,11 @@ _names: dict[str, type[Layer]] = {
     "re_lu": ReLU,
     "leaky_re_lu": LeakyReLU,
     "elu": ELU,
+    "p_re_lu": PReLU,
     "softmax": Softmax,
     "flatten": Flatten,
     "reshape": Reshape,
+    "permute": Permute,
     "batch_normalization": BatchNormalization,
     "layer_normalization": LayerNormalization,
     "group_normalization": GroupNormalization,
@@ -136,7 +140,7 @@ _names: dict[str, type[Layer]] = {
     "center_crop": CenterCrop,
     "resizing": Resizing,
 }
-REGISTRY: Registry[Layer] = Registry("layer", Layer, _names)
+REGISTRY: Registry[Layer] = Registry("layer", Layer, _names)  # type: ignore[type-abstract]  # which is never made
 
 
 def deserialize(config: object) -> Layer:

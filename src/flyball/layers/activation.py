@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, Unpack
 
-from flyball import _checks, activations
+from flyball import _checks, activations, constraints, initializers, regularizers
 from flyball.backend import ALPHAS
-from flyball.layers._axes import trailing_axes
+from flyball.layers._axes import extents, over_last_axes, sample_axes
 from flyball.layers.base import Layer, LayerOptions
-from flyball.program.nodes import ActivationNode, ReshapeNode
+from flyball.program.nodes import ActivationNode, PreluNode, ReluNode, ReshapeNode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flyball.program.nodes import Node
+    from flyball.program.nodes import Node, Weight
 
 
 def activation_nodes(layer: str, activation: str, alpha: float | None = None) -> list[Node]:
@@ -45,16 +45,18 @@ class Activation(Layer):
 
 
 class ReLU(Layer):
-    """``max(x, 0)``, or ``negative_slope * x`` below 0, or at most ``max_value``.
+    """``min(x, max_value)`` above ``threshold``, ``negative_slope * (x - threshold)`` elsewhere.
+
+    Without threshold, and with a slope or a bound of 6 or neither, it is an activation that a layer before it includes.
 
     Parameters
     ----------
     max_value : float, optional
-        6 or None.
+        Largest value, not negative; None is no limit.
     negative_slope : float
-        Not negative; 0 where there is a ``max_value``.
+        Not negative.
     threshold : float
-        0.
+        Not negative. At it, as in Keras' code, the part below counts.
     **options
         What every layer takes, see :class:`flyball.layers.base.LayerOptions`.
     """
@@ -67,14 +69,17 @@ class ReLU(Layer):
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**options)
-        self._kind = activations.relu_kind(negative_slope, max_value, threshold)
-        self.max_value = None if max_value is None else 6.0
-        self.negative_slope = float(negative_slope)
-        self.threshold = 0.0
+        numbers = activations.relu_numbers(negative_slope, max_value, threshold)
+        self.negative_slope, self.max_value, self.threshold = numbers
 
     def lower(self) -> list[Node]:
-        """Return an activation node."""
-        return activation_nodes(self.name, *self._kind)
+        """Return an activation node, or one of the general ReLU."""
+        numbers = self.negative_slope, self.max_value, self.threshold
+        kind = activations.relu_kind(*numbers)
+        if kind is not None:
+            return activation_nodes(self.name, *kind)
+        highest = inf if self.max_value is None else self.max_value
+        return [ReluNode(self.name, self.negative_slope, self.threshold, highest)]
 
 
 class LeakyReLU(Layer):
@@ -123,7 +128,7 @@ class Softmax(Layer):
     Parameters
     ----------
     axis : int or sequence of int
-        The last axis, or several up to the last.
+        One axis of a sample or several. Other than the last ones cost two passes more, which bring them there and back.
     **options
         What every layer takes, see :class:`flyball.layers.base.LayerOptions`.
     """
@@ -134,15 +139,81 @@ class Softmax(Layer):
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``input_shape``."""
-        trailing_axes(self.axis, input_shape)
+        sample_axes(self.axis, input_shape)
         return input_shape
 
     def lower(self) -> list[Node]:
         """Return an activation node, over samples of another shape where there are several axes."""
-        nodes = activation_nodes(self.name, "softmax")
         shape = self.require_built()
-        rows = trailing_axes(self.axis, shape)
-        if rows == shape[-1:]:
-            return nodes
-        outer = shape[: len(shape) - len(rows)]
-        return [ReshapeNode(self.name, (*outer, prod(rows))), *nodes, ReshapeNode(self.name, shape)]
+        axes = sample_axes(self.axis, shape)
+        nodes = activation_nodes(self.name, "softmax")
+        if len(axes) > 1:
+            outer = extents([axis for axis in range(len(shape)) if axis not in axes], shape)
+            rows = extents(axes, shape)
+            nodes = [ReshapeNode(self.name, (*outer, prod(rows))), *nodes, ReshapeNode(self.name, (*outer, *rows))]
+        return over_last_axes(self.name, axes, shape, nodes)
+
+
+class PReLU(Layer):
+    """``x`` where it is positive, else ``alpha * x`` with slopes ``alpha`` that are learned. He et al. 2015.
+
+    Parameters
+    ----------
+    alpha_initializer : str or Initializer
+        First values.
+    alpha_regularizer : str or Regularizer, optional
+        Penalty added to the loss. Weight decay of an optimizer leaves slopes alone: it would make them those of ReLU.
+    alpha_constraint : str or Constraint, optional
+        What the slopes must be after each step.
+    shared_axes : int or sequence of int, optional
+        Axes, the first of a sample being 1, along which one slope is for all: ``[1, 2]`` of images with channels last
+        is a slope a channel. All elements of a sample have their own if not given. Others than the first axes of a
+        sample cost two passes more, which bring them there and back.
+    **options
+        What every layer takes, see :class:`flyball.layers.base.LayerOptions`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that cannot be, or is not known.
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: object = "zeros",
+        alpha_regularizer: object = None,
+        alpha_constraint: object = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(**options)
+        self.alpha_initializer = initializers.get(alpha_initializer, "alpha_initializer")
+        self.alpha_regularizer = regularizers.get(alpha_regularizer, "alpha_regularizer")
+        self.alpha_constraint = constraints.get(alpha_constraint, "alpha_constraint")
+        axes = [] if shared_axes in (None, [], ()) else _checks.axes("shared_axes", shared_axes)
+        self.shared_axes = ([axes] if isinstance(axes, int) else axes) or None
+        self.alpha: Weight | None = None
+
+    def _shared(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return sample_axes(self.shared_axes or [], shape, "shared_axes")
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return ``input_shape``."""
+        self._shared(input_shape)
+        return input_shape
+
+    def create_weights(self, input_shape: tuple[int, ...]) -> None:
+        """Declare the slopes."""
+        shared = self._shared(input_shape)
+        shape = tuple(1 if axis in shared else extent for axis, extent in enumerate(input_shape))
+        self.alpha = self.add_weight(
+            "alpha", shape, self.alpha_initializer, self.alpha_regularizer, self.alpha_constraint, decays=False
+        )
+
+    def lower(self) -> list[Node]:
+        """Return a node of learned slopes."""
+        shape = self.require_built()
+        shared = self._shared(shape)
+        own = [axis for axis in range(len(shape)) if axis not in shared]
+        node = PreluNode(self.name, self.required(self.alpha), len(own))
+        return over_last_axes(self.name, own, shape, [node])

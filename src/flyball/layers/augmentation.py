@@ -49,8 +49,9 @@ class GeometricLayer(ClassPolicy):
         self.fill_value = _checks.number("fill_value", fill_value)
 
     def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, Factor]:
-        """Return ranges by their names in :func:`flyball.functional.affine_matrices`."""
-        raise NotImplementedError
+        """Return ranges by their names in :func:`flyball.functional.affine_matrices`; none here."""
+        del arguments
+        return {}
 
     def _row(self, arguments: Mapping[str, Any]) -> tuple[float, ...]:
         amounts = self._amounts(arguments)
@@ -64,8 +65,9 @@ class GeometricLayer(ClassPolicy):
     def _isotropic(self) -> bool:
         return False
 
-    def lower(self) -> list[Node]:
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
         """Return a node, unless no image is moved."""
+        del shape
         node = AffineNode(
             self.name,
             self._ranges(),
@@ -87,8 +89,8 @@ class RandomFlip(ClassPolicy):
         What is flipped. Both are drawn independently of each other; Keras 3 does both or none.
     seed : int, optional
         In [0, 2**64). Without one, the model's seed and the layer's place decide.
-    data_format : {None, "channels_last"}
-        Images are (height, width) or (height, width, channels).
+    data_format : {None, "channels_last", "channels_first"}
+        Images are (height, width), or (height, width, channels), or (channels, height, width) with channels first.
     policy : dict, optional
         ``{4: {"mode": "horizontal"}, 6: None}``: another mode for the images of a class, or none. Needs integer labels.
     **options
@@ -121,8 +123,9 @@ class RandomFlip(ClassPolicy):
     def _untouched(self) -> tuple[float, ...]:
         return IDENTITY
 
-    def lower(self) -> list[Node]:
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
         """Return a node."""
+        del shape
         return [AffineNode(self.name, self._ranges(), seed=self.seed)]
 
 
@@ -141,8 +144,8 @@ class RandomRotation(GeometricLayer):
         In [0, 2**64). Without one, the model's seed and the layer's place decide.
     fill_value : float
         Value of the pixels outside, for ``constant``.
-    data_format : {None, "channels_last"}
-        Images are (height, width) or (height, width, channels).
+    data_format : {None, "channels_last", "channels_first"}
+        Images are (height, width), or (height, width, channels), or (channels, height, width) with channels first.
     policy : dict, optional
         ``{6: {"factor": 0.05}, 9: {"factor": 0.05}}``: arguments that are different for the images of a class, here so
         that no 6 becomes a 9; None leaves a class as it is. Needs integer labels.
@@ -396,8 +399,8 @@ class RandomCrop(GeometricLayer):
         The window.
     seed : int, optional
         In [0, 2**64). Without one, the model's seed and the layer's place decide.
-    data_format : {None, "channels_last"}
-        Images are (height, width) or (height, width, channels).
+    data_format : {None, "channels_last", "channels_first"}
+        Images are (height, width), or (height, width, channels), or (channels, height, width) with channels first.
     padding : int
         Pixels that the window may lie beyond each edge, in training.
     fill_mode, fill_value : str, float
@@ -430,16 +433,16 @@ class RandomCrop(GeometricLayer):
         self.width = _checks.integer("width", width, 1)
         self.padding = _checks.integer("padding", padding)
 
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    def images_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``(height, width)``, and the channels."""
-        height, width, _ = image_shape(input_shape)
+        height, width, _ = image_shape(shape)
         if self.padding and (height < self.height or width < self.width):
             _checks.refuse("padding", f"0 for images smaller than ({self.height}, {self.width})", self.padding)
-        return (self.height, self.width, *input_shape[2:])
+        return (self.height, self.width, *shape[2:])
 
-    def lower(self) -> list[Node]:
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
         """Return a node that crops, or those that resize a smaller image."""
-        height, width = self._height_and_width()
+        height, width, _ = image_shape(shape)
         if height < self.height or width < self.width:
             return largest_window(self.name, (height, width), (self.height, self.width))
         if (height, width) == (self.height, self.width) and not self.padding:

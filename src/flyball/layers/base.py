@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
@@ -45,7 +46,7 @@ class LayerOptions(CommonOptions, total=False):
     activity_regularizer: object
 
 
-class Layer(Configurable):
+class Layer(Configurable, ABC):
     """Base of all layers.
 
     A layer says what it computes, and computes nothing: :meth:`build` declares its weights for an input shape,
@@ -63,6 +64,8 @@ class Layer(Configurable):
         What the constructor was told about the input.
     weights : list of Weight
         All arrays, in Keras' order: parameters, then running statistics.
+    in_model : bool
+        Whether a model, or a layer with layers inside, has taken it in, so that its weights are that one's.
     """
 
     _augments = False
@@ -86,6 +89,7 @@ class Layer(Configurable):
         self.input_shape = self.declared_input_shape
         self.output_shape: tuple[int, ...] | None = None
         self._caller: Caller | None = None
+        self.in_model = False
 
     def __call__(self, x: ArrayLike, *, training: bool | None = None) -> NDArray[Any]:
         """Return what the layer makes of samples (samples, ...), on its own: to look at, or before a model is there.
@@ -123,9 +127,9 @@ class Layer(Configurable):
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Declare the weights with :meth:`add_weight`; called once by :meth:`build`."""
 
+    @abstractmethod
     def lower(self) -> list[Node]:
         """Return the nodes of a built layer, unfused."""
-        raise NotImplementedError
 
     def nodes(self) -> list[Node]:
         """Return what :meth:`lower` does, and the penalty of the outputs."""
@@ -307,6 +311,14 @@ def penalise(weight: Weight, regularizer: Regularizer | None) -> None:
     weight.l2 = regularizer.factor * 2.0 * regularizer.l2 if regularizer else 0.0
     weight.per_sample = regularizer is not None and regularizer.needs_samples
     weight.proximal = regularizer is not None and regularizer.proximal
+
+
+def require_free(argument: str, layer: Layer) -> None:
+    """Refuse a layer whose weights are a model's; those that a call has made go with their layer."""
+    if layer.in_model and layer.weights:
+        how = f"{type(layer).__name__}.from_config(layer.get_config()) makes one like it"
+        msg = f"{argument} must be in no other model, got {layer.name!r}, whose weights are in one; {how}"
+        raise ValueError(msg)
 
 
 def _of_activities(identifier: object) -> Regularizer | None:

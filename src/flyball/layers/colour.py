@@ -7,6 +7,7 @@ All act in training only, in front of the first layer that learns, and clip to `
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Unpack
 
 from flyball import _checks
@@ -42,9 +43,9 @@ class PixelLayer(ClassPolicy):
         super().__init__(policy, seed, data_format, **options)
         self.value_range = value_bounds(value_range)
 
+    @abstractmethod
     def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
         """Return ranges of the formula's quantities, those that are not as in :data:`UNCHANGED`."""
-        raise NotImplementedError
 
     def _row(self, arguments: Mapping[str, Any]) -> tuple[float, ...]:
         amounts = {**UNCHANGED, **self._amounts(arguments)}
@@ -58,14 +59,16 @@ class PixelLayer(ClassPolicy):
         lower, upper = factor_range(name, factor)
         return lower * (high - low), upper * (high - low)
 
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return ``input_shape``; refuse what is no image, or has no colours where they are changed."""
-        if image_shape(input_shape)[2] != 3 and self._colours:
-            _checks.refuse("input_shape", "(height, width, 3): red, green and blue", input_shape)
-        return input_shape
+    def images_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return ``shape``; refuse what has no colours where they are changed."""
+        if image_shape(shape)[2] != 3 and self._colours:
+            axes = "(3, height, width)" if self._channels_first else "(height, width, 3)"
+            _checks.refuse("input_shape", f"{axes}: red, green and blue", self._own_format(shape))
+        return shape
 
-    def lower(self) -> list[Node]:
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
         """Return a node, unless nothing is changed."""
+        del shape
         ranges = self._ranges()
         if all(row == self._untouched() for row in ranges.rows()):
             return []
@@ -106,8 +109,8 @@ class RandomBrightness(PixelLayer):
         Values that pixels may have; the result is clipped to them.
     seed : int, optional
         In [0, 2**64). Without one, the model's seed and the layer's place decide.
-    data_format : {None, "channels_last"}
-        Images are (height, width) or (height, width, channels).
+    data_format : {None, "channels_last", "channels_first"}
+        Images are (height, width), or (height, width, channels), or (channels, height, width) with channels first.
     policy : dict, optional
         ``{3: {"factor": 0.1}, 5: None}``: arguments that are different for the images of a class, None to leave it as
         it is. Needs integer labels.

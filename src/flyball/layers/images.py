@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from flyball import _checks
+from flyball.layers._axes import DATA_FORMATS, in_channels_last
 from flyball.layers.base import Layer, LayerOptions
 from flyball.program.nodes import Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from flyball.program.nodes import Node
 
     Factor = float | tuple[float, float]
     Policy = Mapping[int, Mapping[str, Any] | None]
@@ -43,32 +47,54 @@ def value_bounds(value_range: object) -> tuple[float, float]:
     return low, high
 
 
-def image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return height, width and channels, or refuse what is no image."""
-    if len(input_shape) not in {2, 3}:
-        _checks.refuse("input_shape", "(height, width) or (height, width, channels)", input_shape)
-    return input_shape[0], input_shape[1], input_shape[2] if len(input_shape) == 3 else 1
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return height, width and channels of images (height, width) or (height, width, channels)."""
+    return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
 class ImageLayer(Layer):
-    """Base of layers of images, (height, width) or (height, width, channels)."""
+    """Base of layers of images: (height, width), (height, width, channels), or with channels first.
+
+    What works on pixels takes channels last. Channels that come first are brought to the end, and back, at the cost of
+    a pass each; between layers of images that follow one another they stay at the end.
+    """
 
     def __init__(self, data_format: str | None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        if data_format not in {None, "channels_last"}:
-            _checks.refuse("data_format", "'channels_last' or None: images are (height, width, channels)", data_format)
-        self.data_format = data_format
+        self.data_format = None if data_format is None else _checks.choice("data_format", data_format, DATA_FORMATS)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return ``input_shape``; refuse what is no image."""
-        image_shape(input_shape)
-        return input_shape
+        """Return the shape of the images it makes; refuse what is no image."""
+        axes = "(channels, height, width)" if self._channels_first else "(height, width, channels)"
+        if len(input_shape) not in {2, 3}:
+            _checks.refuse("input_shape", f"(height, width) or {axes}", input_shape)
+        shape = self.images_of(self._channels_last(input_shape))
+        return self._own_format(shape)
 
-    def _height_and_width(self) -> tuple[int, int]:
-        if self.input_shape is None:
-            msg = f"{self.name} must be built before it is lowered"
-            raise ValueError(msg)
-        return self.input_shape[0], self.input_shape[1]
+    def images_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what it makes of images of ``shape``, channels last."""
+        return shape
+
+    def lower(self) -> list[Node]:
+        """Return the nodes of images with channels last, and those that bring them there."""
+        shape = self.require_built()
+        nodes = self.image_nodes(self._channels_last(shape))
+        first = self._channels_first and len(shape) == 3
+        return in_channels_last(self.name, shape, nodes) if first and nodes else nodes
+
+    @abstractmethod
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
+        """Return the nodes for images of ``shape``, channels last; none where nothing changes."""
+
+    @property
+    def _channels_first(self) -> bool:
+        return self.data_format == "channels_first"
+
+    def _own_format(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[2:], *shape[:2]) if self._channels_first else shape
+
+    def _channels_last(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[1:], shape[0]) if self._channels_first and len(shape) == 3 else shape
 
 
 class ClassPolicy(ImageLayer):
@@ -93,13 +119,13 @@ class ClassPolicy(ImageLayer):
         self.seed = _checks.seed_or_none(seed)
         self.policy = None if policy is None else self._checked(policy)
 
+    @abstractmethod
     def _row(self, arguments: Mapping[str, Any]) -> tuple[float, ...]:
         """Return the operation's row of ranges for values of the arguments a policy may name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _untouched(self) -> tuple[float, ...]:
         """Return the row that changes nothing."""
-        raise NotImplementedError
 
     def _ranges(self) -> Ranges:
         usual = {name: getattr(self, name) for name in self._of_class}

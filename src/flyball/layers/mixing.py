@@ -33,8 +33,8 @@ class RandomErasing(ImageLayer):
         Values that pixels may have.
     seed : int, optional
         In [0, 2**64). Without one, the model's seed and the layer's place decide.
-    data_format : {None, "channels_last"}
-        Images are (height, width) or (height, width, channels).
+    data_format : {None, "channels_last", "channels_first"}
+        Images are (height, width), or (height, width, channels), or (channels, height, width) with channels first.
     aspect : float, at least 1
         The sides' ratio, relative to the image's, is between ``1 / aspect`` and ``aspect``. 1 keeps the image's.
     **options
@@ -76,8 +76,9 @@ class RandomErasing(ImageLayer):
         low, high = factor_range("scale", scale, 0.0, 1.0)
         self._shares = max(low, 0.0), high
 
-    def lower(self) -> list[Node]:
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
         """Return a node, unless nothing is erased."""
+        del shape
         low, high = self.value_range
         node = BoxNode(
             self.name,
@@ -156,8 +157,8 @@ class CutMix(ImageLayer):
         Of the distribution: 1 makes shares uniform, as in the paper. (Keras draws it below ``factor``, once a batch.)
     seed : int, optional
         In [0, 2**64). Without one, the model's seed and the layer's place decide.
-    data_format : {None, "channels_last"}
-        Images are (height, width) or (height, width, channels).
+    data_format : {None, "channels_last", "channels_first"}
+        Images are (height, width), or (height, width, channels), or (channels, height, width) with channels first.
     **options
         ``name``, ``trainable``, ``input_shape``, ``input_dim``.
 
@@ -184,8 +185,9 @@ class CutMix(ImageLayer):
         self.factor = _checks.number("factor", factor, "(0, 1]")
         self.seed = _checks.seed_or_none(seed)
 
-    def lower(self) -> list[Node]:
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
         """Return a node."""
+        del shape
         return [BoxNode(self.name, alpha=self.factor, pasted=True, seed=self.seed)]
 
 

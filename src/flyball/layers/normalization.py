@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from math import prod
 from typing import TYPE_CHECKING, Unpack
 
 from flyball import _checks, constraints, initializers, regularizers
-from flyball.layers._axes import channels_first, trailing_axes
+from flyball.layers._axes import extents, over_last_axes, sample_axes
 from flyball.layers.base import Layer, LayerOptions
 from flyball.program.nodes import BatchNormNode, GroupNormNode, LayerNormNode, RMSNormNode, UnitNormNode
 
@@ -64,20 +65,40 @@ class Normalisation(Layer):
         self.weights_shape(input_shape)
         return input_shape
 
+    @abstractmethod
     def weights_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of gamma and beta; raise ValueError where ``axis`` is not possible."""
-        raise NotImplementedError
 
 
-def channels(axis: int | list[int], input_shape: tuple[int, ...]) -> tuple[bool, int]:
-    """Return whether channels come first, and how many there are."""
-    if isinstance(axis, list):
-        _checks.refuse("axis", "one axis", axis)
-    first = channels_first(axis, input_shape)
-    return first, input_shape[0 if first else -1]
+class ChannelNormalisation(Normalisation):
+    """What has a gamma and a beta for each channel: the one axis that ``axis`` names."""
+
+    def channel_axis(self, input_shape: tuple[int, ...]) -> int:
+        """Return the channels' axis of a sample."""
+        if isinstance(self.axis, list):
+            _checks.refuse("axis", "one axis", self.axis)
+        return sample_axes(self.axis, input_shape)[0]
+
+    def weights_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return ``(channels,)``."""
+        return (input_shape[self.channel_axis(input_shape)],)
+
+    def lower(self) -> list[Node]:
+        """Return a node, of channels that are brought to the end where they are neither there nor on the first axis."""
+        shape = self.require_built()
+        axis = self.channel_axis(shape)
+        if axis == len(shape) - 1:  # which wins where it is the first axis as well
+            return [self.node(shape, channels_first=False)]
+        if axis == 0:
+            return [self.node(shape, channels_first=True)]
+        return over_last_axes(self.name, [axis], shape, [self.node(shape, channels_first=False)])
+
+    @abstractmethod
+    def node(self, shape: tuple[int, ...], *, channels_first: bool) -> Node:
+        """Return the node that normalises samples of ``shape``, their channels on the first axis or the last."""
 
 
-class BatchNormalization(Normalisation):
+class BatchNormalization(ChannelNormalisation):
     """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` for each channel.
 
     In training, mean and variance (over n, not n - 1) are the batch's, of images over all positions too, and
@@ -88,7 +109,8 @@ class BatchNormalization(Normalisation):
     Parameters
     ----------
     axis : int
-        The channels' axis: -1 (channels last) or 1 (channels first).
+        The channels' axis: -1 (channels last), 1 (channels first), or another one, at the cost of two passes that
+        bring it to the end and back.
     momentum : float
         How much of the old moving statistics stays at each step, in [0, 1]. (PyTorch's ``momentum`` is 1 minus this.)
     epsilon : float
@@ -147,10 +169,6 @@ class BatchNormalization(Normalisation):
         self.moving_mean: Weight | None = None
         self.moving_variance: Weight | None = None
 
-    def weights_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return ``(channels,)``."""
-        return (channels(self.axis, input_shape)[1],)
-
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Declare gamma, beta and the moving statistics."""
         super().create_weights(input_shape)
@@ -162,24 +180,21 @@ class BatchNormalization(Normalisation):
             "moving_variance", shape, self.moving_variance_initializer, trainable=False, decays=False
         )
 
-    def lower(self) -> list[Node]:
+    def node(self, shape: tuple[int, ...], *, channels_first: bool) -> Node:
         """Return a batch-normalisation node."""
-        shape = self.require_built()
-        first, count = channels(self.axis, shape)
-        return [
-            BatchNormNode(
-                self.name,
-                self.gamma,
-                self.beta,
-                self.required(self.moving_mean),
-                self.required(self.moving_variance),
-                self.momentum,
-                self.epsilon,
-                channels_first=first,
-                positions=prod(shape) // count,
-                frozen=not self.trainable,
-            )
-        ]
+        mean = self.required(self.moving_mean)
+        return BatchNormNode(
+            self.name,
+            self.gamma,
+            self.beta,
+            mean,
+            self.required(self.moving_variance),
+            self.momentum,
+            self.epsilon,
+            channels_first=channels_first,
+            positions=prod(shape) // mean.size,
+            frozen=not self.trainable,
+        )
 
 
 class LayerNormalization(Normalisation):
@@ -190,7 +205,8 @@ class LayerNormalization(Normalisation):
     Parameters
     ----------
     axis : int or sequence of int
-        The last axis, or several up to the last; gamma and beta have their shape.
+        One axis of a sample or several; gamma and beta have their shape. Other than the last ones cost two passes
+        more, which bring them there and back.
     epsilon : float
         Added to the variance, positive.
     center, scale : bool
@@ -235,15 +251,17 @@ class LayerNormalization(Normalisation):
 
     def weights_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the extents of ``axis``."""
-        return trailing_axes(self.axis, input_shape)
+        return extents(sample_axes(self.axis, input_shape), input_shape)
 
     def lower(self) -> list[Node]:
-        """Return a layer-normalisation node."""
-        axes = len(self.weights_shape(self.require_built()))
-        return [LayerNormNode(self.name, self.gamma, self.beta, self.epsilon, axes)]
+        """Return a layer-normalisation node, of axes that are brought to the end."""
+        shape = self.require_built()
+        axes = sample_axes(self.axis, shape)
+        node = LayerNormNode(self.name, self.gamma, self.beta, self.epsilon, len(axes))
+        return over_last_axes(self.name, axes, shape, [node])
 
 
-class GroupNormalization(Normalisation):
+class GroupNormalization(ChannelNormalisation):
     """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, mean and variance of groups of a sample's channels.
 
     Wu and He 2018. With one channel a group it is instance normalisation (Ulyanov et al. 2016).
@@ -253,7 +271,8 @@ class GroupNormalization(Normalisation):
     groups : int
         A divisor of the number of channels, or -1: as many as channels.
     axis : int
-        The channels' axis: -1 (channels last) or 1 (channels first).
+        The channels' axis: -1 (channels last), 1 (channels first), or another one, at the cost of two passes that
+        bring it to the end and back.
     epsilon : float
         Added to the variance, positive.
     center, scale : bool
@@ -302,16 +321,16 @@ class GroupNormalization(Normalisation):
 
     def weights_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``(channels,)``."""
-        _, count = channels(self.axis, input_shape)
+        (count,) = super().weights_shape(input_shape)
         if count % self.groups:
             _checks.refuse("groups", f"a divisor of the {count} channels, or -1", self.groups)
         return (count,)
 
-    def lower(self) -> list[Node]:
+    def node(self, shape: tuple[int, ...], *, channels_first: bool) -> Node:
         """Return a group-normalisation node."""
-        first, count = channels(self.axis, self.require_built())
+        (count,) = self.weights_shape(shape)
         groups = count if self.groups == -1 else self.groups
-        return [GroupNormNode(self.name, self.gamma, self.beta, self.epsilon, groups, first)]
+        return GroupNormNode(self.name, self.gamma, self.beta, self.epsilon, groups, channels_first)
 
 
 class RMSNormalization(Layer):
@@ -320,7 +339,8 @@ class RMSNormalization(Layer):
     Parameters
     ----------
     axis : int or sequence of int
-        The last axis, or several up to the last; the weight ``scale`` has their shape.
+        One axis of a sample or several; the weight ``scale`` has their shape. Other than the last ones cost two
+        passes more, which bring them there and back.
     epsilon : float
         Positive.
     **options
@@ -335,18 +355,19 @@ class RMSNormalization(Layer):
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``input_shape``."""
-        trailing_axes(self.axis, input_shape)
+        sample_axes(self.axis, input_shape)
         return input_shape
 
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Declare the scale."""
-        shape = trailing_axes(self.axis, input_shape)
+        shape = extents(sample_axes(self.axis, input_shape), input_shape)
         self.scale = self.add_weight("scale", shape, initializers.Ones(), decays=False)
 
     def lower(self) -> list[Node]:
-        """Return a node of root-mean-square normalisation."""
-        axes = len(trailing_axes(self.axis, self.require_built()))
-        return [RMSNormNode(self.name, self.scale, self.epsilon, axes)]
+        """Return a node of root-mean-square normalisation, of axes that are brought to the end."""
+        shape = self.require_built()
+        axes = sample_axes(self.axis, shape)
+        return over_last_axes(self.name, axes, shape, [RMSNormNode(self.name, self.scale, self.epsilon, len(axes))])
 
 
 class UnitNormalization(Layer):
@@ -355,7 +376,8 @@ class UnitNormalization(Layer):
     Parameters
     ----------
     axis : int or sequence of int
-        The last axis, or several up to the last.
+        One axis of a sample or several. Other than the last ones cost two passes more, which bring them there and
+        back.
     **options
         What every layer takes, see :class:`flyball.layers.base.LayerOptions`.
     """
@@ -366,9 +388,11 @@ class UnitNormalization(Layer):
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``input_shape``."""
-        trailing_axes(self.axis, input_shape)
+        sample_axes(self.axis, input_shape)
         return input_shape
 
     def lower(self) -> list[Node]:
-        """Return a node that divides by the length."""
-        return [UnitNormNode(self.name, len(trailing_axes(self.axis, self.require_built())))]
+        """Return a node that divides by the length, of axes that are brought to the end."""
+        shape = self.require_built()
+        axes = sample_axes(self.axis, shape)
+        return over_last_axes(self.name, axes, shape, [UnitNormNode(self.name, len(axes))])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from flyball import _checks
 from flyball._registry import serialize
-from flyball.layers.base import Layer, LayerOptions
+from flyball.layers.base import Layer, LayerOptions, require_free
 from flyball.program.nodes import ResidualNode
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class Residual(Layer):
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Build the layers inside; their weights are called after this layer and after them."""
         for layer in self.inner_layers:
-            _require_new(layer)
+            require_free("layers", layer)
+            layer.in_model = True
         shape = input_shape
         for layer in self.layers:
             layer.build(shape)
@@ -166,14 +167,8 @@ def _inner(argument: str, layer: object) -> Layer:
     if not isinstance(layer, Layer) or isinstance(layer, InputLayer):
         msg = f"{argument} must be of flyball.layers, without an input layer, got {layer!r}"
         raise TypeError(msg)
-    _require_new(layer)
+    require_free("layers", layer)
     return layer
-
-
-def _require_new(layer: Layer) -> None:
-    if layer.built and layer.weights:
-        msg = f"layers must be new, got {layer.name!r}, which has weights already, in a model or by a call"
-        raise ValueError(msg)
 
 
 def _output_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:

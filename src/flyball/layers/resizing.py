@@ -22,8 +22,8 @@ class CenterCrop(ImageLayer):
     ----------
     height, width : int
         The window.
-    data_format : {None, "channels_last"}
-        Images are (height, width) or (height, width, channels).
+    data_format : {None, "channels_last", "channels_first"}
+        Images are (height, width), or (height, width, channels), or (channels, height, width) with channels first.
     **options
         ``name``, ``trainable``, ``input_shape``, ``input_dim``.
 
@@ -40,14 +40,13 @@ class CenterCrop(ImageLayer):
         self.height = _checks.integer("height", height, 1)
         self.width = _checks.integer("width", width, 1)
 
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    def images_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``(height, width)``, and the channels."""
-        image_shape(input_shape)
-        return (self.height, self.width, *input_shape[2:])
+        return (self.height, self.width, *shape[2:])
 
-    def lower(self) -> list[Node]:
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
         """Return the nodes that crop, and resize where the image is smaller."""
-        height, width = size = self._height_and_width()
+        height, width = size = image_shape(shape)[:2]
         window = (self.height, self.width)
         if height < self.height or width < self.width:
             return largest_window(self.name, size, window)
@@ -75,8 +74,8 @@ class Resizing(ImageLayer):
         Of the padding.
     antialias : {False}
         There is no filter.
-    data_format : {None, "channels_last"}
-        Images are (height, width) or (height, width, channels).
+    data_format : {None, "channels_last", "channels_first"}
+        Images are (height, width), or (height, width, channels), or (channels, height, width) with channels first.
     **options
         ``name``, ``trainable``, ``input_shape``, ``input_dim``.
 
@@ -113,14 +112,13 @@ class Resizing(ImageLayer):
         if self.antialias:
             _checks.refuse("antialias", "False: there is no filter", antialias)
 
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    def images_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return ``(height, width)``, and the channels."""
-        image_shape(input_shape)
-        return (self.height, self.width, *input_shape[2:])
+        return (self.height, self.width, *shape[2:])
 
-    def lower(self) -> list[Node]:
+    def image_nodes(self, shape: tuple[int, ...]) -> list[Node]:
         """Return the nodes that make the aspect that of the output, and resize."""
-        height, width = size = self._height_and_width()
+        height, width = size = image_shape(shape)[:2]
         target, nearest = (self.height, self.width), self.interpolation == "nearest"
         if self.crop_to_aspect_ratio:
             return largest_window(self.name, size, target, nearest)

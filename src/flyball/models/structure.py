@@ -10,6 +10,7 @@ from flyball import _checks, regularizers
 from flyball import layers as layers_module
 from flyball._own_objects import custom_object_scope
 from flyball._registry import serialize
+from flyball.layers.base import require_free
 from flyball.program.memory import Memory
 from flyball.utils import new_seed
 
@@ -87,9 +88,7 @@ class Structure:
         if twice is not None:
             msg = f"layer must be new, got {twice.name!r}, which is in the model already"
             raise ValueError(msg)
-        if layer.built and layer.weights:
-            msg = f"layer must be new, got {layer.name!r}, which has weights already, in a model or by a call"
-            raise ValueError(msg)
+        require_free("layer", layer)
         self._layers.append(layer)
         shape = self._input_shape or self._layers[0].input_shape
         if shape is not None:
@@ -124,6 +123,7 @@ class Structure:
             msg = "model must have a layer to pop, got none"
             raise ValueError(msg)
         layer = self._layers.pop()
+        layer.in_model = False
         self._forget_programs()
         if self.built and self._input_shape is not None and self.layers:
             self.build(self._input_shape)
@@ -144,6 +144,7 @@ class Structure:
             if current is not None:
                 layer.build(current)
                 current = layer.output_shape
+                layer.in_model = True
         self._input_shape = shape
         if not self.layers:
             return

@@ -53,6 +53,23 @@ def write_activation(graph: Graph, activation: str, alpha: float) -> str:
     return _FORMULAS[activation](graph, graph.value, alpha)
 
 
+def write_relu(graph: Graph, negative_slope: float, threshold: float, max_value: float) -> str:
+    """Write the general ReLU of the graph's last value, and return the name of the result."""
+    x, at = graph.value, graph.constant(threshold)
+    above = x if math.isinf(max_value) else graph.add("Min", x, graph.constant(max_value))
+    zero = negative_slope == 0.0
+    below = graph.constant(0.0) if zero else _times(graph, negative_slope, graph.add("Sub", x, at))
+    return graph.add("Where", graph.add("Greater", x, at), above, below)
+
+
+def write_prelu(graph: Graph, slopes: str) -> str:
+    """Write ReLU with ``slopes``, which broadcast, of the graph's last value, and return the name of the result."""
+    if graph.dtype == np.float32:
+        return graph.add("PRelu", graph.value, slopes)
+    below = graph.add("Mul", slopes, _below_zero(graph, graph.value))
+    return graph.add("Add", graph.add("Relu", graph.value), below)
+
+
 def _leaky_relu(graph: Graph, x: str, alpha: float) -> str:
     return graph.add("Add", graph.add("Relu", x), _times(graph, alpha, _below_zero(graph, x)))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball.backend import keep_probability
-from flyball.onnx.activations import write_activation
+from flyball.onnx.activations import write_activation, write_prelu, write_relu
 from flyball.onnx.images import write_crop, write_resampling
 from flyball.onnx.norm import write_batch_norm, write_group_norm, write_layer_norm, write_rms_norm, write_unit_norm
 from flyball.program.nodes import (
@@ -18,11 +18,14 @@ from flyball.program.nodes import (
     DropoutNode,
     GroupNormNode,
     LayerNormNode,
+    PreluNode,
+    ReluNode,
     ResampleNode,
     ReshapeNode,
     ResidualNode,
     RMSNormNode,
     ScaleNode,
+    TransposeNode,
     UnitNormNode,
     Weight,
 )
@@ -77,6 +80,20 @@ def _activation(graph: Graph, node: ActivationNode) -> None:
     graph.value = write_activation(graph, node.activation, node.alpha)
 
 
+def _relu(graph: Graph, node: ReluNode) -> None:
+    graph.value = write_relu(graph, node.negative_slope, node.threshold, node.max_value)
+
+
+def _prelu(graph: Graph, node: PreluNode) -> None:
+    slopes = node.alpha.value.reshape(graph.shape[len(graph.shape) - node.axes :])
+    graph.value = write_prelu(graph, graph.constant(slopes))
+
+
+def _transpose(graph: Graph, node: TransposeNode) -> None:
+    graph.value = graph.add("Transpose", graph.value, perm=[0, *(axis + 1 for axis in node.order)])
+    graph.shape = tuple(graph.shape[axis] for axis in node.order)
+
+
 def _scale(graph: Graph, node: ScaleNode) -> None:
     begin, end = node.axes
 
@@ -127,7 +144,10 @@ _WRITERS: dict[type[Node], Callable[[Graph, Any], None]] = {
     UnitNormNode: write_unit_norm,
     GroupNormNode: write_group_norm,
     ActivationNode: _activation,
+    ReluNode: _relu,
+    PreluNode: _prelu,
     ReshapeNode: _reshape,
+    TransposeNode: _transpose,
     DropoutNode: _dropout,
     ResidualNode: _residual,
     ScaleNode: _scale,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flyball.backend import ACTIVATIONS
-from flyball.program.nodes import ActivationNode, AffineNode, BatchNormNode, DenseNode, DropoutNode
+from flyball.program.nodes import ActivationNode, AffineNode, BatchNormNode, DenseNode, DropoutNode, TransposeNode
 
 if TYPE_CHECKING:
     from flyball.program.nodes import Node
@@ -19,6 +19,8 @@ def fuse(nodes: list[Node], *, training: bool) -> list[Node]:
         merged = merge(fused[-1], node, training) if fused else None
         if merged is None:
             fused.append(node)
+        elif isinstance(merged, TransposeNode) and merged.moves_nothing:
+            fused.pop()
         else:
             fused[-1] = merged
     return fused
@@ -43,6 +45,8 @@ def merge(first: Node, second: Node, training: bool) -> Node | None:
             return replace(first, activation=name)
         case BatchNormNode(rate=0.0, frozen=False), DropoutNode(rate=rate, seed=seed, elementwise=True) if training:
             return replace(first, rate=rate, seed=seed)
+        case TransposeNode(), TransposeNode():
+            return first.then(second)
         case AffineNode(), AffineNode() if training:  # elsewhere there are crops only, one after the other
             return first.then(second)
     return None

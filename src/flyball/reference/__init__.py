@@ -14,6 +14,10 @@ from flyball.reference.activation import (
     activity_penalty_backward,
     log_softmax_backward,
     log_softmax_forward,
+    prelu_backward,
+    prelu_forward,
+    relu_backward,
+    relu_forward,
     softmax_backward,
     softmax_forward,
 )
@@ -29,7 +33,7 @@ from flyball.reference.augment import (
     paste_boxes,
     swap_features,
 )
-from flyball.reference.data import add_total, gather, gather_labels
+from flyball.reference.data import add_total, gather, gather_labels, swap_axes
 from flyball.reference.dense import dense_backward, dense_batch_norm_inference, dense_forward, matmul
 from flyball.reference.dropout import (
     add_branch,
@@ -147,11 +151,15 @@ __all__ = [
     "partner_rows",
     "paste_boxes",
     "pointwise_loss",
+    "prelu_backward",
+    "prelu_forward",
     "random_integers",
     "random_normal",
     "random_permutation",
     "random_truncated_normal",
     "random_uniform",
+    "relu_backward",
+    "relu_forward",
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop_update",
@@ -161,5 +169,6 @@ __all__ = [
     "softmax_cross_entropy_soft",
     "softmax_forward",
     "squared_norm",
+    "swap_axes",
     "swap_features",
 ]

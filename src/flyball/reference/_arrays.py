@@ -107,6 +107,13 @@ def need_indices(name: str, place: str, values: Array, limit: int) -> None:
         raise ValueError(msg)
 
 
+def need_extent(name: str, value: int, bits: int = 20) -> None:
+    """Refuse an extent that no array has, or whose products with others could overflow."""
+    if not 1 <= value <= 1 << bits:
+        msg = f"{name} must be in [1, 2**{bits}], got {value}"
+        raise ValueError(msg)
+
+
 def need_rows(name: str, array: Array) -> None:
     """Refuse a matrix of numbers unless each row is consecutive and aligned; rows may be any distance apart."""
     dtype = array.dtype

@@ -173,6 +173,56 @@ def activation_backward(
         np.multiply(dy, derivative(v, activation, alpha), out=dx)
 
 
+def relu_forward(y: Floats, x: Floats, negative_slope: float, threshold: float, max_value: float) -> None:
+    dtype = float_dtype("x", x)
+    need("x", x, dtype, x.shape)
+    need_out("y", y, dtype, x.shape)
+    refuse_overlap({"y": y}, {"x": x}, in_place=True)
+
+    above, below = x > dtype.type(threshold), x <= dtype.type(threshold)
+    slope = np.zeros_like(x) if negative_slope == 0.0 else (x - dtype.type(threshold)) * dtype.type(negative_slope)
+    y[...] = np.where(above, np.minimum(x, dtype.type(max_value)), np.where(below, slope, x))
+
+
+def relu_backward(dx: Floats, dy: Floats, x: Floats, negative_slope: float, threshold: float, max_value: float) -> None:
+    dtype = float_dtype("dy", dy)
+    need("dy", dy, dtype, dy.shape)
+    need("x", x, dtype, dy.shape)
+    need_out("dx", dx, dtype, dy.shape)
+    refuse_overlap({"dx": dx}, {"dy": dy, "x": x}, in_place=True)
+
+    below = np.zeros_like(dy) if negative_slope == 0.0 else dy * dtype.type(negative_slope)
+    above = np.where(x < dtype.type(max_value), dy, 0.0)
+    dx[...] = np.where(x > dtype.type(threshold), above, below)
+
+
+def prelu_forward(y: Floats, x: Floats, alpha: Floats) -> None:
+    need_ndim("x", x, 2)
+    dtype = float_dtype("x", x)
+    need("x", x, dtype, x.shape)
+    need("alpha", alpha, dtype, (x.shape[1],))
+    need_out("y", y, dtype, x.shape)
+    refuse_overlap({"y": y}, {"x": x, "alpha": alpha}, in_place=True)
+
+    y[...] = np.where(x > 0.0, x, x * alpha)
+
+
+def prelu_backward(dx: Floats | None, dalpha: Floats | None, dy: Floats, x: Floats, alpha: Floats) -> None:
+    need_ndim("dy", dy, 2)
+    dtype = float_dtype("dy", dy)
+    need("dy", dy, dtype, dy.shape)
+    need("x", x, dtype, dy.shape)
+    need("alpha", alpha, dtype, (dy.shape[1],))
+    need_out("dx", dx, dtype, dy.shape)
+    need_out("dalpha", dalpha, dtype, (dy.shape[1],))
+    refuse_overlap({"dx": dx, "dalpha": dalpha}, {"dy": dy, "x": x, "alpha": alpha}, in_place=True)
+
+    if dalpha is not None:
+        dalpha[...] = np.where(x < 0.0, dy * x, 0.0).sum(axis=0, dtype=np.float64)
+    if dx is not None:
+        dx[...] = np.where(x > 0.0, dy, dy * alpha)
+
+
 def softmax_forward(y: Floats, x: Floats) -> None:
     need_ndim("x", x, 2)
     dtype = float_dtype("x", x)

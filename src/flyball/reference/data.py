@@ -11,6 +11,7 @@ from flyball.reference._arrays import (
     INT64,
     float_dtype,
     need,
+    need_extent,
     need_indices,
     need_ndim,
     need_out,
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flyball.backend.types import Doubles, Floats, Integers
+
+
+EXTENT_BITS = 30
+"""Of the axes that are exchanged: their product fits an index."""
 
 
 def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None:
@@ -47,6 +52,19 @@ def gather_labels(out: Integers, labels: Integers, rows: Integers) -> None:
     need_indices("rows", "position", rows, len(labels))
 
     out[...] = labels[rows]
+
+
+def swap_axes(y: Floats, x: Floats, first: int, second: int) -> None:
+    need_ndim("x", x, 2)
+    need_extent("first", first, EXTENT_BITS)
+    need_extent("second", second, EXTENT_BITS)
+    dtype = float_dtype("x", x)
+    n, columns = x.shape
+    need_out("y", y, dtype, x.shape)
+    need("x", x, dtype, (n, columns // (first * second) * (first * second)))
+    refuse_overlap({"y": y}, {"x": x})
+
+    y.reshape(n, second, first, -1)[...] = x.reshape(n, first, second, -1).swapaxes(1, 2)
 
 
 def add_total(total: Doubles, values: Doubles, scale: float) -> None:

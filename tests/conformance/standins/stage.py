@@ -82,7 +82,10 @@ def _modules():
         "keras.src.initializers.random_initializers": [initializers],
         "keras.src.layers": [layers],
         "keras.src.layers.attention.multi_head_attention": [],
-        **{f"keras.src.layers.activations.{name}": [layers] for name in ("elu", "leaky_relu", "relu", "softmax")},
+        **{
+            f"keras.src.layers.activations.{name}": [layers]
+            for name in ("elu", "leaky_relu", "prelu", "relu", "softmax")
+        },
         "keras.src.activations": [activations],
         "keras.src.losses": [losses],
         "keras.src.losses.loss": [losses],

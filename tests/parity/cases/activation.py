@@ -39,6 +39,40 @@ def backward_arguments(make, rows, columns, activation="gelu", alpha=None, scale
     }
 
 
+RELUS = [
+    {},
+    {"max_value": 1.5},
+    {"negative_slope": 0.3},
+    {"threshold": 0.5},
+    {"negative_slope": 0.3, "max_value": 1.5, "threshold": 0.5},
+    {"negative_slope": 0.3, "max_value": 0.25, "threshold": 0.5},  # below the threshold
+    {"negative_slope": 0.3, "max_value": 0.0},
+]
+
+
+def relu_arguments(make, rows, columns, negative_slope=0.0, threshold=0.0, max_value=np.inf):
+    given = forward_arguments(make, rows, columns)
+    given["x"][:, ::5] = threshold  # where it jumps
+    return {**given, "negative_slope": negative_slope, "threshold": threshold, "max_value": max_value}
+
+
+def relu_backward_arguments(make, rows, columns, **options):
+    given = relu_arguments(make, rows, columns, **options)
+    del given["y"]
+    return {**given, "dx": make.empty(rows, columns), "dy": make.normal(rows, columns)}
+
+
+def prelu_arguments(make, rows, columns):
+    return {**forward_arguments(make, rows, columns), "alpha": make.normal(columns)}
+
+
+def prelu_backward_arguments(make, rows, columns, without=()):
+    given = prelu_arguments(make, rows, columns)
+    del given["y"]
+    given |= {"dx": make.empty(rows, columns), "dalpha": make.empty(columns), "dy": make.normal(rows, columns)}
+    return given | dict.fromkeys(without)
+
+
 def softmax_backward_arguments(make, rows, columns):
     probabilities = softmax_forward(make.normal(rows, columns).astype(np.float64))["y"].astype(make.dtype)
     return {"dx": make.empty(rows, columns), "dy": make.normal(rows, columns), "y": probabilities}
@@ -56,6 +90,32 @@ def activation_forward(x, activation, alpha, **_):
 @operation(backward_arguments, VARIANTS, tolerance=ELEMENTARY, in_place=("dx", "dy"), empty=[(0, 5), (5, 0)])
 def activation_backward(dy, x, y, activation, alpha, **_):
     return {"dx": dy * derivative(x, y, activation, alpha)}
+
+
+@operation(relu_arguments, RELUS, tolerance=SHORT, in_place=("y", "x"), empty=[(0, 5), (5, 0)])
+def relu_forward(x, negative_slope, threshold, max_value, **_):
+    return {"y": np.where(x > threshold, np.minimum(x, max_value), negative_slope * (x - threshold))}
+
+
+@operation(relu_backward_arguments, RELUS, tolerance=SHORT, in_place=("dx", "dy"), empty=[(0, 5), (5, 0)])
+def relu_backward(dy, x, negative_slope, threshold, max_value, **_):
+    return {"dx": dy * np.where(x > threshold, x < max_value, negative_slope)}
+
+
+@operation(prelu_arguments, tolerance=SHORT, in_place=("y", "x"), empty=[(0, 5), (5, 0)])
+def prelu_forward(x, alpha, **_):
+    return {"y": np.maximum(x, 0.0) + alpha * np.minimum(x, 0.0)}
+
+
+@operation(
+    prelu_backward_arguments,
+    [{}, {"without": ("dx",)}, {"without": ("dalpha",)}],
+    tolerance=LONG,
+    in_place=("dx", "dy"),
+    empty=[(0, 5), (5, 0)],
+)
+def prelu_backward(dy, x, alpha, **_):
+    return {"dx": dy * np.where(x > 0.0, 1.0, alpha), "dalpha": np.einsum("nc,nc->c", dy, np.minimum(x, 0.0))}
 
 
 @operation(forward_arguments, [{}, {"scale": 30.0}], tolerance=EXPONENTIAL, in_place=("y", "x"), empty=[(0, 5)])

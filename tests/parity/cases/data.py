@@ -35,6 +35,18 @@ def gather_labels(labels, rows, **_):
     return {"out": np.array([labels[row] for row in rows])}
 
 
+def swap_axes_arguments(make, rows, columns, rest=1, first=None):
+    """The rows' number is one of the axes; with ``first`` it is another."""
+    first, second = (rows, columns) if first is None else (first, rows)
+    x = make.normal(3, first * second * rest)
+    return {"y": np.full_like(x, np.nan), "x": x, "first": first, "second": second}
+
+
+@operation(swap_axes_arguments, [{}, {"rest": 2}, {"rest": 5, "first": 3}, {"first": 3}, {"first": 1}], tolerance=EXACT)
+def swap_axes(x, first, second, **_):
+    return {"y": np.einsum("nijr->njir", x.reshape(len(x), first, second, -1)).reshape(x.shape)}
+
+
 def add_total_arguments(make, rows, columns, scale=1.0):
     return {"total": np.array([1.5]), "values": make.rng.standard_normal(rows * columns), "scale": scale}
 

@@ -12,6 +12,20 @@ void activation_forward(Team& team, T* y, const T* x, Index count, ActivationPar
 template <class T>
 void activation_backward(Team& team, T* dx, const T* dy, const T* x, const T* y, Index count, ActivationParams params);
 
+// y may be x; dx may be dy. x is the input.
+template <class T>
+void relu_forward(Team& team, T* y, const T* x, Index count, ReluParams params);
+template <class T>
+void relu_backward(Team& team, T* dx, const T* dy, const T* x, Index count, ReluParams params);
+
+// y, x, dx, dy (n, c); alpha, dalpha (c). y may be x, dx may be dy; dx and dalpha are optional. The backward pass uses
+// prelu_workspace(n, c) bytes of the team's workspace, until the caller's next barrier.
+template <class T>
+void prelu_forward(Team& team, T* y, const T* x, const T* alpha, Index n, Index c);
+template <class T>
+void prelu_backward(Team& team, T* dx, T* dalpha, const T* dy, const T* x, const T* alpha, Index n, Index c);
+std::size_t prelu_workspace(Index n, Index c);
+
 // Nanoseconds on one thread, of an activation and of any other element-wise operation: what team_size is asked with.
 double activation_cost(Activation activation, Index count);
 double elementwise_cost(Index count);

@@ -1,4 +1,4 @@
-// Rows of data sets, and totals: the conventions are those of flyball/ops.h, shapes and formulas those of
+// Rows of data sets, their axes, and totals: the conventions are those of flyball/ops.h, shapes and formulas those of
 // flyball/backend/data.py.
 #pragma once
 
@@ -14,6 +14,11 @@ double gather_cost(Index n, Index c);
 
 // out (n, c); rows (n) in [0, number of the rows of labels).
 void gather_labels(Team& team, Index* out, const Index* labels, const Index* rows, Index n, Index c);
+
+// y (n, second, first, rest) = x (n, first, second, rest) with the two axes exchanged. y is not x.
+template <class T>
+void swap_axes(Team& team, T* y, const T* x, Index n, Index first, Index second, Index rest);
+double swap_axes_cost(Index count);
 
 // total (1), values (n).
 void add_total(Team& team, double* total, const double* values, Index n, double scale);

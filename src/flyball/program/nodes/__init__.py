@@ -6,7 +6,7 @@ instructions with :class:`flyball.program.lowering.Lowering`. One file a family,
 
 from __future__ import annotations
 
-from flyball.program.nodes.activation import ActivationNode
+from flyball.program.nodes.activation import ActivationNode, PreluNode, ReluNode
 from flyball.program.nodes.augment import AffineNode, AugmentNode, PixelsNode, Ranges, ResampleNode
 from flyball.program.nodes.base import Node, Projection, Weight
 from flyball.program.nodes.dense import DenseNode
@@ -17,7 +17,7 @@ from flyball.program.nodes.norm import BatchNormNode, GroupNormNode, LayerNormNo
 from flyball.program.nodes.penalty import ActivityPenaltyNode
 from flyball.program.nodes.residual import ResidualNode
 from flyball.program.nodes.scale import ScaleNode
-from flyball.program.nodes.shape import ReshapeNode
+from flyball.program.nodes.shape import ReshapeNode, TransposeNode
 
 __all__ = [
     "ActivationNode",
@@ -37,14 +37,17 @@ __all__ = [
     "MixNode",
     "Node",
     "PixelsNode",
+    "PreluNode",
     "Projection",
     "RMSNormNode",
     "Ranges",
+    "ReluNode",
     "ResampleNode",
     "ReshapeNode",
     "ResidualNode",
     "ScaleNode",
     "SwapNode",
+    "TransposeNode",
     "UnitNormNode",
     "Weight",
 ]

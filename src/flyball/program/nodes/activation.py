@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flyball.backend import ACTIVATIONS
-from flyball.program.nodes.base import Node
+from flyball.program.nodes.base import Node, Weight, flat, flat_gradient, last_axes
 
 if TYPE_CHECKING:
     from flyball.program.instructions import Buffer
@@ -54,6 +54,62 @@ class ActivationNode(Node):
             dy = to.shaped(dy, y)
             to.add(f"{self.activation}_backward", self.layer, {"dx": dy, "dy": dy, "y": y})
             return dy
+
+        to.on_backward(backward)
+
+
+@dataclass(eq=False)
+class ReluNode(Node):
+    """The general ReLU, of any slope, threshold and upper bound."""
+
+    negative_slope: float
+    threshold: float
+    max_value: float
+
+    def write(self, to: Lowering, follower: Node | None) -> None:
+        """See :meth:`Node.write`."""
+        del follower
+        x = to.value
+        y = to.value = to.batch(self.layer, x.sample_shape)
+        numbers = {
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+            "max_value": self.max_value,
+        }
+        to.add("relu_forward", self.layer, {"y": y, "x": x}, **numbers)
+
+        def backward(dy: Buffer) -> Buffer:
+            dy = to.shaped(dy, y)
+            to.add("relu_backward", self.layer, {"dx": dy, "dy": dy, "x": x}, **numbers)
+            return dy
+
+        to.on_backward(backward)
+
+
+@dataclass(eq=False)
+class PreluNode(Node):
+    """ReLU with a learned slope for each index of the last ``axes`` axes."""
+
+    alpha: Weight
+    axes: int
+
+    def write(self, to: Lowering, follower: Node | None) -> None:
+        """See :meth:`Node.write`."""
+        del follower
+        first = to.is_first(self.alpha)
+        x = last_axes(to, to.value, self.axes)
+        to.value = to.batch(self.layer, to.value.sample_shape)
+        y = last_axes(to, to.value, self.axes)
+        alpha = flat(to, self.alpha)
+        to.add("prelu_forward", self.layer, {"y": y, "x": x, "alpha": alpha})
+
+        def backward(dy: Buffer) -> Buffer | None:
+            dy = to.shaped(dy, y)
+            dx, dalpha = None if first else dy, flat_gradient(to, self.alpha)
+            if dx is not None or dalpha is not None:
+                arrays = {"dx": dx, "dalpha": dalpha, "dy": dy, "x": x, "alpha": alpha}
+                to.add("prelu_backward", self.layer, arrays)
+            return dx
 
         to.on_backward(backward)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flyball.program.instructions import Buffer
     from flyball.program.lowering import Lowering
 
 
@@ -55,7 +57,7 @@ class Weight:
 
 
 @dataclass(eq=False)
-class Node:
+class Node(ABC):
     """One step of a network; ``layer`` names the layer it came from."""
 
     layer: str
@@ -80,9 +82,28 @@ class Node:
         """Whether training takes more than one row at a time."""
         return False
 
+    @abstractmethod
     def write(self, to: Lowering, follower: Node | None) -> None:
         """Write the forward instructions, which read ``to.value`` and set it, and hand over the backward ones.
 
         ``follower`` is the node after this one.
         """
-        raise NotImplementedError
+
+
+def last_axes(to: Lowering, value: Buffer, count: int) -> Buffer:
+    """Return ``value`` as a matrix whose columns are its last ``count`` axes."""
+    shape = value.sample_shape
+    outer, inner = shape[: len(shape) - count], shape[len(shape) - count :]
+    return to.view(value, (math.prod(inner),), value.rows_per_sample * math.prod(outer))
+
+
+def flat(to: Lowering, weight: Weight | None) -> Buffer | None:
+    """Return the buffer of a weight as a vector."""
+    buffer = to.weight(weight)
+    return buffer if buffer is None else to.view(buffer, ())
+
+
+def flat_gradient(to: Lowering, weight: Weight | None) -> Buffer | None:
+    """Return the buffer of a weight's gradient as a vector, or None where it does not learn."""
+    buffer = to.gradient(weight)
+    return buffer if buffer is None else to.view(buffer, ())

@@ -11,7 +11,7 @@ import numpy as np
 
 from flyball.backend import OPERATIONS
 from flyball.program.nodes.activation import activation_backward
-from flyball.program.nodes.base import Node
+from flyball.program.nodes.base import Node, flat, flat_gradient, last_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,26 +253,7 @@ class GroupNormNode(Node):
         return to.view(value, (prod(shape[:-1]), shape[-1]))
 
 
-def last_axes(to: Lowering, value: Buffer, count: int) -> Buffer:
-    """Return ``value`` as a matrix whose columns are its last ``count`` axes."""
-    shape = value.sample_shape
-    outer, inner = shape[: len(shape) - count], shape[len(shape) - count :]
-    return to.view(value, (prod(inner),), value.rows_per_sample * prod(outer))
-
-
 def one_a_row(to: Lowering, matrix: Buffer, name: str) -> Buffer:
     """Add a buffer with a number in double precision for each row of ``matrix``."""
     base = to.batch(name, (matrix.rows_per_sample,), np.float64)
     return to.view(base, (), matrix.rows_per_sample)
-
-
-def flat(to: Lowering, weight: Weight | None) -> Buffer | None:
-    """Return the buffer of a weight as a vector."""
-    buffer = to.weight(weight)
-    return buffer if buffer is None else to.view(buffer, ())
-
-
-def flat_gradient(to: Lowering, weight: Weight | None) -> Buffer | None:
-    """Return the buffer of a weight's gradient as a vector, or None where it does not learn."""
-    buffer = to.gradient(weight)
-    return buffer if buffer is None else to.view(buffer, ())
