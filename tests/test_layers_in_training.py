@@ -35,6 +35,8 @@ STACKS = {
     "permuted": (lambda: [layers.Permute((3, 1, 2)), layers.Dense(3, "tanh"), layers.Permute((2, 3, 1))], IMAGE),
     "flat, channels first": (lambda: [layers.Flatten("channels_first")], IMAGE),
     "batch norm": (lambda: [layers.BatchNormalization()], (6,)),
+    "ghost batches": (lambda: [layers.BatchNormalization(virtual_batch_size=2)], (6,)),
+    "ghost batches of images": (lambda: [layers.BatchNormalization(axis=1, virtual_batch_size=2)], IMAGE),
     "batch norm of images": (lambda: [layers.BatchNormalization(), layers.Activation("tanh")], IMAGE),
     "batch norm, channels first": (lambda: [layers.BatchNormalization(axis=1)], IMAGE),
     "batch norm of an axis in the middle": (lambda: [layers.BatchNormalization(axis=2)], IMAGE),

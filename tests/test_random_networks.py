@@ -13,6 +13,7 @@ from flyball.backend import backend_scope
 
 WIDTHS = st.sampled_from([1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64])
 ACTIVATIONS = [None, "relu"]
+GHOSTS = st.sampled_from([None, None, 2, 3, 8])
 
 
 @st.composite
@@ -25,7 +26,8 @@ def hidden_layers(draw):
         bias = draw(st.booleans())
         stack.append((layers.Dense, (width, activation), {"use_bias": bias, "kernel_regularizer": penalty}))
         if draw(st.booleans()):
-            stack.append((layers.BatchNormalization, (), {"momentum": draw(st.sampled_from([0.9, 0.99]))}))
+            norm = {"momentum": draw(st.sampled_from([0.9, 0.99])), "virtual_batch_size": draw(GHOSTS)}
+            stack.append((layers.BatchNormalization, (), norm))
         if draw(st.booleans()):
             stack.append((layers.Activation, ("relu",), {}))
         if draw(st.booleans()):
@@ -116,8 +118,8 @@ def layer_of_samples(draw, shape, depth):
             name = draw(st.sampled_from(NAMES))
             return lambda: layers.Activation(name), shape
         case "batch_norm":
-            trainable = draw(st.booleans())
-            return lambda: layers.BatchNormalization(axis, 0.9, 0.1, trainable=trainable), shape
+            options = {"trainable": draw(st.booleans()), "virtual_batch_size": draw(GHOSTS)}
+            return lambda: layers.BatchNormalization(axis, 0.9, 0.1, **options), shape
         case "layer_norm":
             return lambda: layers.LayerNormalization(several, 0.1), shape
         case "group_norm":

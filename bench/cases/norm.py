@@ -76,6 +76,13 @@ def images(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...
     return whole | arrays | {"mean": mean, "rstd": rstd}
 
 
+def ghosts(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Batch normalisation in groups of 32 rows."""
+    whole = batch_norm("relu", 0.0)(rng, dtype, sizes)
+    groups = sizes[0] // 32
+    return whole | {name: np.tile(whole[name], (groups, 1)) for name in ("mean", "rstd")} | {"group": 32}
+
+
 def layer_norm(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     n, c = sizes
     x = normal(rng, dtype, n, c)
@@ -123,6 +130,8 @@ CASES: list[Case] = [
     *cases("batch_norm_forward", ROWS, batch_norm("relu", RATE), ("y", "mean", "rstd"), "relu-dropout"),
     *cases("batch_norm_backward", LARGE, batch_norm("linear", 0.0), ("dx", "dgamma", "dbeta")),
     *cases("batch_norm_backward", ROWS, batch_norm("relu", RATE), ("dx", "dgamma", "dbeta"), "relu-dropout"),
+    *cases("ghost_batch_norm_forward", ROWS, ghosts, ("y", "mean", "rstd")),
+    *cases("ghost_batch_norm_backward", ROWS, ghosts, ("dx", "dgamma", "dbeta")),
     *cases("batch_norm_inference", ROWS, batch_norm("relu", 0.0), ("y",)),
     *cases("batch_norm_forward", IMAGES, images, ("y", "mean", "rstd"), "images"),
     *cases("batch_norm_backward", IMAGES, images, ("dx", "dgamma", "dbeta"), "images"),

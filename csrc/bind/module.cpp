@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   flyball::bind::register_runtime(module);
   flyball::bind::register_dense(module);
   flyball::bind::register_norm(module);
+  flyball::bind::register_ghost_norm(module);
   flyball::bind::register_norm_steps(module);
   flyball::bind::register_layer_norm(module);
   flyball::bind::register_dropout(module);

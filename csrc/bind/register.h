@@ -8,6 +8,7 @@ namespace flyball::bind {
 void register_runtime(pybind11::module_& module);
 void register_dense(pybind11::module_& module);
 void register_norm(pybind11::module_& module);
+void register_ghost_norm(pybind11::module_& module);
 void register_norm_steps(pybind11::module_& module);
 void register_layer_norm(pybind11::module_& module);
 void register_dropout(pybind11::module_& module);

@@ -54,6 +54,46 @@ void batch_norm_backward(Team& team, const Step& s, I i) {
                                n, c, extent, i.activations[0], keep(i, 0));
 }
 
+// Rows, channels and the product of the other axes; a row of the statistics has an element a channel.
+Sizes ghost_sizes(Index rows, I i, std::size_t array, std::size_t statistics) {
+  const Index channels = columns(i, statistics);
+  return {rows, channels, channels == 0 ? 1 : columns(i, array) / channels};
+}
+
+Index group(I i) { return static_cast<Index>(i.scalars[0].integer); }
+
+// Those of batch_norm_forward; group before its scalars
+template <class T>
+void ghost_batch_norm_forward(Team& team, const Step& s, I i) {
+  const auto [n, c, extent] = ghost_sizes(rows(s, i, 0), i, 0, 1);
+  const BatchNormParams params = {number(s, i, 1), number(s, i, 2), number(s, i, 3) != 0, i.activations[0]};
+  flyball::ghost_batch_norm_forward(team, at<T>(s, i, 0), at<double>(s, i, 1), at<double>(s, i, 2), at<T>(s, i, 3),
+                                    at<T>(s, i, 4), at<const T>(s, i, 5), at<const T>(s, i, 6), at<const T>(s, i, 7),
+                                    at<const std::uint8_t>(s, i, 8), n, c, extent, group(i), params, keep(i, 4));
+}
+
+// Those of batch_norm_backward; group before its scalars
+template <class T>
+void ghost_batch_norm_backward(Team& team, const Step& s, I i) {
+  const auto [n, c, extent] = ghost_sizes(rows(s, i, 3), i, 3, 8);
+  flyball::ghost_batch_norm_backward(
+      team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3), at<const T>(s, i, 4),
+      at<const T>(s, i, 5), at<const T>(s, i, 6), at<const double>(s, i, 8), at<const double>(s, i, 9),
+      at<const std::uint8_t>(s, i, 10), n, c, extent, group(i), i.activations[0], keep(i, 1));
+}
+
+template <std::size_t array, std::size_t statistics>
+double ghost_batch_norm_cost_of(I i) {
+  const auto [n, c, extent] = ghost_sizes(i.buffers[array]->rows, i, array, statistics);
+  return batch_norm_cost(n, c, extent);
+}
+
+template <std::size_t array, std::size_t statistics>
+std::size_t ghost_batch_norm_workspace_of(I i) {
+  const auto [n, c, extent] = ghost_sizes(i.buffers[array]->rows, i, array, statistics);
+  return ghost_batch_norm_workspace(n, c, extent, group(i));
+}
+
 // y, x, gamma, beta, running_mean, running_var; epsilon; activation
 template <class T>
 void batch_norm_inference(Team& team, const Step& s, I i) {
@@ -158,6 +198,10 @@ constexpr Operation rows_of_table[] = {
      batch_norm_workspace_of<0, 1>},
     {"batch_norm_backward", 11, 1, 1, 3, 3, FLYBALL_BOTH(batch_norm_backward), batch_norm_cost_of<3, 8>,
      batch_norm_workspace_of<3, 8>},
+    {"ghost_batch_norm_forward", 9, 5, 1, 5, 0, FLYBALL_BOTH(ghost_batch_norm_forward), ghost_batch_norm_cost_of<0, 1>,
+     ghost_batch_norm_workspace_of<0, 1>},
+    {"ghost_batch_norm_backward", 11, 2, 1, 3, 3, FLYBALL_BOTH(ghost_batch_norm_backward),
+     ghost_batch_norm_cost_of<3, 8>, ghost_batch_norm_workspace_of<3, 8>},
     {"batch_norm_inference", 6, 1, 1, 1, 0, FLYBALL_BOTH(batch_norm_inference), batch_norm_cost_of<0, 4>, nullptr},
     {"layer_norm_forward", 6, 1, 0, 3, 0, FLYBALL_BOTH(layer_norm_forward), layer_norm_cost_of<0>, nullptr},
     {"layer_norm_backward", 8, 0, 0, 3, 3, FLYBALL_BOTH(layer_norm_backward), layer_norm_cost_of<3>,

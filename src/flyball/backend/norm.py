@@ -67,6 +67,55 @@ class Norm(Protocol):
         """
         ...
 
+    def ghost_batch_norm_forward(
+        self,
+        y: Floats,
+        mean: Doubles,
+        rstd: Doubles,
+        running_mean: Floats | None,
+        running_var: Floats | None,
+        x: Floats,
+        gamma: Floats | None,
+        beta: Floats | None,
+        mask: Bools | None,
+        group: int,
+        momentum: float,
+        epsilon: float,
+        unbiased: bool,
+        activation: str,
+        rate: float,
+    ) -> None:
+        """:meth:`batch_norm_forward` of so many rows of ``x`` after each other as ``group`` says, at least 1.
+
+        Each group has a row of ``mean`` and ``rstd`` (G, C), which may have more than there are groups; the last group
+        has the rows that remain, too, and where there are fewer than ``group``, they are one. Running statistics take
+        in one group after the other. Hoffer, Hubara and Soudry 2017.
+        """
+        ...
+
+    def ghost_batch_norm_backward(
+        self,
+        dx: Floats | None,
+        dgamma: Floats | None,
+        dbeta: Floats | None,
+        dy: Floats,
+        y: Floats,
+        x: Floats,
+        gamma: Floats | None,
+        beta: Floats | None,
+        mean: Doubles,
+        rstd: Doubles,
+        mask: Bools | None,
+        group: int,
+        activation: str,
+        rate: float,
+    ) -> None:
+        """Gradients of :meth:`ghost_batch_norm_forward`: each group's are those of :meth:`batch_norm_backward`.
+
+        ``dgamma`` and ``dbeta`` are their sums. ``dx`` may be ``dy``.
+        """
+        ...
+
     def batch_norm_inference(
         self,
         y: Floats,

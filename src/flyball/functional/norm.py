@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -134,35 +133,22 @@ def batch_norm_forward(
     epsilon = positive("epsilon", epsilon)
     rate = dropout_rate(rate, mask)
     channels = layout.channels
-    groups = ghost_groups(layout, virtual_batch_size)
+    groups, group = ghost_groups(layout, virtual_batch_size)
     written("running_mean", running_mean, dtype, (channels,))
     written("running_var", running_var, dtype, (channels,))
     packed_mask = None if mask is None else columns(layout.checked("mask", mask), layout)
     y, target = layout.result(out, dtype, x=x, gamma=gamma, beta=beta, mask=mask)
-    mean = np.empty((len(groups), channels), FLOAT64)
+    mean = np.empty((groups, channels) if group else channels, FLOAT64)
     rstd = np.empty_like(mean)
     packed = columns(layout.packed(x), layout)
-    result = columns(target, layout)
-    forward = get_backend().batch_norm_forward
-    for g, rows in enumerate(groups):
-        forward(
-            result[rows],
-            mean[g],
-            rstd[g],
-            running_mean,
-            running_var,
-            packed[rows],
-            gamma,
-            beta,
-            part(packed_mask, rows),
-            momentum,
-            epsilon,
-            bool(unbiased),
-            activation,
-            rate,
-        )
+    arrays = (columns(target, layout), mean, rstd, running_mean, running_var, packed, gamma, beta, packed_mask)
+    scalars = (momentum, epsilon, bool(unbiased), activation, rate)
+    if group:
+        get_backend().ghost_batch_norm_forward(*arrays, group, *scalars)
+    else:
+        get_backend().batch_norm_forward(*arrays, *scalars)
     layout.restore(y, target)
-    return BatchNorm(y, mean, rstd) if virtual_batch_size is not None else BatchNorm(y, mean[0], rstd[0])
+    return BatchNorm(y, mean, rstd)
 
 
 def batch_norm_backward(
@@ -232,13 +218,11 @@ def batch_norm_backward(
     rate = dropout_rate(rate, mask)
     y = output_of_activation(y, x, activation)
     channels = layout.channels
-    groups = ghost_groups(layout, virtual_batch_size, least=1)
-    if virtual_batch_size is not None:
+    groups, group = ghost_groups(layout, virtual_batch_size, least=1)
+    if group:
         for name, value in (("mean", mean), ("rstd", rstd)):
-            if value.shape != (len(groups), channels):
-                wrong_shape(name, value, str((len(groups), channels)))
-    else:
-        mean, rstd = mean[None], rstd[None]
+            if value.shape != (groups, channels):
+                wrong_shape(name, value, str((groups, channels)))
     packed_x, packed_dy, packed_y = (
         columns(layout.checked(name, array), layout) for name, array in (("x", x), ("dy", dy), ("y", y))
     )
@@ -247,28 +231,16 @@ def batch_norm_backward(
     if need_dx:
         dx, target = layout.result(out, dtype, dy=dy, x=x, y=y, gamma=gamma, mask=mask)
         target = columns(target, layout)
-    dgammas = None if gamma is None else np.empty((len(groups), channels), dtype)
-    dbetas = None if beta is None else np.empty((len(groups), channels), dtype)
-    backward = get_backend().batch_norm_backward
-    for g, rows in enumerate(groups):
-        backward(
-            part(target, rows),
-            part(dgammas, g),
-            part(dbetas, g),
-            packed_dy[rows],
-            packed_y[rows],
-            packed_x[rows],
-            gamma,
-            beta,
-            mean[g],
-            rstd[g],
-            part(packed_mask, rows),
-            activation,
-            rate,
-        )
+    dgamma, dbeta = (None if parameter is None else np.empty(channels, dtype) for parameter in (gamma, beta))
+    outputs = (target, dgamma, dbeta)
+    arrays = (*outputs, packed_dy, packed_y, packed_x, gamma, beta, mean, rstd, packed_mask)
+    if group:
+        get_backend().ghost_batch_norm_backward(*arrays, group, activation, rate)
+    else:
+        get_backend().batch_norm_backward(*arrays, activation, rate)
     if dx is not None and target is not None:
         layout.restore(dx, target)
-    return BatchNormGradients(dx, sum_of_groups(dgammas), sum_of_groups(dbetas))
+    return BatchNormGradients(dx, dgamma, dbeta)
 
 
 def batch_norm_inference(
@@ -363,8 +335,8 @@ def output_of_activation(y: Floats | None, x: Floats, activation: str) -> Floats
     raise ValueError(msg)
 
 
-def ghost_groups(layout: Layout, virtual_batch_size: int | None, least: int = 2) -> list[slice]:
-    """Return the rows of packed arrays, as :func:`columns` returns them, that share statistics."""
+def ghost_groups(layout: Layout, virtual_batch_size: int | None, least: int = 2) -> tuple[int, int]:
+    """Return the number of groups with statistics of their own, and a group's rows in packed arrays; 0 for all."""
     samples = layout.shape[0]
     extent = layout.moved_shape[1]
     size = samples if virtual_batch_size is None else whole("virtual_batch_size", virtual_batch_size, 1, 63)
@@ -377,18 +349,6 @@ def ghost_groups(layout: Layout, virtual_batch_size: int | None, least: int = 2)
         else:
             msg = f"x must have at least 2 values a channel for batch statistics, got shape {layout.shape}"
         raise ValueError(msg)
-    rows = extent if layout.channels_last else 1
-    bounds = [*range(0, samples // size * size, size), samples]
-    return [slice(begin * rows, end * rows) for begin, end in pairwise(bounds)]
-
-
-def part(array: Any, rows: Any) -> Any:
-    """Return ``array[rows]``, None for None."""
-    return None if array is None else array[rows]
-
-
-def sum_of_groups(values: Any) -> Any:
-    """Return the sum of the groups' gradients, found in float64."""
-    if values is None or len(values) == 1:
-        return None if values is None else values[0]
-    return values.sum(axis=0, dtype=np.float64).astype(values.dtype)
+    if virtual_batch_size is None:
+        return 1, 0
+    return samples // size, size * (extent if layout.channels_last else 1)

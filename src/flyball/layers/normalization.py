@@ -106,6 +106,10 @@ class BatchNormalization(ChannelNormalisation):
     of one value a channel has no variance, and is refused in training. With ``trainable=False`` it computes as in
     inference always, as in Keras. Ioffe and Szegedy 2015.
 
+    With ``virtual_batch_size`` it is ghost batch normalisation: each group of so many samples of a batch, in its order,
+    has statistics of its own; the last group has those that remain too, and a batch of fewer samples is one group.
+    The moving statistics take in one group after the other. Hoffer, Hubara and Soudry 2017.
+
     Parameters
     ----------
     axis : int
@@ -125,6 +129,9 @@ class BatchNormalization(ChannelNormalisation):
         What the weights must be after each step.
     synchronized : bool
         False: statistics are this process'.
+    virtual_batch_size : int, optional
+        Samples of a group, at least 2 where a sample has one value a channel. (Keras 2 and TensorFlow 1 have it, and
+        refuse batches of no multiple.)
     **options
         What every layer takes, see :class:`flyball.layers.base.LayerOptions`.
     """
@@ -145,6 +152,7 @@ class BatchNormalization(ChannelNormalisation):
         beta_constraint: object = None,
         gamma_constraint: object = None,
         synchronized: bool = False,
+        virtual_batch_size: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
@@ -166,8 +174,17 @@ class BatchNormalization(ChannelNormalisation):
         self.synchronized = _checks.flag("synchronized", synchronized)
         if self.synchronized:
             _checks.refuse("synchronized", "False: a model trains in one process", synchronized)
+        self.virtual_batch_size = _checks.optional_count("virtual_batch_size", virtual_batch_size)
         self.moving_mean: Weight | None = None
         self.moving_variance: Weight | None = None
+
+    def weights_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return ``(channels,)``; refuse groups without a variance."""
+        shape = super().weights_shape(input_shape)
+        if self.virtual_batch_size == 1 and prod(input_shape) == prod(shape):
+            expectation = "at least 2 for batch statistics of samples with one value a channel"
+            _checks.refuse("virtual_batch_size", expectation, self.virtual_batch_size)
+        return shape
 
     def create_weights(self, input_shape: tuple[int, ...]) -> None:
         """Declare gamma, beta and the moving statistics."""
@@ -194,6 +211,7 @@ class BatchNormalization(ChannelNormalisation):
             channels_first=channels_first,
             positions=prod(shape) // mean.size,
             frozen=not self.trainable,
+            group=self.virtual_batch_size,
         )
 
 

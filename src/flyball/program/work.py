@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _PER_ELEMENT = {
     "batch_norm_forward": 8,
     "batch_norm_backward": 12,
+    "ghost_batch_norm_forward": 8,
+    "ghost_batch_norm_backward": 12,
     "batch_norm_inference": 2,
     "softmax_cross_entropy": 6,
     "softmax_cross_entropy_soft": 8,

@@ -44,6 +44,7 @@ from flyball.reference.dropout import (
     dropout_inference,
     dropout_mask,
 )
+from flyball.reference.ghost_norm import ghost_batch_norm_backward, ghost_batch_norm_forward
 from flyball.reference.layer_norm import (
     group_norm_backward,
     group_norm_forward,
@@ -136,6 +137,8 @@ __all__ = [
     "gaussian_dropout_backward",
     "gaussian_dropout_forward",
     "gaussian_noise_forward",
+    "ghost_batch_norm_backward",
+    "ghost_batch_norm_forward",
     "group_norm_backward",
     "group_norm_forward",
     "layer_norm_backward",

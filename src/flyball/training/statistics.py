@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Chunks = Callable[[], Iterable[NDArray[Any]]]
     Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]
 
-FORWARD = "batch_norm_forward"
+FORWARD = ("batch_norm_forward", "ghost_batch_norm_forward")
 
 
 def recompute_statistics(
@@ -39,7 +39,7 @@ def recompute_statistics(
     lowering = Lowering(nodes, memory, Data(template), rows, training=True, noisy=False)
     lowering.forward()
     program = lowering.program
-    places = [i for i, instruction in enumerate(program.instructions) if instruction.op == FORWARD]
+    places = [i for i, instruction in enumerate(program.instructions) if instruction.op in FORWARD]
     before = memory.statistics.copy()
     try:
         if average_of_batches:
@@ -65,8 +65,9 @@ def _set(program: Program, places: list[int], chunks: Chunks, *, average_of_batc
     inputs = [_buffer(layer, "x") for layer in layers]
     moments: list[list[Moments]] = [[] for _ in layers]
     for rows in _runs(part, chunks):
-        for parts, x in zip(moments, inputs, strict=True):
-            parts.append(_moments(x.rows(0, rows), _channels(x)))
+        for parts, layer, x in zip(moments, layers, inputs, strict=True):
+            group = layer.scalars.get("group") if average_of_batches else None
+            parts += [_moments(part, _channels(x)) for part in _groups(x.rows(0, rows), group)]
     for layer, parts in zip(layers, moments, strict=True):
         mean, var = population_statistics(parts, average_of_batches=average_of_batches)
         _buffer(layer, "running_mean").array[...] = mean
@@ -85,6 +86,11 @@ def _runs(program: Program, chunks: Chunks) -> Iterator[int]:
             run.bind(x, array)
             run.run(no_learning(np.array([0, len(chunk)])))
         yield len(chunk)
+
+
+def _groups(x: NDArray[Any], group: Any) -> list[NDArray[Any]]:
+    """Return the parts of ``x`` that have statistics of their own: of ``group`` rows, and what remains in the last."""
+    return [x] if group is None else np.split(x, range(group, len(x) // group * group, group))
 
 
 def _moments(x: NDArray[Any], channels: int) -> Moments:

@@ -1,6 +1,19 @@
 """One module per family of operations; importing them fills the table."""
 
-from parity.cases import activation, augment, data, dense, dropout, layer_norm, loss, norm, random, update, weights
+from parity.cases import (
+    activation,
+    augment,
+    data,
+    dense,
+    dropout,
+    ghost_norm,
+    layer_norm,
+    loss,
+    norm,
+    random,
+    update,
+    weights,
+)
 from parity.cases.table import OPERATIONS, SHAPES, Make, to_double
 
 __all__ = [
@@ -12,6 +25,7 @@ __all__ = [
     "data",
     "dense",
     "dropout",
+    "ghost_norm",
     "layer_norm",
     "loss",
     "norm",

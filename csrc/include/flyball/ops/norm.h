@@ -58,6 +58,20 @@ void batch_norm_backward_apply(Team& team, T* dx, const T* dy, const T* y, const
 double batch_norm_cost(Index n, Index c, Index s);
 std::size_t batch_norm_workspace(Index n, Index c, Index s);
 
+// Batch normalisation of groups of `group` rows (at least 1) after each other, each with its own row of mean and rstd;
+// the last has what remains. Running statistics take in one group after the other.
+template <class T>
+void ghost_batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* running_mean, T* running_var, const T* x,
+                              const T* gamma, const T* beta, const std::uint8_t* mask, Index n, Index c, Index s,
+                              Index group, const BatchNormParams& params, Keep keep);
+template <class T>
+void ghost_batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* y, const T* x,
+                               const T* gamma, const double* mean, const double* rstd, const std::uint8_t* mask,
+                               Index n, Index c, Index s, Index group, Activation activation, Keep keep);
+
+Index ghost_groups(Index n, Index group);                                        // how many
+std::size_t ghost_batch_norm_workspace(Index n, Index c, Index s, Index group);  // cost: as of one group
+
 // Layer normalisation of the rows of (n, c); mean and rstd (n), gamma and beta (c) optional. Without mean it is RMS
 // normalisation. y may be x, dx may be dy; dx, dgamma, dbeta optional. Only backward needs workspace.
 template <class T>

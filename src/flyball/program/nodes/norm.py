@@ -26,7 +26,8 @@ class BatchNormNode(Node):
     """Batch normalisation over the last axis, then ``activation``, then dropout at ``rate`` on a stream of its own.
 
     With ``channels_first`` over the first axis of a sample. ``positions`` are the values a channel has in a sample.
-    ``frozen`` takes the moving statistics in training too.
+    ``frozen`` takes the moving statistics in training too. With ``group`` so many samples after each other have
+    statistics of their own.
     """
 
     gamma: Weight | None
@@ -41,6 +42,7 @@ class BatchNormNode(Node):
     channels_first: bool = False
     positions: int = 1
     frozen: bool = False
+    group: int | None = None
 
     @property
     def needs_batch(self) -> bool:
@@ -64,8 +66,12 @@ class BatchNormNode(Node):
             to.add("batch_norm_inference", self.layer, arrays, epsilon=self.epsilon, activation=self.activation)
             to.on_backward(partial(self._frozen_backward, to, y, first))
             return
-        channels = self.running_mean.size
-        statistics = {name: to.whole(f"{self.layer}.{name}", np.zeros(channels)) for name in ("mean", "rstd")}
+        prefix, ghosts = "", {}
+        shape: tuple[int, ...] = (self.running_mean.size,)
+        if self.group is not None:
+            prefix, ghosts = "ghost_", {"group": self.group * x.rows_per_sample}
+            shape = (max(1, to.rows // self.group), *shape)
+        statistics = {name: to.whole(f"{self.layer}.{name}", np.zeros(shape)) for name in ("mean", "rstd")}
         mask = None
         if self.rate > 0.0:
             mask = to.like(y, f"{self.layer}.mask", np.bool_)
@@ -73,9 +79,10 @@ class BatchNormNode(Node):
         arrays = {"y": y, **statistics, "x": x, "mask": mask, **self.running(to)}
         arrays = {name: arrays[name] for name in OPERATIONS["batch_norm_forward"] if name in arrays}
         to.add(
-            "batch_norm_forward",
+            f"{prefix}batch_norm_forward",
             self.layer,
             arrays,
+            **ghosts,
             momentum=self.momentum,
             epsilon=self.epsilon,
             unbiased=False,
@@ -90,7 +97,8 @@ class BatchNormNode(Node):
             affine = {"gamma": to.weight(self.gamma), "beta": to.weight(self.beta)}
             inputs = {"dy": dy, "y": y, "x": x, **affine, **statistics, "mask": mask}
             arrays = {**outputs, **inputs}
-            to.add("batch_norm_backward", self.layer, arrays, activation=self.activation, rate=self.rate)
+            scalars = {**ghosts, "activation": self.activation, "rate": self.rate}
+            to.add(f"{prefix}batch_norm_backward", self.layer, arrays, **scalars)
             return dx
 
         to.on_backward(backward)
