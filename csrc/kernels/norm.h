@@ -85,11 +85,13 @@ struct NormKernels {
                                Stores stores, PlaneSteps steps, Index rows, Index columns, Index width);
 
   // --- rows; gamma, beta and mean may be null: without mean, x is divided by its root mean square ---
+  // gamma and beta have `period` rows; row i of the call takes row (first + i) % period of them, first being 0
+  // backward.
   void (*row_normalise)(T* y, double* mean, double* rstd, const T* x, const T* gamma, const T* beta, double epsilon,
-                        Stores stores, Index rows, Index columns);
+                        Stores stores, Index first, Index period, Index rows, Index columns);
   // dgamma += sum(dy * xhat), dbeta += sum(dy), in T over the rows; dx (null or not) may be dy.
   void (*row_gradient)(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const double* mean,
-                       const double* rstd, Stores stores, Index rows, Index columns);
+                       const double* rstd, Stores stores, Index period, Index rows, Index columns);
 };
 
 }  // namespace flyball

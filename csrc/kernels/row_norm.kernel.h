@@ -3,6 +3,7 @@
 
 #include "kernels/column_norm.kernel.h"
 #include "kernels/plane_norm.kernel.h"
+#include "kernels/short_row.kernel.h"
 #include "kernels/stream.kernel.h"
 
 namespace flyball {
@@ -15,45 +16,6 @@ constexpr Index run_values = 4096;
 template <class Body>
 FLYBALL_INLINE void for_each_run(Index columns, Body body) {
   for (Index i = 0; i < columns; i += run_values) body(i, columns - i < run_values ? columns - i : run_values);
-}
-
-// What gamma and beta do to a value; absent ones do nothing.
-template <class T>
-struct Times {
-  const T* gamma;
-  template <class Part>
-  FLYBALL_INLINE Vec<T> operator()(Part part, Index i, Vec<T> v) const {
-    return v * part.load(gamma + i);
-  }
-};
-
-template <class T>
-struct Plus {
-  const T* beta;
-  template <class Part>
-  FLYBALL_INLINE Vec<T> operator()(Part part, Index i, Vec<T> v) const {
-    return v + part.load(beta + i);
-  }
-};
-
-template <class T, class Body>
-FLYBALL_INLINE void with_gamma(const T* gamma, Body body) {
-  if (gamma != nullptr) {
-    body(Times<T>{gamma});
-  } else {
-    body(Everything<T>{});
-  }
-}
-
-template <class T, class Body>
-FLYBALL_INLINE void with_affine(const T* gamma, const T* beta, Body body) {
-  with_gamma<T>(gamma, [&](auto times) {
-    if (beta != nullptr) {
-      body(times, Plus<T>{beta});
-    } else {
-      body(times, Everything<T>{});
-    }
-  });
 }
 
 template <class T>
@@ -89,7 +51,7 @@ FLYBALL_INLINE double row_squares(const T* x, Index columns) {
 // Rows of up to this many elements are taken several at a time: four whose sums are folded side by side, a fifth less
 // time for rows of 512; in the backward pass two, so that dgamma and dbeta are touched once for both. Of longer ones
 // each row is taken alone: several would not stay in the caches, and rows that are a multiple of a page apart meet in
-// one set of the first level.
+// one set of the first level. Short rows go as many at a time as a vector has lanes (short_row.kernel.h).
 constexpr Index long_row = run_values;
 
 // Not inlined: a row must have the same bits alone and among four, and GCC found other multiply-adds for four at once.
@@ -113,14 +75,11 @@ FLYBALL_INLINE void rows_moments(double* averages, double* m2, bool means, const
 
 template <class T>
 void row_normalise(T* y, double* mean, double* rstd, const T* x, const T* gamma, const T* beta, double epsilon,
-                   Stores stores, Index rows, Index columns) {
+                   Stores stores, Index first, Index period, Index rows, Index columns) {
   const auto run = [&](auto store, auto times, auto plus) {
-    const auto group_of = [&](auto group, Index i) FLYBALL_INLINE_LAMBDA {
-      constexpr int count = decltype(group)::rows;
-      double averages[count] = {};
-      double m2[count];
-      rows_moments<count>(averages, m2, mean != nullptr, x + i * columns, columns);
-      for (int r = 0; r < count; ++r) {
+    Phase phase(first, period, columns);
+    const auto finish = [&](Index i, Index count, const double* averages, const double* m2) FLYBALL_INLINE_LAMBDA {
+      for (Index r = 0; r < count; ++r, phase.next()) {
         const double average = averages[r];
         const double inverse = 1.0 / __builtin_sqrt(m2[r] / static_cast<double>(columns) + epsilon);
         if (mean != nullptr) mean[i + r] = average;
@@ -130,12 +89,28 @@ void row_normalise(T* y, double* mean, double* rstd, const T* x, const T* gamma,
         const T shift = static_cast<T>((static_cast<double>(center) - average) * inverse);
         const T* from = x + (i + r) * columns;
         T* to = y + (i + r) * columns;
+        const Index at = phase.begin();
         for_each_vector<T>(columns, [&](auto part, Index j) {
-          store(part, to + j, plus(part, j, times(part, j, (part.load(from + j) - center) * scale + shift)));
+          const Vec<T> xhat = (part.load(from + j) - center) * scale + shift;
+          store(part, to + j, plus(part, at + j, times(part, at + j, xhat)));
         });
       }
     };
-    if (columns <= long_row) {
+    const auto group_of = [&](auto group, Index i) FLYBALL_INLINE_LAMBDA {
+      constexpr int count = decltype(group)::rows;
+      double averages[count] = {};
+      double m2[count];
+      rows_moments<count>(averages, m2, mean != nullptr, x + i * columns, columns);
+      finish(i, count, averages, m2);
+    };
+    if (columns <= short_row) {
+      for_each_batch<T>(rows, [&](Index i, Index count) {
+        double averages[lanes<T>] = {};
+        double m2[lanes<T>];
+        short_rows_moments(averages, m2, mean != nullptr, x + i * columns, count, columns);
+        finish(i, count, averages, m2);
+      });
+    } else if (columns <= long_row) {
       for_each_group<4>(rows, group_of);
     } else {
       for_each_group<1>(rows, group_of);
@@ -169,33 +144,38 @@ FLYBALL_INLINE RowVectors<T> in_registers(const RowMap<T>& map) {
   return {broadcast(map.center), broadcast(map.rstd), broadcast(map.rest), broadcast(map.scale), broadcast(map.shift)};
 }
 
-template <class T, class Gain>
-FLYBALL_INLINE RowMap<T> row_map(const T* dy, const T* x, Gain gain, const double* mean, double rstd, Index columns) {
+template <class T>
+FLYBALL_INLINE RowMap<T> row_map(RowSums sums, const double* mean, double rstd, Index columns) {
   const double average = mean == nullptr ? 0.0 : *mean;
   const T center = static_cast<T>(average);
   const double rounding = average - static_cast<double>(center);
-  double sum = 0.0;
-  double product = 0.0;
-  for_each_run(columns, [&](Index begin, Index count) {
-    Vec<T> sums[2][chains] = {};
-    add_terms<T>(sums, begin, count, [&](auto part, Index at, Vec<T>* terms) {
-      const Vec<T> g = gain(part, at, part.load(dy + at));
-      terms[0] = g;
-      terms[1] = g * (part.load(x + at, center) - center);
-    });
-    sum += total_of<T>(sums[0]);
-    product += total_of<T>(sums[1]);
-  });
   const double inverse = 1.0 / static_cast<double>(columns);
-  const double scale = -rstd * rstd * rstd * (product - rounding * sum) * inverse;
-  const double shift = (mean == nullptr ? 0.0 : -rstd * sum * inverse) - rounding * scale;
+  const double scale = -rstd * rstd * rstd * (sums.product - rounding * sums.sum) * inverse;
+  const double shift = (mean == nullptr ? 0.0 : -rstd * sums.sum * inverse) - rounding * scale;
   return {center, static_cast<T>(rstd), static_cast<T>(-rounding * rstd), static_cast<T>(scale), static_cast<T>(shift)};
 }
 
-// Columns [begin, end) of `count` rows: dx, and what they add to dgamma and dbeta, each of which may be absent.
+template <class T, class Gain>
+FLYBALL_INLINE RowSums row_sums(const T* dy, const T* x, Gain gain, Index at_gamma, T center, Index columns) {
+  RowSums row{};
+  for_each_run(columns, [&](Index begin, Index count) {
+    Vec<T> sums[2][chains] = {};
+    add_terms<T>(sums, begin, count, [&](auto part, Index at, Vec<T>* terms) {
+      const Vec<T> g = gain(part, at_gamma + at, part.load(dy + at));
+      terms[0] = g;
+      terms[1] = g * (part.load(x + at, center) - center);
+    });
+    row.sum += total_of<T>(sums[0]);
+    row.product += total_of<T>(sums[1]);
+  });
+  return row;
+}
+
+// Columns [begin, end) of `count` rows: dx, and what they add to dgamma and dbeta, each of which may be absent. gamma,
+// dgamma and dbeta begin at `at_gamma`.
 template <int count, class T, class Store, class Gain>
 FLYBALL_INLINE void row_group_gradient(Store store, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, Gain gain,
-                                       const RowMap<T>* maps, Index ld, Index begin, Index width) {
+                                       const RowMap<T>* maps, Index at_gamma, Index ld, Index begin, Index width) {
   RowVectors<T> vectors[count];
 #pragma GCC unroll 2
   for (int r = 0; r < count; ++r) vectors[r] = in_registers(maps[r]);
@@ -211,10 +191,10 @@ FLYBALL_INLINE void row_group_gradient(Store store, T* dx, T* dgamma, T* dbeta, 
       const Vec<T> d = part.load(x + at) - map.center;
       s += g;
       p += g * (d * map.rstd + map.rest);
-      if (dx != nullptr) store(part, dx + at, gain(part, j, g) * map.rstd + (d * map.scale + map.shift));
+      if (dx != nullptr) store(part, dx + at, gain(part, at_gamma + j, g) * map.rstd + (d * map.scale + map.shift));
     }
-    if (dgamma != nullptr) part.store(dgamma + j, part.load(dgamma + j) + p);
-    if (dbeta != nullptr) part.store(dbeta + j, part.load(dbeta + j) + s);
+    if (dgamma != nullptr) part.store(dgamma + at_gamma + j, part.load(dgamma + at_gamma + j) + p);
+    if (dbeta != nullptr) part.store(dbeta + at_gamma + j, part.load(dbeta + at_gamma + j) + s);
   });
 }
 
@@ -222,30 +202,57 @@ constexpr Index piece = 1024;
 
 template <class T>
 void row_gradient(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const double* mean,
-                  const double* rstd, Stores stores, Index rows, Index columns) {
+                  const double* rstd, Stores stores, Index period, Index rows, Index columns) {
   const auto run = [&](auto store, auto gain) {
-    for_each_group<2>(rows, [&](auto group, Index i) {
+    Phase phase(0, period, columns);
+    const auto mean_of = [&](Index i) { return mean == nullptr ? nullptr : mean + i; };
+    // dx of a group of rows that share gamma, and what they add to dgamma and dbeta.
+    const auto finish = [&](auto group, Index i, const RowMap<T>* maps) FLYBALL_INLINE_LAMBDA {
+      constexpr int count = decltype(group)::rows;
+      T* const group_dx = dx == nullptr ? nullptr : dx + i * columns;
+      if (columns <= long_row) {
+        row_group_gradient<count>(store, group_dx, dgamma, dbeta, dy + i * columns, x + i * columns, gain, maps,
+                                  phase.begin(), columns, 0, columns);
+      } else {
+        for (Index j = 0; j < columns; j += piece) {
+          const Index width = columns - j < piece ? columns - j : piece;
+          for (int r = 0; r < count; ++r) {
+            const Index at = r * columns;
+            row_group_gradient<1>(store, group_dx == nullptr ? nullptr : group_dx + at, dgamma, dbeta,
+                                  dy + i * columns + at, x + i * columns + at, gain, maps + r, phase.begin(), columns,
+                                  j, width);
+          }
+        }
+      }
+      phase.next();
+    };
+    const auto group_of = [&](auto group, Index i) FLYBALL_INLINE_LAMBDA {
       constexpr int count = decltype(group)::rows;
       RowMap<T> maps[count];
       for (int r = 0; r < count; ++r) {
         const Index at = (i + r) * columns;
-        maps[r] = row_map(dy + at, x + at, gain, mean == nullptr ? nullptr : mean + i + r, rstd[i + r], columns);
+        const RowSums sums = row_sums<T>(dy + at, x + at, gain, phase.begin(), center_of<T>(mean_of(i + r)), columns);
+        maps[r] = row_map<T>(sums, mean_of(i + r), rstd[i + r], columns);
       }
-      T* const group_dx = dx == nullptr ? nullptr : dx + i * columns;
-      if (columns <= long_row) {
-        row_group_gradient<count>(store, group_dx, dgamma, dbeta, dy + i * columns, x + i * columns, gain, maps,
-                                  columns, 0, columns);
-        return;
-      }
-      for (Index j = 0; j < columns; j += piece) {
-        const Index width = columns - j < piece ? columns - j : piece;
-        for (int r = 0; r < count; ++r) {
-          const Index at = (i + r) * columns;
-          row_group_gradient<1>(store, dx == nullptr ? nullptr : dx + at, dgamma, dbeta, dy + at, x + at, gain,
-                                maps + r, columns, j, width);
+      finish(group, i, maps);
+    };
+    if (columns <= short_row) {
+      for_each_batch<T>(rows, [&](Index i, Index count) {
+        RowMap<T> maps[lanes<T>];
+        RowSums sums[lanes<T>];
+        short_rows_sums(sums, dy + i * columns, x + i * columns, gamma, mean_of(i), phase, count, columns);
+        for (Index r = 0; r < count; ++r) maps[r] = row_map<T>(sums[r], mean_of(i + r), rstd[i + r], columns);
+        Index r = 0;
+        if (period == 1) {
+          for (; r + 2 <= count; r += 2) finish(Group<2>{}, i + r, maps + r);
         }
-      }
-    });
+        for (; r < count; ++r) finish(Group<1>{}, i + r, maps + r);
+      });
+    } else if (period == 1) {
+      for_each_group<2>(rows, group_of);
+    } else {
+      for_each_group<1>(rows, group_of);
+    }
   };
   with_stores(stores, dx, columns, [&](auto store) { with_gamma<T>(gamma, [&](auto gain) { run(store, gain); }); });
 }

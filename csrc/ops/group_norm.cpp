@@ -1,7 +1,8 @@
 // Group normalisation: a channel of a sample is a column (channels last) or a plane (channels first), and goes through
 // the kernels of batch normalisation with the statistics of its group. Threads own units, some whole groups of a
-// sample.
+// sample. Where a channel is one value, a group is a row, and layer normalisation's kernels take it.
 #include "ops/channels.h"
+#include "ops/rows.h"
 
 namespace flyball {
 namespace {
@@ -19,8 +20,8 @@ struct Groups {
   Index strip() const { return size() < strip_columns ? strip_columns / size() * size() : strip_columns; }
   // Groups of a unit: columns that are narrow waste cache lines, and small planes are worth no call of their own.
   Index per_unit() const {
-    const Index enough = last ? (s == 1 ? strip_columns : 128) / size()
-                              : std::min(unit_values / std::max<Index>(1, values()), strip_columns / size());
+    const Index enough =
+        last ? 128 / size() : std::min(unit_values / std::max<Index>(1, values()), strip_columns / size());
     return std::clamp<Index>(enough, 1, g);
   }
   Index units() const { return (g + per_unit() - 1) / per_unit(); }  // of a sample
@@ -94,6 +95,7 @@ void moments_of_columns(double* mean, double* m2, const T* x, const Columns<T>& 
 double group_norm_cost(Index n, Index c, Index s) { return batch_norm_cost(n, c, s); }
 
 std::size_t group_norm_workspace(Index n, Index c, Index s, Index g) {
+  if (s == 1) return rows_workspace(n, g, c / g);
   const auto values = static_cast<std::size_t>(n) * static_cast<std::size_t>(c);
   return std::max(2 * values * sizeof(double), shared_memory_bytes(Planes<double>::parts(1, c / g * s), n * g));
 }
@@ -101,7 +103,8 @@ std::size_t group_norm_workspace(Index n, Index c, Index s, Index g) {
 template <class T>
 void group_norm_forward(Team& team, T* y, double* mean, double* rstd, const T* x, const T* gamma, const T* beta,
                         Index n, Index c, Index s, Index g, bool channels_last, double epsilon) {
-  const Groups groups = {n, c, s, g, channels_last || s == 1};
+  if (s == 1) return normalise_rows(team, y, mean, rstd, x, gamma, beta, n, g, c / g, epsilon);
+  const Groups groups = {n, c, s, g, channels_last};
   const BatchNormParams params = {0.0, epsilon, false, Activation::linear};
   const NormKernels<T>& kernel = kernels<T>().norm;
   StripMemory<T>& strip = *team.scratch<StripMemory<T>>();
@@ -124,7 +127,7 @@ void group_norm_forward(Team& team, T* y, double* mean, double* rstd, const T* x
       });
     });
   };
-  if (channels_last && s > 1) {
+  if (channels_last) {
     const Columns<T> view = {s, c};
     for_units(team, groups, [&](Index sample, Range unit) {
       const Index first = sample * g;
@@ -160,7 +163,8 @@ template <class T>
 void group_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma,
                          const double* mean, const double* rstd, Index n, Index c, Index s, Index g,
                          bool channels_last) {
-  const Groups groups = {n, c, s, g, channels_last || s == 1};
+  if (s == 1) return differentiate_rows(team, dx, dgamma, dbeta, dy, x, gamma, mean, rstd, n, g, c / g);
+  const Groups groups = {n, c, s, g, channels_last};
   const NormKernels<T>& kernel = kernels<T>().norm;
   StripMemory<T>& strip = *team.scratch<StripMemory<T>>();
   const Stores stores = stores_to(dx, dy, n * c * s);
