@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tasks
 from tasks import (
+    CLIP,
+    DECAY,
     GROUPS,
+    L1,
     L2,
     LEARNING_RATE,
     NETWORKS,
@@ -237,27 +240,33 @@ def activation(name: str, rows: int, columns: int) -> Job:
     return Job(run, 1, lambda: close(y[:4], activated(name, rows, columns)))
 
 
-def update(name: str, size: int) -> Job:
-    """One step of an optimizer with coupled L2 (AdamW: decoupled decay), its gradient scaled as norm clipping does."""
+def update(name: str, penalised: bool, size: int) -> Job:
+    """One step of an optimizer with coupled L2 (AdamW: decoupled decay), its gradient scaled as norm clipping does.
+
+    A penalised one has elastic net, decoupled decay and clipping by value, and adds up the penalty.
+    """
     w, g = matrix(1, size)[0], matrix(1, size, 1)[0]
     m, v, before = np.zeros_like(w), np.zeros_like(w), w[:1000].copy()
     scale = np.ones(1)
-    penalties = (0.0, 0.0, L2) if name == "adamw" else (0.0, L2, 0.0)
-    tail = (*penalties, False, math.inf, False)  # l1, l2, weight_decay, proximal, clip_value, clip_penalty
+    total = np.zeros(1) if penalised else None
+    l1, l2, decay, clip = (L1, L2, DECAY, CLIP) if penalised else (0.0, L2, 0.0, math.inf)
+    if name == "adamw" and not penalised:
+        l2, decay = 0.0, L2
+    tail = (l1, l2, decay, False, clip, False)  # l1, l2, weight_decay, proximal, clip_value, clip_penalty
     steps = iter(range(1, 1 << 40))
 
     def run() -> None:
         match name:
             case "sgd":
-                _core.sgd_update(w, m, None, g, scale, LEARNING_RATE, 0.9, False, *tail)
+                _core.sgd_update(w, m, total, g, scale, LEARNING_RATE, 0.9, False, *tail)
             case "rmsprop":
-                _core.rmsprop_update(w, v, None, None, None, g, scale, LEARNING_RATE, 0.9, 0.0, 1e-7, True, *tail)
+                _core.rmsprop_update(w, v, None, None, total, g, scale, LEARNING_RATE, 0.9, 0.0, 1e-7, True, *tail)
             case "adagrad":
-                _core.adagrad_update(w, v, None, g, scale, LEARNING_RATE, 1e-7, True, *tail)
+                _core.adagrad_update(w, v, total, g, scale, LEARNING_RATE, 1e-7, True, *tail)
             case _:
                 step = next(steps)
                 _core.adam_update(
-                    w, m, v, None, None, g, scale, LEARNING_RATE, 0.9, 0.999, 1e-7, step, False, *tail
+                    w, m, v, None, total, g, scale, LEARNING_RATE, 0.9, 0.999, 1e-7, step, False, *tail
                 )  # fmt: skip
 
     def check() -> None:
@@ -301,5 +310,6 @@ OPERATIONS: dict[str, Callable[..., Job]] = (
         )
     }
     | {f"activation_{name}": partial(activation, name) for name in tasks.ACTIVATIONS}
-    | {name: partial(update, name) for name in UPDATES}
+    | {name: partial(update, name, False) for name in UPDATES}
+    | {f"{name}_penalised": partial(update, name, True) for name in UPDATES}
 )

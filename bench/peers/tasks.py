@@ -75,6 +75,8 @@ ACTIVATIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 """Measured activations, forward and backward, by their formulas."""
 SIZES = (10_000, 1_000_000, 20_000_000)
 UPDATES = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
+L1, DECAY, CLIP = 1e-5, 1e-4, 1.0
+"""What penalised updates have besides L2; peers without them do the plain update."""
 PICTURES = ((10_000, 28, 28, 1), (256, 32, 32, 3))  # number, height, width, channels
 OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "batch_norm_forward": SHAPES,
@@ -93,7 +95,7 @@ OPERATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     "gemm": PRODUCTS,
     "softmax_cross_entropy": CLASSES,
     **{f"activation_{name}": ((1024, 512),) for name in ACTIVATIONS},
-    **{update: tuple((size,) for size in SIZES) for update in UPDATES},
+    **{update + kind: tuple((size,) for size in SIZES) for kind in ("", "_penalised") for update in UPDATES},
     "augment": PICTURES,
 }
 

@@ -325,5 +325,5 @@ OPERATIONS: dict[str, Callable[..., Job]] = (
         )
     }
     | {f"activation_{name}": partial(activation, name) for name in ACTIVATIONS}
-    | {name: partial(update, name) for name in UPDATES}
+    | {name + kind: partial(update, name) for kind in ("", "_penalised") for name in UPDATES}
 )
