@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 
@@ -93,6 +97,21 @@ def test_proximal_penalties_act_once_an_update():
     parts = make(gradient_accumulation_steps=STEPS)
     assert_same_training(parts, make())
     assert np.any(parts.get_weights()[0] == 0.0)
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_batches_count_alike_whatever_their_rows():
+    x, y = data(24)
+    batches = [(x[:4], y[:4]), (x[4:12], y[4:12]), (x[12:], y[12:])]  # each needs a larger Program
+    model = new_model(optimizers.SGD(0.5, gradient_accumulation_steps=3))
+    model.fit(iter(batches), steps_per_epoch=3, verbose=0)
+    alone = []
+    for batch in batches:
+        plain = new_model(optimizers.SGD(0.5))
+        plain.train_on_batch(*batch)
+        alone.append(plain.get_weights())
+    for weight, *steps in zip(model.get_weights(), *alone, strict=True):
+        np.testing.assert_allclose(weight, np.mean(steps, axis=0), rtol=1e-12)
 
 
 def test_two_steps_an_update():
@@ -229,6 +248,30 @@ def test_a_run_that_was_broken_off_inside_an_update(tmp_path, step):
     assert broken.optimizer.steps == step
     shuffled(resumed, 3, callbacks=[callbacks.BackupAndRestore(tmp_path, 1)])
     assert resumed.fingerprint() == whole.fingerprint()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT is POSIX's")
+def test_a_real_ctrl_c(interruptible, each_backend):
+    """Wherever in an update it comes, the steps that are done are those of a run that was told to stop after them."""
+    x, y = (np.tile(array, (200,) + (1,) * (array.ndim - 1)) for array in data())
+
+    def train(model, epochs, **options):
+        model.fit(x, y, 4, epochs, verbose=0, shuffle=False, **options)
+
+    broken, told = noisy(gradient_accumulation_steps=97), noisy(gradient_accumulation_steps=97)
+    timer = threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        train(broken, 10_000)
+    timer.join()
+    assert broken.optimizer.steps > 0
+    epochs, steps = divmod(broken.optimizer.steps, len(x) // 4)
+    if epochs:
+        train(told, epochs)
+    if steps:
+        train(told, 1, steps_per_epoch=steps)
+    broken._epochs = told._epochs
+    assert broken.fingerprint() == told.fingerprint()
 
 
 def test_gradients_are_checked_before_they_are_summed():
