@@ -262,7 +262,7 @@ def test_sparse_and_masked_arrays_say_how_to_become_dense():
 
 def test_targets_are_converted_alike():
     x, y = table()
-    with pytest.raises(ValueError, match="y must be an array of numbers, got dtype"):
+    with pytest.raises(ValueError, match="y must be numbers, got 'yes'"):
         classifier().fit(x, np.where(y, "yes", "no"), verbose=0)
     with pytest.raises(ValueError, match="y must be targets for the loss sparse_categorical_crossentropy, got None"):
         classifier().fit(x, verbose=0)

@@ -30,6 +30,12 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
+def listed(values: Iterable[object]) -> str:
+    """Return the values one after the other, cut where they are many."""
+    text = ", ".join(map(str, values))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def integer(name: str, value: object, minimum: int = 0) -> int:
     """Return ``value`` as an int that is at least ``minimum``; bools and floats are refused."""
     expectation = {0: "a non-negative integer", 1: "a positive integer"}.get(minimum, f"an integer >= {minimum}")
@@ -87,7 +93,9 @@ def hint(value: object, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'relu'?"`` where one of ``valid`` is close to ``value``, else nothing."""
     from difflib import get_close_matches  # only errors pay for it
 
-    close = get_close_matches(value.lower(), list(valid), n=1) if isinstance(value, str) else []
+    valid = list(valid)
+    close = get_close_matches(value.lower(), valid, n=1) if isinstance(value, str) else []
+    close = close or [name for name in valid if "".join(word[:1] for word in name.split("_")) == value]  # "lr"
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

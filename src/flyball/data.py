@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flyball import _checks
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -69,6 +71,11 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # a ragged list; a tensor that is elsewhere
+        shapes = [getattr(part, "shape", None) for part in value] if isinstance(value, (list, tuple)) else [None]
+        if all(shape is not None for shape in shapes):
+            found = f"{type(value).__name__} of arrays of shapes {_checks.listed(shapes)}"
+            msg = f"{name} must be one array, got a {found}"
+            raise ValueError(msg) from error
         kind = ValueError if isinstance(value, (list, tuple)) else TypeError
         msg = f"{name} must be an array of numbers, got {type(value).__name__} ({error})"
         raise kind(msg) from error
@@ -94,7 +101,8 @@ def _frame(name: str, frame: Any) -> NDArray[Any]:
     for i, label in enumerate(names):
         column = _column(frame.iloc[:, i] if hasattr(frame, "iloc") else frame[label])
         if column.dtype.kind not in "fiub":
-            msg = f"{name} must be numbers, got dtype {column.dtype} in column {label!r}"
+            first = f", which begins with {_checks.shown(column[0])}" if len(column) else ""
+            msg = f"{name} must be numbers, got dtype {column.dtype} in column {label!r}{first}"
             raise TypeError(msg)
         columns.append(column)
     if not columns:
@@ -169,6 +177,8 @@ def _with_shape(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArr
         msg = f"{name} must have shape (samples, features), got shape {array.shape}"
     else:
         msg = f"{name} must have {shape[0]} features, got shape {array.shape}"
+    if array.shape == shape:
+        msg += f"; a single sample is {name}[numpy.newaxis]"
     raise ValueError(msg)
 
 

@@ -11,7 +11,11 @@ from flyball.sample_weights import ClassWeights, as_sample_weights
 from flyball.training import BatchEvaluator, BatchSource, BatchTrainer, Evaluator, StreamEvaluator, unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from flyball.losses import Loss
 
 
 class Feeding(Compilation):
@@ -42,7 +46,21 @@ class Feeding(Compilation):
         """
         names = ("x", "y", "sample_weight") if within is None else tuple(f"{within}[{i}]" for i in range(3))
         loss, _ = self._require_compiled()
-        samples = self._samples(names[0], x)
+        if y is None:
+            _refuse_pair(names, x)
+        with self._unbuilt_on_error():
+            return self._checked(names, x, y, weights, class_weights, loss)
+
+    def _checked(
+        self, names: Sequence[str], x: Any, y: Any, weights: Any, class_weights: ClassWeights | None, loss: Loss
+    ) -> DataSet:
+        try:
+            samples = self._samples(names[0], x)
+        except ValueError as error:
+            if self._input_shape is not None and getattr(y, "shape", ())[1:] == self._input_shape:
+                msg = f"{error}; {names[1]} has samples of that shape: are {names[0]} and {names[1]} swapped?"
+                raise ValueError(msg) from error
+            raise
         if y is None:
             msg = f"{names[1]} must be targets for the loss {loss.name}, got None"
             raise ValueError(msg)
@@ -50,9 +68,14 @@ class Feeding(Compilation):
             self.build(samples.shape[1:])
             self._check_output(loss)
         self._require_built()
-        targets = loss.prepare_targets(
-            as_array(names[1], y), self.layers[-1].output_shape or (), self.dtype, name=names[1]
-        )
+        given = as_array(names[1], y)
+        if given.dtype.kind in "OUST":
+            first = next((value for value in given.flat if isinstance(value, (str, bytes))), None)
+            if first is not None:
+                advice = f"numpy.unique({names[1]}, return_inverse=True)[1] numbers classes that have names"
+                msg = f"{names[1]} must be numbers, got {_checks.shown(first)} (dtype {given.dtype}); {advice}"
+                raise ValueError(msg)
+        targets = loss.prepare_targets(given, self.layers[-1].output_shape or (), self.dtype, name=names[1])
         require_same_length(names[1], targets, names[0], samples)
         if class_weights is not None:
             weights = class_weights.of(names[1], targets)
@@ -91,6 +114,18 @@ class Feeding(Compilation):
 
     def _stream_evaluator(self, source: BatchSource) -> StreamEvaluator:
         return StreamEvaluator(source, self._batch, self._batch_evaluator())
+
+
+def _refuse_pair(names: Sequence[str], x: Any) -> None:
+    """Refuse samples and targets that were given together as samples."""
+    if not isinstance(x, (tuple, list)) or not 2 <= len(x) <= 3:
+        return
+    shapes: list[Any] = [getattr(part, "shape", ()) for part in x]
+    if all(shapes) and len({shape[0] for shape in shapes}) == 1 and len(set(shapes)) > 1:
+        found = f"a {type(x).__name__} of arrays of shapes {_checks.listed(shapes)}"
+        expectation = f"samples alone, and {names[1]} an argument of its own"
+        msg = f"{names[0]} must be {expectation}, got {found}; a list [(x, y)] would be one of batches"
+        raise ValueError(msg)
 
 
 def refuse_beside_batches(name: str, others: dict[str, Any]) -> None:

@@ -147,40 +147,41 @@ class Fitting(Feeding):
         shuffle = _checks.flag("shuffle", shuffle)
         terminate_on_nan = _checks.flag("terminate_on_nan", terminate_on_nan)
         listed = as_list(callbacks)
-        class_weights = self._class_weights(class_weight, sample_weight)
-        make_trainer: Callable[[], Trainer | StreamTrainer]
-        if are_batches(x, lists=y is None):
-            given = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
-            refuse_beside_batches("x", given | {"validation_split": validation_split or None})
-            make_trainer, held_out = self._on_batches(x, class_weights, steps_per_epoch), None
-        else:
-            data = self._data_set(x, y, sample_weight, class_weights)
-            data, held_out = _split(data, 0.0 if validation_data is not None else validation_split)
-            if held_out is not None and class_weights is not None:
-                held_out = DataSet(held_out.x, held_out.y)
-            make_trainer = self._on_arrays(data, batch_size, steps_per_epoch)
-        if validation_data is None:
-            validation: DataSet | BatchSource | None = held_out
-        else:
-            several = epochs // validation_freq - initial_epoch // validation_freq > 1
-            validation = self._validation(validation_data, validation_steps, several=several)
-        guards = [callback for callback in listed if isinstance(callback, callbacks_module.TerminateOnNaN)]
-        own_guards = [callbacks_module.TerminateOnNaN()] if terminate_on_nan and not guards else []
-        history = callbacks_module.History()
-        watchers = callbacks_module.CallbackList([*listed, *own_guards, history], cast("Sequential", self))
-        watcher, tester = watchers.watcher("train", self._report), watchers.watcher("test", self._report)
-        if isinstance(validation, DataSet):
-            batch = validation_batch_size or batch_size
-            validation = first_steps(validation, batch, validation_steps, "validation_steps")
-            if tester is not None:  # hooks count Keras' batches
-                validation_batch_size = batch or DEFAULT_BATCH_SIZE
-
-        def make() -> tuple[Trainer | StreamTrainer, Evaluator | StreamEvaluator | None]:
+        with self._unbuilt_on_error():
+            class_weights = self._class_weights(class_weight, sample_weight)
+            make_trainer: Callable[[], Trainer | StreamTrainer]
+            if are_batches(x, lists=y is None):
+                given = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+                refuse_beside_batches("x", given | {"validation_split": validation_split or None})
+                make_trainer, held_out = self._on_batches(x, class_weights, steps_per_epoch), None
+            else:
+                data = self._data_set(x, y, sample_weight, class_weights)
+                data, held_out = _split(data, 0.0 if validation_data is not None else validation_split)
+                if held_out is not None and class_weights is not None:
+                    held_out = DataSet(held_out.x, held_out.y)
+                make_trainer = self._on_arrays(data, batch_size, steps_per_epoch)
+            if validation_data is None:
+                validation: DataSet | BatchSource | None = held_out
+            else:
+                several = epochs // validation_freq - initial_epoch // validation_freq > 1
+                validation = self._validation(validation_data, validation_steps, several=several)
+            guards = [callback for callback in listed if isinstance(callback, callbacks_module.TerminateOnNaN)]
+            own_guards = [callbacks_module.TerminateOnNaN()] if terminate_on_nan and not guards else []
+            history = callbacks_module.History()
+            watchers = callbacks_module.CallbackList([*listed, *own_guards, history], cast("Sequential", self))
+            watcher, tester = watchers.watcher("train", self._report), watchers.watcher("test", self._report)
             if isinstance(validation, DataSet):
-                return make_trainer(), self._evaluator(validation, validation_batch_size)
-            return make_trainer(), None if validation is None else self._stream_evaluator(validation)
+                batch = validation_batch_size or batch_size
+                validation = first_steps(validation, batch, validation_steps, "validation_steps")
+                if tester is not None:  # hooks count Keras' batches
+                    validation_batch_size = batch or DEFAULT_BATCH_SIZE
 
-        trainer, evaluator = make()
+            def make() -> tuple[Trainer | StreamTrainer, Evaluator | StreamEvaluator | None]:
+                if isinstance(validation, DataSet):
+                    return make_trainer(), self._evaluator(validation, validation_batch_size)
+                return make_trainer(), None if validation is None else self._stream_evaluator(validation)
+
+            trainer, evaluator = make()
         programs = self._programs
         self.history = history
         self.stop_training = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -138,20 +140,43 @@ class Structure:
         if shape and shape[0] is None:
             shape = shape[1:]
         shape = _checks.shape("input_shape", shape)
-        kept = {id(weight): weight.value.copy() for weight in self.weights if weight.value.size}
-        current: tuple[int, ...] | None = shape
-        for layer in self._layers:
-            if current is not None:
-                layer.build(current)
-                current = layer.output_shape
-                layer.in_model = True
-        self._input_shape = shape
-        if not self.layers:
+        with self._unbuilt_on_error():
+            kept = {id(weight): weight.value.copy() for weight in self.weights if weight.value.size}
+            current: tuple[int, ...] | None = shape
+            for layer in self._layers:
+                if current is not None:
+                    layer.build(current)
+                    current = layer.output_shape
+                    layer.in_model = True
+            self._input_shape = shape
+            if not self.layers:
+                return
+            self._update_penalties()
+            self._memory = Memory(self.weights, self.dtype)
+            self._draw_values(kept)
+            self._forget_programs()
+
+    @contextmanager
+    def _unbuilt_on_error(self) -> Iterator[None]:
+        """Let a model that is not built be so again where a ``with`` block raises, as if nothing had been asked of it.
+
+        Data of another shape can be given to it then.
+        """
+        if self.built:
+            yield
             return
-        self._update_penalties()
-        self._memory = Memory(self.weights, self.dtype)
-        self._draw_values(kept)
-        self._forget_programs()
+        parts: list[Any] = [self, *(inner for layer in self._layers for inner in _with_inner(layer))]
+        before = [
+            (part, {k: copy.copy(v) if isinstance(v, (list, dict)) else v for k, v in vars(part).items()})
+            for part in parts
+        ]
+        try:
+            yield
+        except BaseException:
+            for part, attributes in before:
+                vars(part).clear()
+                vars(part).update(attributes)
+            raise
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Return copies of all arrays, in the order of :attr:`weights`."""
