@@ -366,7 +366,7 @@ def test_an_activity_regularizer_of_the_last_softmax_is_refused():
 def test_the_summary_has_the_layers_inside():
     model, *_ = made("nested residuals")
     lines = []
-    model.summary(lambda text: lines.extend(text.splitlines()))
+    model.summary(print_fn=lambda text: lines.extend(text.splitlines()))
     indents = [len(line) - len(line.lstrip()) for line in lines[4:-4]]
     assert indents == [0, 0, 2, 4, 4, 2, 0, 0]
     assert [line.split()[-1] for line in lines[4:-4]] == ["42", "83", "71", "35", "36", "12", "0", "14"]

@@ -146,7 +146,7 @@ def test_a_loss_that_does_not_fit_the_last_layer_is_refused():
 def test_calls_in_the_wrong_order_are_explained():
     model = fb.Sequential()
     with pytest.raises(ValueError, match="at least one layer, got none"):
-        model.summary()
+        model.count_params()
     model.add(layers.Dense(2))
     with pytest.raises(ValueError, match="model must be built"):
         model.get_config() and model.count_params()

@@ -36,6 +36,33 @@ class Compilation(Structure):
     """What :attr:`flyball.optimizers.Optimizer.owner` is of its optimizer."""
 
     @property
+    def compiled(self) -> bool:
+        """Whether the model knows what it is trained for."""
+        return self.loss is not None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, those that are weighted last."""
+        return [*self._metrics, *self._weighted_metrics]
+
+    def reset_metrics(self) -> None:
+        """Let all metrics forget their samples; ``fit``, ``evaluate`` and ``train_on_batch`` do so by themselves."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return what the model was compiled with, as JSON types; ``{}`` where it was not."""
+        from flyball.saving.models import compile_config  # loaded where it is used, with what files need
+
+        return compile_config(self) or {}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with the result of :meth:`get_compile_config`; raise ValueError where ``config`` is none."""
+        from flyball.saving.models import compile_from, optimizer_of
+
+        compile_from(self, optimizer_of(config), config)
+
+    @property
     def metrics_names(self) -> list[str]:
         """Names of what :meth:`evaluate` returns."""
         return ["loss", *(metric.name for metric in (*self._metrics, *self._weighted_metrics))]
@@ -44,14 +71,16 @@ class Compilation(Structure):
         self,
         optimizer: str | Optimizer = "rmsprop",
         loss: str | Loss | None = None,
-        *,
+        loss_weights: float | Sequence[float] | None = None,
         metrics: Sequence[str | Metric | Callable[..., Any]] | None = None,
         weighted_metrics: Sequence[str | Metric | Callable[..., Any]] | None = None,
-        regularizer: str | Regularizer | None = None,
-        regularize_biases: bool = False,
         run_eagerly: bool = False,
         steps_per_execution: int | str = 1,
         jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+        *,
+        regularizer: str | Regularizer | None = None,
+        regularize_biases: bool = False,
         **unknown: Any,
     ) -> None:
         """Choose what to minimise and how; forgets the optimiser's state, keeps the weights.
@@ -63,6 +92,8 @@ class Compilation(Structure):
             which counts its steps anew.
         loss : str or Loss
             As in :mod:`flyball.losses`.
+        loss_weights : None or 1
+            Keras' argument for models of several outputs; here there is one loss.
         metrics : sequence of str, Metric or callable, optional
             Such as ``["accuracy", flyball.metrics.AUC()]``; see :func:`flyball.metrics.get`. What the loss computes
             anyway costs nothing; the others are computed in NumPy after each epoch, of the outputs its steps had.
@@ -72,17 +103,20 @@ class Compilation(Structure):
             Penalty of the whole model: of each kernel that has none of its own. See :mod:`flyball.regularizers`.
         regularize_biases : bool
             Whether it applies to biases and the parameters of normalisations as well.
-        run_eagerly, steps_per_execution, jit_compile
-            Taken for scripts that come from Keras, and without effect: every model is compiled, and its steps run
-            without Python between them.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            Taken for scripts that come from Keras, and without effect: every model is compiled, its steps run without
+            Python between them, and its numbers are wide enough without a scaled loss.
 
         Raises
         ------
         ValueError, TypeError
             If an argument is not as described, or a layer cannot work with the loss; the model is unchanged.
         """
-        del run_eagerly, steps_per_execution, jit_compile
         _checks.no_more_arguments("compile", unknown, Compilation.compile)
+        if loss_weights not in (None, 1, [1], (1,)):
+            expectation = "None: there is one loss, and a factor of it is one of the learning rate"
+            _checks.refuse("loss_weights", expectation, loss_weights)
+        _without_effect(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
         chosen_optimizer = optimizers_module.get(optimizer)
         own = chosen_optimizer.owner is not None and chosen_optimizer.owner is self._identity
         if chosen_optimizer.owner is not None and not own and chosen_optimizer.steps:
@@ -174,6 +208,16 @@ class Compilation(Structure):
         y = goal.loss.sample_targets(2, goal.output_shape, self.dtype)
         targets = goal.targets(goal.loss.prepare_targets(y, goal.output_shape, self.dtype))
         Lowering(self._nodes(), memory, Data(x, targets), len(x), training=True).objective(goal.objective)
+
+
+def _without_effect(run_eagerly: bool, steps_per_execution: int | str, jit_compile: Any, auto_scale_loss: bool) -> None:
+    """Check what is taken for Keras' sake: a mistake in it would be one there."""
+    _checks.flag("run_eagerly", run_eagerly)
+    if steps_per_execution not in ("auto", None):
+        _checks.integer("steps_per_execution", steps_per_execution, 1)
+    if jit_compile not in ("auto", None):
+        _checks.flag("jit_compile", jit_compile)
+    _checks.flag("auto_scale_loss", auto_scale_loss)
 
 
 def _metrics(argument: str, given: Sequence[object] | None, loss: Loss) -> list[Metric]:

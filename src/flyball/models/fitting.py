@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
 
 from flyball import _checks
@@ -60,7 +61,7 @@ class Fitting(Feeding):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | Collection[int] = 1,
         *,
         terminate_on_nan: bool = True,
         **unknown: Any,
@@ -108,8 +109,8 @@ class Fitting(Feeding):
             Batches to validate on; all by default. Those of an array have ``validation_batch_size`` samples.
         validation_batch_size : int, optional
             Samples to look at at a time; by default as many as are fast. The result does not depend on it.
-        validation_freq : int
-            Epochs between validations.
+        validation_freq : int or collection of int
+            Epochs between validations, or the epochs, counted from 1, after which there is one.
         terminate_on_nan : bool
             Whether a training that diverges is stopped, and said where it first went wrong; see
             :class:`flyball.callbacks.TerminateOnNaN`.
@@ -137,7 +138,7 @@ class Fitting(Feeding):
             msg = "a model must be in one fit at a time, got a call of fit while another runs"
             raise RuntimeError(msg)
         epochs = _checks.integer("epochs", epochs, 1)
-        validation_freq = _checks.integer("validation_freq", validation_freq, 1)
+        validated = _validated(validation_freq)
         initial_epoch = _checks.integer("initial_epoch", initial_epoch)
         batch_size = _checks.optional_count("batch_size", batch_size)
         steps_per_epoch = _checks.optional_count("steps_per_epoch", steps_per_epoch)
@@ -163,7 +164,7 @@ class Fitting(Feeding):
             if validation_data is None:
                 validation: DataSet | BatchSource | None = held_out
             else:
-                several = epochs // validation_freq - initial_epoch // validation_freq > 1
+                several = sum(map(validated, range(initial_epoch, epochs))) > 1
                 validation = self._validation(validation_data, validation_steps, several=several)
             guards = [callback for callback in listed if isinstance(callback, callbacks_module.TerminateOnNaN)]
             own_guards = [callbacks_module.TerminateOnNaN()] if terminate_on_nan and not guards else []
@@ -217,7 +218,7 @@ class Fitting(Feeding):
                         break
                     self._epochs += 1
                     logs = self._report(means)
-                    if evaluator is not None and (epoch + 1) % validation_freq == 0:
+                    if evaluator is not None and validated(epoch):
                         found: dict[str, float] = {}
                         self.stop_evaluating = False
                         with watchers.testing(found):
@@ -279,6 +280,15 @@ class Fitting(Feeding):
             raise ValueError(msg)
         x, y, weights = unpacked(name, given)
         return self._data_set(x, y, weights, within=name)
+
+
+def _validated(freq: int | Collection[int]) -> Callable[[int], bool]:
+    """Return what says whether a validation follows an epoch, counted from 0."""
+    if not isinstance(freq, Collection) or isinstance(freq, (str, bytes)):
+        period = _checks.integer("validation_freq", freq, 1)
+        return lambda epoch: (epoch + 1) % period == 0
+    epochs = {_checks.integer("validation_freq", epoch, 1) for epoch in freq}
+    return lambda epoch: epoch + 1 in epochs
 
 
 def _progress(line: Progress, guards: Sequence[TerminateOnNaN]) -> Callable[[int], None]:

@@ -46,7 +46,6 @@ class Inference(Feeding):
         sample_weight: Any = None,
         steps: int | None = None,
         callbacks: Callback | Sequence[Callback] | None = None,
-        *,
         return_dict: bool = False,
         **unknown: Any,
     ) -> Any:
@@ -229,6 +228,21 @@ class Inference(Feeding):
             return iter([samples]), 1
         rows = batch_size or DEFAULT_BATCH_SIZE
         return (samples[begin : begin + rows] for begin in range(0, len(samples), rows)), -(-len(samples) // rows)
+
+    def __call__(self, x: Any, training: bool | None = None) -> NDArray[Any]:
+        """Return the outputs for samples, as :meth:`predict` does.
+
+        Parameters
+        ----------
+        x : array (samples, ...)
+        training : bool, optional
+            Must not be True: what layers do in training belongs to :meth:`fit`, or to ``predict(x, mc_dropout=n)`` and
+            ``activations(x, training=True)``.
+        """
+        if training is not None and _checks.flag("training", training):
+            others = "predict(x, mc_dropout=n) and activations(x, training=True) have dropout and batch statistics"
+            _checks.refuse("training", f"False: {others}", training)
+        return self.predict(x)
 
     def recompute_statistics(self, x: Any, batch_size: int | None = None, method: str = "population") -> None:
         """Recompute the moving statistics of all batch normalisations from a whole data set.

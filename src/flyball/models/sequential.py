@@ -21,6 +21,8 @@ class Sequential(OnBatch, Inspection):
     ----------
     layers : sequence of Layer, optional
         The layers, first to last; more can follow by :meth:`add`.
+    trainable : bool
+        Whether an optimizer may change the weights.
     name : str, optional
     dtype : {"float32", "float64"}
         Of parameters and arithmetic.
@@ -31,22 +33,27 @@ class Sequential(OnBatch, Inspection):
     bits for any number of threads, on the same build and instruction-set level.
     """
 
-    def save(self, filepath: str | Path, overwrite: bool = True, *, include_optimizer: bool = True) -> None:
+    def save(
+        self, filepath: str | Path, overwrite: bool = True, *, include_optimizer: bool = True, **unknown: Any
+    ) -> None:
         """Write the model to one file that :func:`flyball.load_model` reads; see :func:`flyball.saving.save_model`."""
         from flyball import saving
 
+        _checks.no_more_arguments("save", unknown, Sequential.save)
         saving.save_model(self, filepath, overwrite=overwrite, include_optimizer=include_optimizer)
 
-    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: str | Path, overwrite: bool = True, **unknown: Any) -> None:
         """Write the weights alone; see :func:`flyball.saving.save_weights`."""
         from flyball import saving
 
+        _checks.no_more_arguments("save_weights", unknown, Sequential.save_weights)
         saving.save_weights(self, filepath, overwrite=overwrite)
 
-    def load_weights(self, filepath: str | Path, skip_mismatch: bool = False) -> None:
+    def load_weights(self, filepath: str | Path, skip_mismatch: bool = False, **unknown: Any) -> None:
         """Set the weights from a file; see :func:`flyball.saving.load_weights`."""
         from flyball import saving
 
+        _checks.no_more_arguments("load_weights", unknown, Sequential.load_weights)
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch)
 
     def export(

@@ -13,6 +13,7 @@ from flyball import layers as layers_module
 from flyball._own_objects import custom_object_scope
 from flyball._registry import serialize
 from flyball.layers.base import require_free
+from flyball.models.summary import table
 from flyball.program.memory import Memory
 from flyball.utils import new_seed
 
@@ -35,8 +36,16 @@ class Structure:
     regularize_biases: bool = False
     """Whether it applies to biases and parameters of normalisations as well."""
 
-    def __init__(self, layers: Iterable[Layer] | None = None, *, name: str = "sequential", dtype: str = "float32"):
-        self.name = _checks.text("name", name)
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        *,
+        dtype: str = "float32",
+    ) -> None:
+        self.name = "sequential" if name is None else _checks.text("name", name)
+        self._trainable = _checks.flag("trainable", trainable)
         self.dtype = np.dtype(_checks.choice("dtype", dtype, ("float32", "float64")))
         self._layers: list[Layer] = []
         self._input_shape: tuple[int, ...] | None = None
@@ -68,6 +77,30 @@ class Structure:
         return [weight for layer in self.layers for weight in layer.weights]
 
     @property
+    def trainable_weights(self) -> list[Weight]:
+        """The arrays an optimizer changes."""
+        return [weight for weight in self.weights if weight.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """The arrays no optimizer changes."""
+        return [weight for weight in self.weights if not weight.trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change the weights; set, it is set for all layers. ``compile`` the model again then.
+
+        A layer that is added takes it over where it is False.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = _checks.flag("trainable", value)
+        for layer in self.layers:
+            layer.trainable = self._trainable
+
+    @property
     def input_shape(self) -> tuple[int | None, ...]:
         """Shape of a batch of inputs; the first axis is the samples'."""
         self._require_built()
@@ -91,6 +124,8 @@ class Structure:
             msg = f"layer must be new, got {twice.name!r}, which is in the model already"
             raise ValueError(msg)
         require_free("layer", layer)
+        if not self._trainable:
+            layer.trainable = False
         self._layers.append(layer)
         shape = self._input_shape or self._layers[0].input_shape
         if shape is not None:
@@ -202,25 +237,41 @@ class Structure:
         self._require_built()
         return sum(weight.size for weight in self.weights)
 
-    def summary(self, print_fn: Callable[[str], object] | None = None) -> None:
-        """Print a table of the layers: name, kind, output shape, parameters; those inside a layer below it."""
-        self._require_built()
-        rows = [("Layer (type)", "Output Shape", "Param #")]
-        for layer in self.layers:
-            rows += _summary(layer)
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        rule = "─" * (sum(widths) + 4)
-        lines = [f'Model: "{self.name}"', rule]
-        for row in rows:
-            lines.append(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}")
-            if len(lines) == 3:
-                lines.append(rule)
-        trainable = sum(weight.size for weight in self.weights if weight.trainable)
-        total = self.count_params()
-        size = total * self.dtype.itemsize / 1024
-        lines += [rule, f"Total params: {total:,} ({size:,.1f} KiB)"]
-        lines += [f"Trainable params: {trainable:,}", f"Non-trainable params: {total - trainable:,}"]
-        (print_fn or print)("\n".join(lines))
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], object] | None = None,
+        expand_nested: bool = True,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print a table of the layers: name, kind, output shape, parameters.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Characters of a line; as many as the table needs if not given.
+        positions : sequence of float, optional
+            Where each column ends: in characters, or, up to 1, in lines.
+        print_fn : callable, optional
+            What is given the text in the place of ``print``.
+        expand_nested : bool
+            Whether layers inside others have rows too, below those.
+        show_trainable : bool
+            Whether there is a column that says which layers an optimizer may change.
+        layer_range : two strings, optional
+            Names of the first and the last layer to show, or patterns of such.
+        """
+        text = table(
+            self,
+            line_length,
+            positions,
+            expand_nested=_checks.flag("expand_nested", expand_nested),
+            show_trainable=_checks.flag("show_trainable", show_trainable),
+            layer_range=layer_range,
+        )
+        (print_fn or print)(text)
 
     # --- configuration -----------------------------------------------------------------------------------------------
 
@@ -287,13 +338,6 @@ class Structure:
             msg = "model must be built: give the first layer an input_shape, add layers.Input, or call fit or build"
             raise ValueError(msg)
         return self._memory
-
-
-def _summary(layer: Layer, indent: str = "") -> list[tuple[str, str, str]]:
-    """Return the rows of a table for a layer and those inside it."""
-    name, shape = f"{indent}{layer.name} ({type(layer).__name__})", str((None, *(layer.output_shape or ())))
-    inner = [row for inside in layer.inner_layers for row in _summary(inside, f"{indent}  ")]
-    return [(name, shape, f"{layer.count_params():,}"), *inner]
 
 
 def _with_inner(layer: Layer) -> Iterator[Layer]:

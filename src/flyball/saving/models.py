@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flyball.layers import Layer
     from flyball.metrics import Metric
     from flyball.models import Sequential
+    from flyball.models.compilation import Compilation
     from flyball.optimizers import Optimizer
     from flyball.program.nodes import Weight
 
@@ -151,7 +152,7 @@ def _described(model: Sequential, *, include_optimizer: bool) -> tuple[dict[str,
     return tensors, config
 
 
-def compile_config(model: Sequential) -> dict[str, Any] | None:
+def compile_config(model: Compilation) -> dict[str, Any] | None:
     """Return what a model was compiled with, as JSON types; None where it was not."""
     if model.optimizer is None or model.loss is None:
         return None
@@ -180,7 +181,7 @@ def _made(
     files.keys("the configuration", config, ("model", "compile", "training"))
     if not compiled:
         config["compile"] = config["training"] = None
-    optimizer = _optimizer(config["compile"])
+    optimizer = optimizer_of(config["compile"])
     if unbuilt and isinstance(config["model"], dict) and config["model"].get("input_shape") is None:
         model = Sequential.from_config(config["model"])
         compile_from(model, optimizer, config["compile"])
@@ -230,14 +231,15 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], expected: dict[str, tuple[i
             raise ValueError(msg)
 
 
-def _optimizer(config: Any) -> Optimizer | None:
+def optimizer_of(config: Any) -> Optimizer | None:
+    """Return the optimizer in the result of :func:`compile_config`."""
     if config is None:
         return None
     files.keys("the compilation", config, COMPILATION)
     return optimizers.REGISTRY.deserialize(config["optimizer"])
 
 
-def compile_from(model: Sequential, optimizer: Optimizer | None, config: Any) -> None:
+def compile_from(model: Compilation, optimizer: Optimizer | None, config: Any) -> None:
     """Compile ``model`` with ``optimizer`` and what else is in the result of :func:`compile_config`."""
     if optimizer is None:
         return
