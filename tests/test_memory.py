@@ -1,6 +1,12 @@
-"""What training takes beside the data: one batch of activations, and a constant."""
+"""What training takes beside the data, one batch of activations and a constant, and that all of it is given back."""
 
+import gc
+import pickle
+import subprocess
+import sys
 import tracemalloc
+import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,3 +46,87 @@ def test_fit_needs_one_batch_the_optimisers_state_and_a_constant(rows, tmp_path)
     order = 3 * 8 * rows  # the order of the samples, and what shuffles it
     assert peak <= needed + order + CONSTANT
     assert needed > 1_500_000
+
+
+def used(x, y):
+    """A model that all has been done with, and what else was made for it."""
+    stack = [layers.Input((8,)), layers.Dense(16, "relu"), layers.BatchNormalization(), layers.Dropout(0.3)]
+    model = fb.Sequential([*stack, layers.Residual([layers.Dense(16)]), layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    watchers = [fb.callbacks.EarlyStopping(restore_best_weights=True), fb.callbacks.Steering()]
+    history = model.fit(x, y, epochs=3, verbose=0, validation_split=0.2, callbacks=watchers)
+    batches = [(x[:20], y[:20]), (x[20:], y[20:])]
+    model.fit(batches, verbose=0, validation_data=batches)
+    model.evaluate(x, y, verbose=0)
+    model.predict(x)
+    model.predict(x, mc_dropout=3)
+    model.train_on_batch(x, y)
+    model.test_on_batch(x, y)
+    return model, history
+
+
+def small_data():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 8)).astype(np.float32)
+    return x, (x[:, 0] > 0).astype(int)
+
+
+def test_a_model_that_is_dropped_is_gone_at_once():
+    """Without a garbage collection: that counts objects, and a few can hold much memory. A History keeps no model."""
+    data = small_data()
+    used(*data)
+    gc.collect()
+    gc.disable()
+    try:
+        model, history = used(*data)
+        refs = [weakref.ref(part) for part in (model, model._memory, model._predictor.program, model.layers[0])]
+        assert history.model is model
+        del model
+        assert [ref() for ref in refs] == [None] * 4
+        gc.collect()
+        leftover = [item for item in gc.get_objects() if type(item).__name__ in ("Program", "Memory", "Buffer")]
+        assert leftover == []
+    finally:
+        gc.enable()
+    with pytest.raises(AttributeError, match="the model of this History must be kept elsewhere"):
+        history.model  # noqa: B018
+    assert len(history.history["val_loss"]) == 3
+
+
+def test_a_history_is_pickled_without_its_model():
+    model, history = used(*small_data())
+    content = pickle.dumps(history)
+    assert len(content) < 2000
+    assert pickle.loads(content).history == history.history
+    assert pickle.loads(content).epoch == history.epoch
+    del model
+
+
+MANY = """
+import os, sys
+sys.path.insert(0, {tests!r})
+import flyball as fb, test_memory
+fb.set_num_threads(2)
+
+def now():
+    with open("/proc/self/statm") as file:
+        pages = int(file.read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir("/proc/self/task"))
+
+data, seen = test_memory.small_data(), []
+for i in range(200):
+    test_memory.used(*data)
+    if i in (50, 199):
+        seen.append(now())
+(before, threads), (after, threads_after) = seen
+print(after - before, threads_after - threads)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_200_models_need_no_more_memory_and_threads_than_50():
+    script = MANY.format(tests=str(Path(__file__).parent))
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    growth, threads = map(int, ran.stdout.split())
+    assert growth < 4 * 2**20  # if 150 models stayed, it would be 30 MB
+    assert threads == 0

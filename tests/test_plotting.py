@@ -102,12 +102,28 @@ def test_training_alone_is_drawn_solid_under_the_runs_names() -> None:
 def test_validations_of_every_second_epoch() -> None:
     x, y = data()
     history = network().fit(x, y, epochs=5, validation_data=(x, y), validation_freq=2, verbose=0)
-    display = plotting.LearningCurveDisplay.from_history(history, validation_freq=2)
-    assert np.isnan(display.curves[""]["val_loss"]).tolist() == [True, False, True, False, True]
-    display.plot(metrics="loss")
-    np.testing.assert_array_equal(display.ax_.lines[1].get_xdata(), [2, 4])
+    for display in (
+        plotting.LearningCurveDisplay.from_history(history),  # which knows its epochs
+        plotting.LearningCurveDisplay.from_history(history.history, validation_freq=2),
+    ):
+        assert np.isnan(display.curves[""]["val_loss"]).tolist() == [True, False, True, False, True]
+        display.plot(metrics="loss")
+        np.testing.assert_array_equal(display.ax_.lines[1].get_xdata(), [2, 4])
     with pytest.raises(ValueError, match=r"must be what fit was given, and 'val_.*' has 2 values in 5 epochs, got 1"):
-        plotting.LearningCurveDisplay.from_history(history)
+        plotting.LearningCurveDisplay.from_history(history.history)
+
+
+def test_validations_of_some_epochs_in_a_resumed_run(tmp_path) -> None:
+    x, y = data()
+    model = network()
+    model.fit(x, y, epochs=3, validation_data=(x, y), verbose=0)
+    options = {"initial_epoch": 3, "epochs": 8, "validation_data": (x, y), "validation_freq": [4, 7], "verbose": 0}
+    live = callbacks.LiveCurve(tmp_path / "c.png", seconds=0)
+    history = model.fit(x, y, callbacks=[live], **options)
+    display = plotting.LearningCurveDisplay.from_history(history)
+    assert np.isnan(display.curves[""]["val_loss"]).tolist() == [False, True, True, False, True]
+    assert history.epochs["val_loss"] == [3, 6]
+    assert history.epochs["loss"] == history.epoch == [3, 4, 5, 6, 7]
 
 
 def test_a_resumed_run_begins_where_it_was_resumed() -> None:

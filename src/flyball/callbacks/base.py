@@ -149,6 +149,13 @@ class CallbackList:
                 callback._watchers = self
             self.callbacks.append(callback)
 
+    def release(self) -> None:
+        """Let the callbacks go: they would hold each other, and the model, until a garbage collection."""
+        for callback in self.callbacks:
+            if vars(callback).get("_watchers") is self:
+                del callback._watchers
+        self.callbacks = []
+
     def get_states(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the state of each callback with its class's name."""
         return [(type(callback).__name__, callback.get_state()) for callback in self.callbacks]

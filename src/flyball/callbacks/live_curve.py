@@ -37,8 +37,6 @@ class LiveCurve(Callback):
         Shortest time between two drawings, in seconds. The last epoch is always drawn.
     monitor : str, optional
         The quantity whose best epoch is marked; none where it is not there.
-    validation_freq : int
-        Epochs between validations, as ``fit`` was told.
 
     Raises
     ------
@@ -54,13 +52,11 @@ class LiveCurve(Callback):
         notebook: bool | None = None,
         seconds: float = 1.0,
         monitor: str | None = "val_loss",
-        validation_freq: int = 1,
     ) -> None:
         self.path = None if path is None else Path(path)
         self.notebook = None if notebook is None else _checks.flag("notebook", notebook)
         self.seconds = _checks.number("seconds", seconds, "[0, inf)")
         self.monitor = None if monitor is None else _checks.text("monitor", monitor)
-        self.validation_freq = _checks.integer("validation_freq", validation_freq, 1)
         self._drawn = 0.0
         self._handle: Any = None
 
@@ -92,7 +88,7 @@ class LiveCurve(Callback):
         history = self.model.history
         if history is None:
             return
-        display = self._display.from_history(history, monitor=self.monitor, validation_freq=self.validation_freq)
+        display = self._display.from_history(history, monitor=self.monitor)
         if running:  # it has not been stopped, it is not there yet
             display.stopped = []
         figure = Figure(figsize=(PANEL[0] * len(display.metrics), PANEL[1]), layout="constrained")

@@ -40,7 +40,7 @@ def content_of(model: Sequential) -> tuple[bytes, dict[str, Any]]:
     ValueError
         If a part cannot be described, such as a metric that is a lambda.
     """
-    history = None if model.history is None else (model.history.epoch, model.history.history)
+    history = None if model.history is None else model.history.get_state()
     from flyball.saving.models import to_bytes  # loaded where it is used, with what files need
 
     with _own_objects.recorded() as own:  # which a pickle names by their modules, as it does all classes
@@ -57,5 +57,6 @@ def made_of(content: bytes, rest: dict[str, Any]) -> Sequential:
     model._seed, model._epochs = rest["seed"], rest["epochs"]
     if rest["history"] is not None:
         model.history = History()
-        model.history.epoch, model.history.history = rest["history"]
+        model.history.set_state(rest["history"])
+        model.history.set_model(model)
     return model

@@ -237,6 +237,7 @@ class Fitting(Feeding):
                 watchers.on_train_end(logs)
         finally:
             self._run = None
+            watchers.release()
         return self.history
 
     # --- what an epoch runs on ---------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ class LearningCurveDisplay:
         mode : {"auto", "min", "max"}
             Which direction is better; "auto" takes "max" for accuracies and "min" for everything else.
         validation_freq : int
-            Epochs between validations, as ``fit`` was told.
+            Epochs between validations, as ``fit`` was told; a History knows itself.
 
         Raises
         ------
@@ -257,9 +257,21 @@ def _runs(history: Any) -> dict[str, Any]:
 
 def _recorded(recorded: Any) -> tuple[Values, NDArray[np.int64]]:
     if isinstance(recorded, History):
-        return recorded.history, np.array(recorded.epoch, np.int64) + 1
+        numbers = np.array(recorded.epoch, np.int64) + 1
+        return {
+            name: _placed(values, numbers, recorded.epochs.get(name)) for name, values in recorded.history.items()
+        }, numbers
     longest = max((len(values) for values in recorded.values()), default=0)
     return recorded, np.arange(1, longest + 1)
+
+
+def _placed(values: Any, numbers: NDArray[np.int64], epochs: list[int] | None) -> Any:
+    """Return one value an epoch where it is known which epochs had one, nan elsewhere; else the values."""
+    if epochs is None or len(epochs) != len(values):
+        return values
+    placed = np.full(numbers.shape, np.nan)
+    placed[np.isin(numbers - 1, epochs)] = values
+    return placed
 
 
 def _spread(

@@ -363,7 +363,8 @@ class Lowering:
         It may change the gradient it is given, of any shape of the same elements, in place; it returns None where
         nobody asks for the gradient of the input.
         """
-        self._backward.append(write)
+        if self.training:  # else nobody would take it out again, and the Program would live until a garbage collection
+            self._backward.append(write)
 
     def on_outputs(self, write: Callable[[Buffer], None]) -> None:
         """Note what waits for the network's outputs, one row a sample: they tell how many classes there are."""
