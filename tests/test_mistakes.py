@@ -100,6 +100,28 @@ def test_what_probably_was_meant(act, message):
         act(new_model())
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.BatchNormalisation, "module 'flyball.layers' has no attribute 'BatchNormalisation'; did you"),
+        (lambda: callbacks.EarlyStoping, "did you mean 'EarlyStopping'?"),
+        (lambda: optimizers.RMSProp, "did you mean 'RMSprop'?"),
+        (lambda: flyball.losses.MeanSquareError, "did you mean 'MeanSquaredError'?"),
+        (lambda: flyball.metrics.F1score, "did you mean 'F1Score'?"),
+        (lambda: flyball.models.Sequentiel, "did you mean 'Sequential'?"),
+        (lambda: flyball.Sequentiel, "module 'flyball' has no attribute 'Sequentiel'; did you mean 'Sequential'?"),
+        (lambda: flyball.functional.dropout, "has no attribute 'dropout'; did you mean 'dropout_forward'?"),
+        (lambda: flyball.functional.batch_norm, "did you mean 'batch_norm_forward'?"),
+        (lambda: layers.Conv2D, "module 'flyball.layers' has no attribute 'Conv2D'"),
+        (lambda: optimizers.Adam().lr, "an optimizer has no attribute 'lr'; did you mean 'learning_rate'?"),
+        (lambda: setattr(optimizers.Adam(), "lr", 0.1), "an optimizer has no attribute 'lr'; did you mean"),
+    ],
+)
+def test_names_that_are_not_there(make, message):
+    with pytest.raises(AttributeError, match=re.escape(message)):
+        make()
+
+
 def test_text_in_a_column():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"size": [1.0, 2.0], "kind": ["a", "b"]})

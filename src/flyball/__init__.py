@@ -14,6 +14,7 @@ except ImportError as _error:
     raise ImportError(_message, name="flyball._core") from _error
 
 from flyball import (
+    _checks,
     activations,
     backend,
     callbacks,
@@ -75,8 +76,7 @@ def __getattr__(name: str) -> _Any:
         return _importlib.import_module(f"flyball.{name}")
     if name == "load_model":
         return _importlib.import_module("flyball.saving").load_model
-    msg = f"module 'flyball' has no attribute {name!r}"
-    raise AttributeError(msg)
+    raise _checks.no_attribute(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:

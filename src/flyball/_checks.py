@@ -94,9 +94,18 @@ def hint(value: object, valid: Iterable[str]) -> str:
     from difflib import get_close_matches  # only errors pay for it
 
     valid = list(valid)
-    close = get_close_matches(value.lower(), valid, n=1) if isinstance(value, str) else []
+    in_lower_case = {name.lower(): name for name in valid}
+    close = get_close_matches(value.lower(), in_lower_case, n=1) if isinstance(value, str) else []
+    close = [in_lower_case[name] for name in close]
     close = close or [name for name in valid if "".join(word[:1] for word in name.split("_")) == value]  # "lr"
+    close = [name for name in valid if name == f"{value}_forward"] or close  # PyTorch's "batch_norm"
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def no_attribute(module: str, name: str, valid: Iterable[str]) -> AttributeError:
+    """Return the error of a module that has no ``name``, with the nearest of ``valid``."""
+    near = "" if name.startswith("_") else hint(name, valid)  # tools ask for names with underscores
+    return AttributeError(f"module {module!r} has no attribute {name!r}{near}")
 
 
 def choice(name: str, value: object, valid: Iterable[str]) -> str:

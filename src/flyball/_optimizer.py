@@ -116,6 +116,16 @@ class Optimizer(Configurable):
             self._learning_rate = _checks.number("learning_rate", value, "[0, inf)")
 
     @property
+    def lr(self) -> float:
+        """Refused: an old name of ``learning_rate``, which as a new attribute would have no effect."""
+        raise AttributeError(_NO_LR)
+
+    @lr.setter
+    def lr(self, value: object) -> None:
+        del value
+        raise AttributeError(_NO_LR)
+
+    @property
     def has_schedule(self) -> bool:
         """Whether the learning rate is a schedule's."""
         return isinstance(self._learning_rate, LearningRateSchedule)
@@ -160,6 +170,7 @@ class Optimizer(Configurable):
         return config
 
 
+_NO_LR = "an optimizer has no attribute 'lr'; did you mean 'learning_rate'?"
 _OPTIONS = tuple(OptimizerOptions.__annotations__)
 
 

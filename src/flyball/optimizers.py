@@ -6,7 +6,7 @@ parameters of normalisations.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from flyball import _checks, schedules
 from flyball._lookahead import Lookahead
@@ -412,3 +412,9 @@ def get(identifier: object) -> Optimizer:
         If it is none of these.
     """
     return REGISTRY.get(identifier)
+
+
+if not TYPE_CHECKING:  # type checkers know the names
+
+    def __getattr__(name: str) -> Any:
+        raise _checks.no_attribute(__name__, name, __all__)

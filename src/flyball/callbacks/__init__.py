@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from flyball import _checks
 from flyball.callbacks.base import Callback, CallbackList
 from flyball.callbacks.early_stopping import EarlyStopping
 from flyball.callbacks.functions import LambdaCallback
@@ -41,8 +42,7 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name in _MODULES:  # they bring files, threads and pictures along, which most trainings need nothing of
         return getattr(import_module(f"flyball.callbacks.{_MODULES[name]}"), name)
-    msg = f"module 'flyball.callbacks' has no attribute {name!r}"
-    raise AttributeError(msg)
+    raise _checks.no_attribute(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,9 @@ never copied: one that does not fit is refused. Empty data is refused; an update
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from flyball._checks import no_attribute as _no_attribute
 from flyball.functional._step import UpdateOptions, UpdateRange
 from flyball.functional.activation import (
     PreluGradients,
@@ -194,3 +197,12 @@ __all__ = [
     "swap_axes",
     "swap_features",
 ]
+
+
+if not TYPE_CHECKING:  # type checkers know the names
+
+    def __getattr__(name: str) -> Any:
+        raise _no_attribute(__name__, name, __all__)
+
+
+del globals()["dropout"]  # the module, which would be in the place of PyTorch's name for a function

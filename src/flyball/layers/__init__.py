@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from flyball import _checks
 from flyball._registry import Registry, serialize
 from flyball.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from flyball.layers.augmentation import (
@@ -155,3 +158,9 @@ def deserialize(config: object) -> Layer:
 
 
 from_config = deserialize
+
+
+if not TYPE_CHECKING:  # type checkers know the names
+
+    def __getattr__(name: str) -> Any:
+        raise _checks.no_attribute(__name__, name, __all__)

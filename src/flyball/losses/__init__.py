@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flyball import _checks
 from flyball._registry import Registry, serialize
 from flyball.losses.base import Loss
 from flyball.losses.classification import (
@@ -146,3 +147,9 @@ def get(identifier: object) -> Loss:
         msg = f"loss must be one of flyball.losses, got the function {name!r}: training needs its gradient as well"
         raise ValueError(msg)
     return REGISTRY.get(identifier)
+
+
+if not TYPE_CHECKING:  # type checkers know the names
+
+    def __getattr__(name: str) -> Any:
+        raise _checks.no_attribute(__name__, name, __all__)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from flyball import losses
+from flyball import _checks, losses
 from flyball._registry import Registry, serialize
 from flyball.metrics.accuracy import (
     Accuracy,
@@ -196,3 +196,9 @@ def _accuracy(name: str, loss: losses.Loss | None) -> Metric:
         case losses.Hinge():
             return SignAccuracy(name)
     return AccuracyByShape(name)
+
+
+if not TYPE_CHECKING:  # type checkers know the names
+
+    def __getattr__(name: str) -> Any:
+        raise _checks.no_attribute(__name__, name, __all__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flyball import _checks
 from flyball.models.cloning import clone_model, model_from_json
 from flyball.models.sequential import Sequential
 
@@ -22,5 +23,4 @@ def __getattr__(name: str) -> Any:
         from flyball.saving import load_model
 
         return load_model
-    msg = f"module 'flyball.models' has no attribute {name!r}"
-    raise AttributeError(msg)
+    raise _checks.no_attribute(__name__, name, __all__)
