@@ -117,7 +117,7 @@ class Optimizer(Configurable):
 
     @property
     def lr(self) -> float:
-        """Refused: an old name of ``learning_rate``, which as a new attribute would have no effect."""
+        """An old name of ``learning_rate`` that is refused, as a new attribute would have no effect."""
         raise AttributeError(_NO_LR)
 
     @lr.setter

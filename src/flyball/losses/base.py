@@ -119,7 +119,7 @@ class Loss(Configurable):
 
     @property
     def in_training(self) -> Objective:
-        """What training computes: the operation, and how it joins the values of a batch."""
+        """The operation that training computes, and how it joins the values of a batch."""
         divisor = {"mean_with_sample_weight": 1, "sum": 2}.get(self.reduction or "none", 0)
         return replace(self.objective, divisor=divisor, ignores=self.ignore_class is not None)
 
