@@ -85,7 +85,7 @@ struct Tangent {
 // x * g(x) with a g that vanishes at -inf is 0 there: from here on x counts as this.
 template <class T>
 FLYBALL_INLINE Vec<T> bounded_below(Vec<T> x) {
-  return select<T>(x < Exp<T>::lowest, broadcast(Exp<T>::lowest), x);
+  return at_least(x, Exp<T>::lowest);
 }
 
 // Beyond this the derivatives of x * g(x) are 0 and 1, and factors of them inf.

@@ -107,11 +107,22 @@ void activity_penalty_backward(T* dx, const T* dy, const T* x, Index count, doub
 template <class T>
 constexpr T minus_infinity = -static_cast<T>(__builtin_inf());
 
+// In several maxima, so that a comparison need not wait for the one before.
 template <class T>
 FLYBALL_INLINE T max_of_row(const T* x, Index c) {
-  Vec<T> largest = broadcast(minus_infinity<T>);
-  for_each_vector<T>(c, [&](auto part, Index i) { largest = max<T>(part.load(x + i, minus_infinity<T>), largest); });
-  return max_of_lanes<T>(largest);
+  constexpr Index count = 4;
+  Vec<T> largest[count];
+#pragma GCC unroll 4
+  for (Index u = 0; u < count; ++u) largest[u] = broadcast(minus_infinity<T>);
+  Index i = 0;
+  for (; i + count * lanes<T> <= c; i += count * lanes<T>) {
+#pragma GCC unroll 4
+    for (Index u = 0; u < count; ++u) largest[u] = max<T>(load(x + i + u * lanes<T>), largest[u]);
+  }
+  for_each_vector<T>(c - i, [&](auto part, Index rest) {
+    largest[0] = max<T>(part.load(x + i + rest, minus_infinity<T>), largest[0]);
+  });
+  return max_of_lanes<T>(max<T>(max<T>(largest[0], largest[1]), max<T>(largest[2], largest[3])));
 }
 
 // Returns sum(e), e = exp(x - largest), and unless y is null stores y = finish(sum)(part, i, e). y may be x.

@@ -58,8 +58,7 @@ FLYBALL_INLINE Vec<T> with_sign(Vec<T> magnitude, Vec<T> x) {
 // x between two bounds; nan stays nan.
 template <class T>
 FLYBALL_INLINE Vec<T> clip(Vec<T> x, T low, T high) {
-  x = select<T>(x < low, broadcast(low), x);
-  return select<T>(x > high, broadcast(high), x);
+  return at_most(at_least(x, low), high);
 }
 
 // c: exp(r) = 1 + r + r^2 * polynomial(r) for |r| <= log(2) / 2, to 1e-8 and 2e-17 relative (interpolated at
@@ -69,12 +68,14 @@ struct Exp;
 template <>
 struct Exp<float> {
   static constexpr float lowest = -104.0f, highest = 89.0f;  // exp is 0 below, inf above
+  static constexpr float half = 64.0f, two_to_half = 0x1p64f;
   static constexpr float log2_high = 0x1.63p-1f, log2_low = -0x1.bd0106p-13f;
   static constexpr float c[] = {0.5f, 0.16666577f, 0.0416665546f, 0.00836317905f, 0.00139261836f};
 };
 template <>
 struct Exp<double> {
   static constexpr double lowest = -746.0, highest = 710.0;
+  static constexpr double half = 512.0, two_to_half = 0x1p512;
   static constexpr double log2_high = 0x1.62e42feep-1, log2_low = 0x1.a39ef35793c76p-33;
   static constexpr double c[] = {0.500000000000000102,   0.166666666666666675,   0.0416666666666241279,
                                  0.00833333333333006183, 0.00138888889172137169, 0.000198412698630536169,
@@ -84,25 +85,28 @@ struct Exp<double> {
 
 // exp(x) over the whole range: subnormal results are rounded like the others, nan stays nan.
 //
+// Lanes are chosen between by minima and by bits of n's sign: a blend is three instructions of AVX2 on some CPUs.
+//
 // Largest error: float32 1.10 ulp, float64 1.07 ulp.
 template <class T>
 FLYBALL_INLINE Vec<T> exp(Vec<T> x) {
   using C = Exp<T>;
   using F = Format<T>;
-  const IntVec<T> vanishes = x < C::lowest;
-  x = select<T>(vanishes, broadcast(C::lowest), x);
-  x = select<T>(x > C::highest, broadcast(C::highest), x);
+  x = clip(x, C::lowest, C::highest);
   const Vec<T> shifted = x * T(1.44269504088896340736) + F::rounder;
   const Vec<T> n = shifted - F::rounder;
   const Vec<T> r = (x - n * C::log2_high) - n * C::log2_low;
   const Vec<T> y = (polynomial(r, C::c) * (r * r) + r) + T(1);
-  // 2^n leaves the normal numbers at both ends of the range: 2^(n +- 64) does not, and the rest is a second factor.
-  const IntVec<T> down = n < T(0);
-  const Words<T> bits = reinterpret_cast<Words<T>>(shifted + select<T>(down, broadcast(T(64)), broadcast(T(-64))));
+  // 2^n leaves the normal numbers at both ends of the range: 2^(n +- half) does not, and the rest is a second factor,
+  // 2^half or 2^-half, which differ in the bit below the sign.
+  const Words<T> sign = reinterpret_cast<Words<T>>(n) & F::sign;
+  const Words<T> inwards = sign ^ reinterpret_cast<Words<T>>(broadcast(-C::half));
+  const Words<T> bits = reinterpret_cast<Words<T>>(shifted + reinterpret_cast<Vec<T>>(inwards));
   const Vec<T> power = reinterpret_cast<Vec<T>>((bits << F::mantissa) + F::one);
+  const Words<T> rest = (sign >> 1) ^ reinterpret_cast<Words<T>>(broadcast(C::two_to_half));
   // exp(-inf) is what masked logits and missing lanes ask for: times 0, because an underflow costs the CPU 50 cycles.
-  const Vec<T> rest = select<T>(down, broadcast(T(0x1p-64)), broadcast(T(0x1p64)));
-  return y * power * select<T>(vanishes, zero<T>(), rest);
+  const Words<T> vanishes = reinterpret_cast<Words<T>>(x == C::lowest);
+  return y * power * reinterpret_cast<Vec<T>>(rest & ~vanishes);
 }
 
 // exp(x) - 1 over the whole range. With x = n * log(2) + r as in exp, half of it is 2^(n-1) * (exp(r) - 1) + (2^(n-1) -
@@ -240,7 +244,7 @@ FLYBALL_INLINE Vec<T> erf(Vec<T> x) {
   using C = Erf<T>;
   const Vec<T> a = absolute<T>(x);
   const Vec<T> near = x * polynomial(x * x, C::near) + x;
-  const Vec<T> t = select<T>(a > T(1) + C::farthest, broadcast(C::farthest), a - T(1));
+  const Vec<T> t = at_most(a - T(1), C::farthest);
   const Vec<T> far = T(1) - exp<T>(polynomial(t, C::far));
   return select<T>(a < T(1), near, with_sign<T>(far, x));
 }

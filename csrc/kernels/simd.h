@@ -85,6 +85,31 @@ FLYBALL_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
   return a > b ? a : b;
 }
 
+// x, or `low` where it is below that; x, or `high` where it is above that; nan stays nan.
+//
+// GCC 12 compares and blends where the bound is a constant: with AVX2 softmax took 1.2, gelu's gradient 1.4 times as
+// long.
+#if defined(__AVX512F__)  // Masked, all lanes on: it warns of the undefined lanes that their plain forms are made of.
+FLYBALL_INLINE Vec<float> at_least(Vec<float> x, float low) { return _mm512_maskz_max_ps(0xffff, broadcast(low), x); }
+FLYBALL_INLINE Vec<double> at_least(Vec<double> x, double low) { return _mm512_maskz_max_pd(0xff, broadcast(low), x); }
+FLYBALL_INLINE Vec<float> at_most(Vec<float> x, float high) { return _mm512_maskz_min_ps(0xffff, broadcast(high), x); }
+FLYBALL_INLINE Vec<double> at_most(Vec<double> x, double high) { return _mm512_maskz_min_pd(0xff, broadcast(high), x); }
+#elif defined(__AVX2__)
+FLYBALL_INLINE Vec<float> at_least(Vec<float> x, float low) { return _mm256_max_ps(broadcast(low), x); }
+FLYBALL_INLINE Vec<double> at_least(Vec<double> x, double low) { return _mm256_max_pd(broadcast(low), x); }
+FLYBALL_INLINE Vec<float> at_most(Vec<float> x, float high) { return _mm256_min_ps(broadcast(high), x); }
+FLYBALL_INLINE Vec<double> at_most(Vec<double> x, double high) { return _mm256_min_pd(broadcast(high), x); }
+#else
+template <class T>
+FLYBALL_INLINE Vec<T> at_least(Vec<T> x, T low) {
+  return select<T>(x < low, broadcast(low), x);
+}
+template <class T>
+FLYBALL_INLINE Vec<T> at_most(Vec<T> x, T high) {
+  return select<T>(x > high, broadcast(high), x);
+}
+#endif
+
 // max(x, 0) that keeps nan.
 template <class V>
 FLYBALL_INLINE V relu(V x) {
