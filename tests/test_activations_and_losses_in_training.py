@@ -78,6 +78,13 @@ def test_activation_layers(layer):
         (losses.BinaryCrossentropy, YES, "sigmoid"),
         (lambda: losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1), YES, "linear"),
         (lambda: losses.CategoricalCrossentropy(label_smoothing=0.1), SHARES, "softmax"),
+        (losses.BinaryFocalCrossentropy, YES, "sigmoid"),
+        (lambda: losses.BinaryFocalCrossentropy(True, 0.3, 1.5, from_logits=True), YES, "linear"),
+        (losses.CategoricalFocalCrossentropy, SHARES, "softmax"),
+        (lambda: losses.CategoricalFocalCrossentropy([0.2, 1.0, 0.5], 0.5, True), SHARES, "linear"),
+        (losses.CategoricalHinge, YES, "linear"),
+        (losses.Dice, YES, "sigmoid"),
+        (lambda: losses.Tversky(0.3, 0.8, axis=1), YES, "sigmoid"),
     ],
 )
 def test_loss(loss, y, last):

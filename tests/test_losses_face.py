@@ -33,6 +33,7 @@ def test_config_round_trip():
     config = {
         "from_logits": True,
         "label_smoothing": 0.1,
+        "axis": -1,
         "reduction": "sum_over_batch_size",
         "name": "categorical_crossentropy",
         "smooth": "all",

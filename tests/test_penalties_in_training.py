@@ -246,3 +246,79 @@ def test_regularizers_keep_their_configurations():
     for made in (L1(0.2, "lambda/m", 5, proximal=True), L2(0.1, "lambda/2"), L1L2(0.1, 0.2)):
         twin = regularizers.get(regularizers.serialize(made))
         assert twin.get_config() == made.get_config()
+
+
+def orthogonal(mode="columns", factor=0.5, optimizer=None, **compiled):
+    flyball.utils.set_random_seed(1)
+    penalty = regularizers.OrthogonalRegularizer(factor, mode)
+    stack = [layers.Input((4,)), layers.Dense(6, "tanh", kernel_regularizer=penalty), layers.Dense(2)]
+    model = flyball.Sequential(stack, dtype="float64")
+    model.compile(optimizer or flyball.optimizers.SGD(0.1), "mse", **compiled)
+    return model
+
+
+def orthogonal_data():
+    rng = np.random.default_rng(6)
+    return rng.normal(size=(9, 4)), rng.normal(size=(9, 2))
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_orthogonal_regularizer_is_added_to_the_loss_and_its_gradient(mode, each_backend):
+    x, y = orthogonal_data()
+    model, plain = orthogonal(mode), orthogonal(factor=0.0)
+    before = model.get_weights()[0]
+    penalty = regularizers.OrthogonalRegularizer(0.5, mode)
+    slope = flyball.functional.orthogonal_penalty(before, factor=0.5, mode=mode).dw
+    value = penalty(before)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(plain.evaluate(x, y, verbose=0) + value, rel=1e-12)
+    found = [m.fit(x, y, batch_size=9, verbose=0).history["loss"][0] for m in (model, plain)]
+    assert found[0] == pytest.approx(found[1] + value, rel=1e-12)
+    np.testing.assert_allclose(model.get_weights()[0], plain.get_weights()[0] - 0.1 * slope, rtol=1e-9)
+    assert np.abs(slope).max() > 0.01
+
+
+def test_orthogonal_gradients_are_those_of_finite_differences():
+    assert flyball.inspect.check_gradients(orthogonal(), *orthogonal_data()).passed
+
+
+def test_orthogonal_regularizer_brings_units_to_right_angles():
+    x, y = orthogonal_data()
+    free, bound = orthogonal(factor=0.0), orthogonal("columns", 5.0, flyball.optimizers.Adam(0.01))
+    for model in (free, bound):
+        model.fit(x, y, epochs=300, verbose=0)
+    cosines = regularizers.OrthogonalRegularizer(1.0, "columns")
+    # Six units of four inputs cannot all be at right angles.
+    assert cosines(bound.get_weights()[0]) < 0.8 * cosines(free.get_weights()[0])
+
+
+def test_orthogonal_regularizer_with_clipping_and_accumulated_steps(each_backend):
+    """Of two half batches and their mean, the penalty's gradient is there once, and clipping takes it in."""
+    x, y = orthogonal_data()
+    x, y = x[:8], y[:8]
+    whole = orthogonal(optimizer=flyball.optimizers.SGD(0.1, clipnorm=0.05))
+    halves = orthogonal(optimizer=flyball.optimizers.SGD(0.1, clipnorm=0.05, gradient_accumulation_steps=2))
+    losses = [
+        model.fit(x, y, batch_size=size, shuffle=False, verbose=0).history["loss"]
+        for model, size in ((whole, 8), (halves, 4))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    for one, other in zip(whole.get_weights(), halves.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+def test_orthogonal_regularizer_survives_saving_and_threads(tmp_path):
+    x, y = orthogonal_data()
+    model = orthogonal()
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "m.flyball")
+    loaded = flyball.load_model(tmp_path / "m.flyball")
+    assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    assert loaded.layers[0].kernel_regularizer.get_config() == {"factor": 0.5, "mode": "columns"}
+
+
+def test_orthogonal_regularizers_are_for_kernels():
+    stack = [layers.Input((4,)), layers.Dense(3, bias_regularizer=regularizers.OrthogonalRegularizer())]
+    with pytest.raises(ValueError, match=r"bias must be a matrix for an orthogonal regularizer, got \(3,\)"):
+        flyball.Sequential(stack)
+    with pytest.raises(ValueError, match="activity_regularizer must be L1 or L2 in the gradient"):
+        layers.Dense(3, activity_regularizer="orthogonal_regularizer")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cases.table import CLASSES, ROWS, Case, cases, normal
-from flyball.backend import LOSSES
+from flyball.backend import LOSSES, ROW_LOSSES
 
 if TYPE_CHECKING:
     from cases.table import Maker
@@ -47,9 +47,30 @@ def weights_of_loss(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple
     return {**made, "labels": labels, "ignored": 3, "divisor": 0}
 
 
+def row_loss_of(kind: str) -> Maker:
+    def make(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+        predictions = (0.05 + 0.9 * rng.random(sizes)).astype(dtype)
+        given = {"predictions": predictions, "loss": kind, "gamma": 2.0, "positive": 1.0, "negative": 1.0}
+        return {**loss(rng, dtype, sizes), **given}
+
+    return make
+
+
+def overlap(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    predictions = (0.05 + 0.9 * rng.random(sizes)).astype(dtype)
+    given = {"predictions": predictions, "alpha": 0.5, "beta": 0.5, "epsilon": 1e-7, "whole": True}
+    return {**loss(rng, dtype, sizes), **given}
+
+
 CASES: list[Case] = [
     *cases("softmax_cross_entropy", CLASSES, loss, ("losses", "hits", "dlogits")),
     *cases("softmax_cross_entropy_soft", CLASSES, loss, ("losses", "hits", "dlogits")),
+    *(
+        case
+        for kind in ROW_LOSSES
+        for case in cases("row_loss", CLASSES, row_loss_of(kind), ("losses", "dpredictions"), kind)
+    ),
+    *cases("overlap_loss", ROWS, overlap, ("losses", "dpredictions")),
     *cases("loss_weights", ((128,), (1024,)), weights_of_loss, ("out", "kept")),
     *(
         case

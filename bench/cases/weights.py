@@ -34,10 +34,16 @@ def matrix(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...
     return {"w": normal(rng, dtype, *sizes), "min_value": 0.0, "max_value": 2.0, "rate": 1.0}
 
 
+def kernel(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    w = normal(rng, dtype, *sizes)
+    return {"penalty": np.zeros(1), "dw": np.zeros_like(w), "w": w, "factor": 1e-3, "columns": True}
+
+
 CASES: list[Case] = [
     *cases("squared_norm", FLAT, flat, ("total",)),
     *cases("clip_scale", ((1,),), scale, ("scale", "total")),
     *cases("constrain_norm", ((128, 64), (784, 512)), matrix, ("w",)),
+    *cases("orthogonal_penalty", ((64, 64), (256, 256)), kernel, ("penalty", "dw")),
     *cases("accumulate", FLAT, flat, ("y",)),
     *cases("average_update", FLAT, flat, ("average",)),
 ]

@@ -32,6 +32,10 @@ constexpr const char* losses[] = {"mean_squared_error",
                                   "mean_squared_logarithmic_error",
                                   "cosine_similarity"};
 static_assert(std::size(losses) == static_cast<std::size_t>(Loss::cosine_similarity) + 1);
+constexpr const char* row_losses[] = {"binary_focal_cross_entropy", "binary_focal_cross_entropy_logits",
+                                      "categorical_focal_cross_entropy_logits",
+                                      "categorical_generalized_cross_entropy_logits", "categorical_hinge"};
+static_assert(std::size(row_losses) == static_cast<std::size_t>(RowLoss::categorical_hinge) + 1);
 
 template <class E, std::size_t n>
 std::optional<E> find(const std::string& name, const char* const (&names)[n]) {
@@ -132,6 +136,10 @@ std::optional<Loss> find_loss(const std::string& name) { return find<Loss>(name,
 Activation activation(const std::string& name) {
   return require("activation", find<Activation>(name, activations), name, activations);
 }
+
+std::optional<RowLoss> find_row_loss(const std::string& name) { return find<RowLoss>(name, row_losses); }
+
+RowLoss row_loss_kind(const std::string& name) { return require("loss", find_row_loss(name), name, row_losses); }
 
 Loss loss(const std::string& name) { return require("loss", find_loss(name), name, losses); }
 

@@ -171,6 +171,8 @@ Activation activation(const std::string& name);
 Loss loss(const std::string& name);
 // The loss of that name, if there is one.
 std::optional<Loss> find_loss(const std::string& name);
+RowLoss row_loss_kind(const std::string& name);
+std::optional<RowLoss> find_row_loss(const std::string& name);
 // Of the operations that know no other than linear and relu.
 Activation rectifier(const std::string& name);
 

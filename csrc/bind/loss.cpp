@@ -52,11 +52,11 @@ void bind_softmax_cross_entropy_soft(const Array& losses, const OptionalArray& h
   });
 }
 
-void bind_pointwise_loss(const Array& losses, const OptionalArray& dpredictions, const Array& predictions,
-                         const Array& targets, const OptionalArray& weights, const std::string& loss_name, double delta,
-                         double scale) {
+// What the losses of matrices of predictions and targets share: checks, and body(arrays, sizes).
+template <class Body>
+void visit_loss(const Array& losses, const OptionalArray& dpredictions, const Array& predictions, const Array& targets,
+                const OptionalArray& weights, Body body) {
   require_ndim("predictions", predictions, 2);
-  const LossParams params{loss(loss_name), delta};
   visit_float("predictions", predictions, [&]<class T>() {
     const Index n = size(predictions, 0);
     const Index c = size(predictions, 1);
@@ -67,11 +67,42 @@ void bind_pointwise_loss(const Array& losses, const OptionalArray& dpredictions,
     T* dpredictions_data = out<T>("dpredictions", dpredictions, {n, c});
     refuse_overlap({{"dpredictions", dpredictions}, {"losses", losses}},
                    {{"predictions", predictions}, {"targets", targets}, {"weights", weights}}, InPlace::yes);
-    run(pointwise_loss_cost(params.kind, n, c), 0, [=](Team& team) {
-      pointwise_loss(team, losses_data, dpredictions_data, predictions_data, targets_data, weights_data, n, c, params,
-                     scale);
-    });
+    body(losses_data, dpredictions_data, predictions_data, targets_data, weights_data, n, c);
   });
+}
+
+void bind_pointwise_loss(const Array& losses, const OptionalArray& dpredictions, const Array& predictions,
+                         const Array& targets, const OptionalArray& weights, const std::string& loss_name, double delta,
+                         double scale) {
+  require_ndim("predictions", predictions, 2);
+  const LossParams params{loss(loss_name), delta};
+  visit_loss(losses, dpredictions, predictions, targets, weights,
+             [=](double* l, auto* dp, const auto* p, const auto* t, const auto* w, Index n, Index c) {
+               run(pointwise_loss_cost(params.kind, n, c), 0,
+                   [=](Team& team) { pointwise_loss(team, l, dp, p, t, w, n, c, params, scale); });
+             });
+}
+
+void bind_row_loss(const Array& losses, const OptionalArray& dpredictions, const Array& predictions,
+                   const Array& targets, const OptionalArray& weights, const std::string& loss_name, double gamma,
+                   double positive, double negative, double scale) {
+  require_ndim("predictions", predictions, 2);
+  const RowLossParams params{row_loss_kind(loss_name), gamma, positive, negative};
+  visit_loss(losses, dpredictions, predictions, targets, weights,
+             [=](double* l, auto* dp, const auto* p, const auto* t, const auto* w, Index n, Index c) {
+               run(row_loss_cost(n, c), 0, [=](Team& team) { row_loss(team, l, dp, p, t, w, n, c, params, scale); });
+             });
+}
+
+void bind_overlap_loss(const Array& losses, const OptionalArray& dpredictions, const Array& predictions,
+                       const Array& targets, const OptionalArray& weights, double alpha, double beta, double epsilon,
+                       bool whole, double scale) {
+  const OverlapParams params{alpha, beta, epsilon, whole};
+  visit_loss(losses, dpredictions, predictions, targets, weights,
+             [=](double* l, auto* dp, const auto* p, const auto* t, const auto* w, Index n, Index c) {
+               run(overlap_loss_cost(n, c), overlap_loss_workspace(n),
+                   [=](Team& team) { overlap_loss(team, l, dp, p, t, w, n, c, params, scale); });
+             });
 }
 
 void bind_loss_weights(const Array& output, const OptionalArray& kept, const OptionalArray& weights,
@@ -103,6 +134,12 @@ void register_loss(py::module_& module) {
   module.def("pointwise_loss", bind_pointwise_loss, py::arg("losses"), py::arg("dpredictions").none(true),
              py::arg("predictions"), py::arg("targets"), py::arg("weights").none(true), py::arg("loss"),
              py::arg("delta"), py::arg("scale"));
+  module.def("row_loss", bind_row_loss, py::arg("losses"), py::arg("dpredictions").none(true), py::arg("predictions"),
+             py::arg("targets"), py::arg("weights").none(true), py::arg("loss"), py::arg("gamma"), py::arg("positive"),
+             py::arg("negative"), py::arg("scale"));
+  module.def("overlap_loss", bind_overlap_loss, py::arg("losses"), py::arg("dpredictions").none(true),
+             py::arg("predictions"), py::arg("targets"), py::arg("weights").none(true), py::arg("alpha"),
+             py::arg("beta"), py::arg("epsilon"), py::arg("whole"), py::arg("scale"));
   module.def("loss_weights", bind_loss_weights, py::arg("out"), py::arg("kept").none(true),
              py::arg("weights").none(true), py::arg("labels").none(true), py::arg("ignored"), py::arg("divisor"));
 }

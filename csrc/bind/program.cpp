@@ -87,6 +87,8 @@ class PyProgram {
           scalars.push_back(scalar_of(value));
         } else if (const auto found = find_loss(value.cast<std::string>())) {
           scalars.push_back({0, static_cast<std::uint64_t>(*found)});
+        } else if (const auto row_loss = find_row_loss(value.cast<std::string>())) {
+          scalars.push_back({0, static_cast<std::uint64_t>(*row_loss)});
         } else {
           activations.push_back(activation(value.cast<std::string>()));
         }

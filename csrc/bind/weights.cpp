@@ -60,6 +60,21 @@ void bind_average_update(const Array& average, const Array& w, double decay, std
   });
 }
 
+void bind_orthogonal_penalty(const Array& penalty, const OptionalArray& dw, const Array& w, double factor,
+                             bool columns) {
+  require_ndim("w", w, 2);
+  visit_float("w", w, [&]<class T>() {
+    const Index n = size(w, 0);
+    const Index c = size(w, 1);
+    double* penalty_data = out<double>("penalty", penalty, {1});
+    T* dw_data = out<T>("dw", dw, {n, c});
+    const T* w_data = in<T>("w", w, {n, c});
+    refuse_overlap({{"penalty", penalty}, {"dw", dw}}, {{"w", w}}, InPlace::no);
+    run(orthogonal_penalty_cost(n, c, columns, dw_data != nullptr), orthogonal_penalty_workspace<T>(n, c, columns),
+        [=](Team& team) { orthogonal_penalty(team, penalty_data, dw_data, w_data, n, c, factor, columns); });
+  });
+}
+
 }  // namespace
 
 void register_weights(py::module_& module) {
@@ -71,6 +86,8 @@ void register_weights(py::module_& module) {
   module.def("accumulate", bind_accumulate, py::arg("y"), py::arg("x"), py::arg("keep"), py::arg("scale"));
   module.def("average_update", bind_average_update, py::arg("average"), py::arg("w"), py::arg("decay"),
              py::arg("step"));
+  module.def("orthogonal_penalty", bind_orthogonal_penalty, py::arg("penalty"), py::arg("dw").none(true), py::arg("w"),
+             py::arg("factor"), py::arg("columns"));
 }
 
 }  // namespace flyball::bind

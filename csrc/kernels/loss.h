@@ -14,6 +14,12 @@ struct LossKernels {
                                      const T* weights, Index n, Index c, double scale);
   void (*pointwise_loss)(double* losses, T* dpredictions, const T* predictions, const T* targets, const T* weights,
                          Index n, Index c, LossParams params, double scale);
+  void (*row_loss)(double* losses, T* dpredictions, const T* predictions, const T* targets, const T* weights, Index n,
+                   Index c, RowLossParams params, double scale);
+
+  // sums (3) = sum(t * p), sum(t), sum(p); dp = shift + slope * t.
+  void (*overlap_sums)(double* sums, const T* p, const T* t, Index count);
+  void (*overlap_gradient)(T* dp, const T* t, Index count, double shift, double slope);
 };
 
 }  // namespace flyball

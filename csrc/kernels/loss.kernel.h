@@ -2,6 +2,7 @@
 #include "kernels/activation.kernel.h"
 #include "kernels/loss.h"
 #include "kernels/pointwise_loss.kernel.h"
+#include "kernels/row_loss.kernel.h"
 
 namespace flyball {
 namespace {
@@ -111,7 +112,9 @@ void softmax_cross_entropy_soft(double* losses, double* hits, T* dlogits, const 
 }
 
 template <class T>
-constexpr LossKernels<T> loss_kernels = {softmax_cross_entropy<T>, softmax_cross_entropy_soft<T>, pointwise_loss<T>};
+constexpr LossKernels<T> loss_kernels = {softmax_cross_entropy<T>, softmax_cross_entropy_soft<T>,
+                                         pointwise_loss<T>,        row_loss<T>,
+                                         overlap_sums<T>,          overlap_gradient<T>};
 
 }  // namespace
 }  // namespace flyball

@@ -342,6 +342,30 @@ def pointwise_loss(
     delta: float,
     scale: float,
 ) -> None: ...
+def row_loss(
+    losses: Doubles,
+    dpredictions: Floats | None,
+    predictions: Floats,
+    targets: Floats,
+    weights: Floats | None,
+    loss: str,
+    gamma: float,
+    positive: float,
+    negative: float,
+    scale: float,
+) -> None: ...
+def overlap_loss(
+    losses: Doubles,
+    dpredictions: Floats | None,
+    predictions: Floats,
+    targets: Floats,
+    weights: Floats | None,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+    whole: bool,
+    scale: float,
+) -> None: ...
 def loss_weights(
     out: Floats,
     kept: Integers | None,
@@ -479,6 +503,7 @@ def squared_norm(total: Doubles, g: Floats, w: Floats | None, l1: float, l2: flo
 def clip_scale(scale: Doubles, total: Doubles, max_norm: float) -> None: ...
 def constrain_norm(w: Floats, min_value: float, max_value: float, rate: float) -> None: ...
 def accumulate(y: Floats, x: Floats, keep: float, scale: float) -> None: ...
+def orthogonal_penalty(penalty: Doubles, dw: Floats | None, w: Floats, factor: float, columns: bool) -> None: ...
 def average_update(average: Floats, w: Floats, decay: float, step: int) -> None: ...
 def gather_labels(out: Integers, labels: Integers, rows: Integers) -> None: ...
 def gather(out: Floats, x: NDArray[Any], rows: Integers) -> None: ...

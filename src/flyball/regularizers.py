@@ -8,11 +8,24 @@ import numpy as np
 
 from flyball import _checks
 from flyball._registry import Configurable, Registry, parameters, serialize
+from flyball.backend import get_backend
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
 
 
 CONVENTIONS = ("lambda", "lambda/2", "lambda/m", "lambda/2m")
@@ -52,7 +65,7 @@ class Regularizer(Configurable):
         return self.samples is None and self.convention.endswith("m")
 
     @property
-    def factor(self) -> float:
+    def convention_factor(self) -> float:
         """c, to be divided by the number of samples where that is not known yet."""
         half = 0.5 if "2" in self.convention else 1.0
         return half / self.samples if self.samples is not None and self.convention.endswith("m") else half
@@ -62,7 +75,7 @@ class Regularizer(Configurable):
         if self.needs_samples:
             _checks.refuse("samples", f"given to compute a penalty by itself in the convention {self.convention}", None)
         w = np.asarray(w, dtype=np.float64)
-        return float(self.factor * (self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum()))
+        return float(self.convention_factor * (self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum()))
 
 
 class L1(Regularizer):
@@ -146,7 +159,47 @@ class L1L2(Regularizer):
         self.proximal = _checks.flag("proximal", proximal)
 
 
-_names: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+class OrthogonalRegularizer(Regularizer):
+    """``factor`` times the mean of ``abs(v_i . v_j)`` over all pairs i < j, v being vectors divided by their lengths.
+
+    It draws the rows or columns of a kernel (inputs, units) to right angles, whatever their lengths: columns are those
+    of the units, which then see different things.
+
+    Parameters
+    ----------
+    factor : float
+        Not negative.
+    mode : {"rows", "columns"}
+        Which of the kernel's vectors, those of the inputs or those of the units.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows", **unknown: object) -> None:
+        super().__init__(**unknown)  # type: ignore[arg-type]
+        self.factor = _checks.number("factor", factor, "[0, inf)")
+        self.mode = _checks.choice("mode", mode, ("rows", "columns"))
+
+    def of_each_pair(self, name: str, shape: tuple[int, ...]) -> float:
+        """Return what a pair of vectors of a matrix of ``shape`` counts; errors call it ``name``."""
+        if len(shape) != 2:
+            _checks.refuse(name, "a matrix for an orthogonal regularizer", shape)
+        count = shape[self.mode == "columns"]
+        return 2.0 * self.factor / (count * (count - 1)) if count > 1 else 0.0
+
+    def __call__(self, w: ArrayLike) -> float:
+        """Return the penalty of the weights ``w``, a matrix, in double precision."""
+        matrix = np.ascontiguousarray(w, dtype=np.float64)
+        penalty = np.zeros(1)
+        factor = self.of_each_pair("w", matrix.shape)
+        get_backend().orthogonal_penalty(penalty, None, matrix, factor, self.mode == "columns")
+        return float(penalty[0])
+
+
+_names: dict[str, type[Regularizer]] = {
+    "l1": L1,
+    "l2": L2,
+    "l1_l2": L1L2,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+}
 REGISTRY: Registry[Regularizer] = Registry("regularizer", Regularizer, _names)
 
 
@@ -156,7 +209,8 @@ def get(identifier: object, argument: str = "regularizer") -> Regularizer | None
     Parameters
     ----------
     identifier : str, Regularizer, type, dict or None
-        A name (``"l1"``, ``"l2"``, ``"l1_l2"``), a regularizer, its class, or its configuration.
+        A name (``"l1"``, ``"l2"``, ``"l1_l2"``, ``"orthogonal_regularizer"``), a regularizer, its class, or its
+        configuration.
     argument : str
         What errors call the value.
 
@@ -168,4 +222,4 @@ def get(identifier: object, argument: str = "regularizer") -> Regularizer | None
     return None if identifier is None else REGISTRY.get(identifier, argument)
 
 
-l1, l2, l1_l2 = L1, L2, L1L2
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flyball import functional as F
-from flyball.backend import ACTIVATIONS, LOSSES
+from flyball.backend import ACTIVATIONS, LOSSES, ROW_LOSSES
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((5, 7))
@@ -100,6 +100,37 @@ def test_cross_entropy(labels, reduction, options):
     result = F.softmax_cross_entropy(X, labels, reduction=reduction, **options)
     want = differences(lambda x: F.softmax_cross_entropy(x, labels, reduction=reduction, **options).loss, X)
     np.testing.assert_allclose(result.dlogits, want, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("loss", ROW_LOSSES)
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.5])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])
+def test_row_loss(loss, gamma, reduction):
+    p = 0.1 + 0.8 * SOFT[::-1] if loss == "binary_focal_cross_entropy" else X
+    t = np.eye(X.shape[1])[np.arange(len(X)) % X.shape[1]] if loss == "categorical_hinge" else SOFT
+    options = {"reduction": reduction, "weights": B5, "gamma": gamma, "weights_of_targets": (0.3, 0.9)}
+    result = F.row_loss(p, t, loss, **options)
+    want = differences(lambda p: F.row_loss(p, t, loss, **options).loss, p)
+    assert np.abs(want).max() > 1e-3
+    np.testing.assert_allclose(result.dpredictions, want, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])
+def test_overlap_loss(whole, reduction):
+    options = {"alpha": 0.3, "beta": 0.9, "whole": whole, "reduction": reduction, "weights": B5}
+    result = F.overlap_loss(SOFT[::-1].copy(), SOFT, **options)
+    want = differences(lambda p: F.overlap_loss(p, SOFT, **options).loss, SOFT[::-1].copy())
+    assert np.abs(want).max() > 1e-3
+    np.testing.assert_allclose(result.dpredictions, want, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_orthogonal_penalty(mode):
+    result = F.orthogonal_penalty(X, factor=0.7, mode=mode)
+    want = differences(lambda w: F.orthogonal_penalty(w, factor=0.7, mode=mode).penalty, X)
+    assert np.abs(want).max() > 1e-3
+    np.testing.assert_allclose(result.dw, want, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

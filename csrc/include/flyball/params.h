@@ -59,6 +59,21 @@ struct LossParams {
   double delta;  // of huber; ignored by the others
 };
 
+struct RowLossParams {
+  RowLoss kind;
+  double gamma;     // exponent of the focal and the generalized ones
+  double positive;  // weights of targets 1 and 0 of the binary focal ones
+  double negative;
+};
+
+// The share of what two sets have in common, in which what only one has counts differently; see backend/loss.py.
+struct OverlapParams {
+  double alpha;
+  double beta;
+  double epsilon;
+  bool whole;  // one loss of all rows together
+};
+
 struct BatchNormParams {
   double momentum;  // share of the old running value that is kept
   double epsilon;

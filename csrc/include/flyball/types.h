@@ -81,4 +81,13 @@ enum class Loss : int {
   cosine_similarity
 };
 
+// Losses of whole rows, or with several parameters, by the names of backend.ROW_LOSSES and in its order.
+enum class RowLoss : int {
+  binary_focal_cross_entropy,
+  binary_focal_cross_entropy_logits,
+  categorical_focal_cross_entropy_logits,
+  categorical_generalized_cross_entropy_logits,
+  categorical_hinge
+};
+
 }  // namespace flyball

@@ -44,12 +44,31 @@ void average_update(Team& team, const Step& s, I i) {
 
 double accumulate_cost(I i) { return flyball::accumulate_cost(count(i, 0)); }
 
+// penalty, dw, w; factor, columns
+template <class T>
+void orthogonal_penalty(Team& team, const Step& s, I i) {
+  flyball::orthogonal_penalty(team, at<double>(s, i, 0), at<T>(s, i, 1), at<const T>(s, i, 2), i.buffers[2]->rows,
+                              columns(i, 2), number(s, i, 0), number(s, i, 1) != 0);
+}
+
+double orthogonal_penalty_cost(I i) {
+  const bool of_columns = i.scalars[1].number != 0;
+  return flyball::orthogonal_penalty_cost(i.buffers[2]->rows, columns(i, 2), of_columns, i.buffers[1] != nullptr);
+}
+
+std::size_t orthogonal_penalty_workspace(I i) {
+  const bool of_columns = i.scalars[1].number != 0;
+  return flyball::orthogonal_penalty_workspace<double>(i.buffers[2]->rows, columns(i, 2), of_columns);
+}
+
 constexpr Operation rows_of_table[] = {
     {"squared_norm", 3, 2, 0, 1, 1, FLYBALL_BOTH(squared_norm), squared_norm_cost, squared_norm_workspace},
     {"clip_scale", 2, 1, 0, 2, 0, FLYBALL_ONE(clip_scale), clip_scale_cost, nullptr},
     {"constrain_norm", 1, 3, 0, 1, 0, FLYBALL_BOTH(constrain_norm), constrain_norm_cost, nullptr},
     {"accumulate", 2, 2, 0, 1, 0, FLYBALL_BOTH(accumulate), accumulate_cost, nullptr},
     {"average_update", 2, 2, 0, 1, 0, FLYBALL_BOTH(average_update), accumulate_cost, nullptr},
+    {"orthogonal_penalty", 3, 2, 0, 2, 2, FLYBALL_BOTH(orthogonal_penalty), orthogonal_penalty_cost,
+     orthogonal_penalty_workspace},
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ from flyball.backend.augment import Augment
 from flyball.backend.data import Data
 from flyball.backend.dense import Dense
 from flyball.backend.dropout import Dropout
-from flyball.backend.loss import LOSSES, Losses
+from flyball.backend.loss import LOSSES, ROW_LOSSES, Losses
 from flyball.backend.norm import Norm
 from flyball.backend.random import Random
 from flyball.backend.update import Updates
@@ -36,6 +36,7 @@ __all__ = [
     "ALPHAS",
     "LOSSES",
     "OPERATIONS",
+    "ROW_LOSSES",
     "Backend",
     "backend_scope",
     "get_backend",

@@ -26,6 +26,15 @@ LOSSES = (
 )
 """Names of the losses that ``pointwise_loss`` computes."""
 
+ROW_LOSSES = (
+    "binary_focal_cross_entropy",
+    "binary_focal_cross_entropy_logits",
+    "categorical_focal_cross_entropy_logits",
+    "categorical_generalized_cross_entropy_logits",
+    "categorical_hinge",
+)
+"""Names of the losses that ``row_loss`` computes."""
+
 
 class Losses(Protocol):
     """Losses, with their gradients.
@@ -106,6 +115,60 @@ class Losses(Protocol):
         =============================== =================================================================
 
         ``delta`` is positive, and ignored where it does not appear. ``dpredictions`` may be ``predictions``.
+        """
+        ...
+
+    def row_loss(
+        self,
+        losses: Doubles,
+        dpredictions: Floats | None,
+        predictions: Floats,
+        targets: Floats,
+        weights: Floats | None,
+        loss: str,
+        gamma: float,
+        positive: float,
+        negative: float,
+        scale: float,
+    ) -> None:
+        """``losses = w * f(p, t)`` of each row of ``p`` and ``t`` (N, C); ``dpredictions = w * df/dp * scale``.
+
+        ============================================ ==============================================================
+        ``loss``                                     ``f(p, t)``
+        ============================================ ==============================================================
+        binary_focal_cross_entropy                   ``mean(a * u**gamma * b)``, b the binary cross-entropy of p,
+                                                     ``u = t * (1 - p) + (1 - t) * p``,
+                                                     ``a = t * positive + (1 - t) * negative``
+        binary_focal_cross_entropy_logits            the same of ``sigmoid(p)``
+        categorical_focal_cross_entropy_logits       ``-sum(t * (1 - q)**gamma * log(q))``, ``q = softmax(p)``
+        categorical_generalized_cross_entropy_logits ``(1 - sum(t * q)**gamma) / gamma``, ``q = softmax(p)``
+        categorical_hinge                            ``max(1 + max((1 - t) * p) - sum(t * p), 0)``
+        ============================================ ==============================================================
+
+        ``gamma``, ``positive`` and ``negative`` are ignored where they do not appear. Of equal largest ``(1 - t) * p``
+        the first has the gradient. ``dpredictions`` may be ``predictions``. Lin et al. 2017; Zhang and Sabuncu 2018.
+        """
+        ...
+
+    def overlap_loss(
+        self,
+        losses: Doubles,
+        dpredictions: Floats | None,
+        predictions: Floats,
+        targets: Floats,
+        weights: Floats | None,
+        alpha: float,
+        beta: float,
+        epsilon: float,
+        whole: bool,
+        scale: float,
+    ) -> None:
+        """``losses = w * (1 - I / (I + alpha * (T - I) + beta * (P - I) + epsilon))``, with its gradient.
+
+        ``I = sum(t * p)``, ``T = sum(t)`` and ``P = sum(p)`` over each row of p and t (N, C), or, with ``whole``, over
+        all rows, each of which then has the loss of all. ``dpredictions`` is the derivative of ``scale * sum(losses)``
+        by p, and may be ``predictions``. With alpha and beta 1/2 it is the Dice loss (Milletari et al. 2016), otherwise
+        Tversky's (Salehi et al. 2017).
         """
         ...
 

@@ -25,6 +25,15 @@ class Weights(Protocol):
         """
         ...
 
+    def orthogonal_penalty(self, penalty: Doubles, dw: Floats | None, w: Floats, factor: float, columns: bool) -> None:
+        """``penalty[0] += factor * sum(abs(v_i . v_j), i < j)``, and its gradient by w is added to ``dw``; both (N, C).
+
+        v are the rows of w, or its ``columns``, divided by their lengths; one of length 0 stays so, without a gradient.
+        ``penalty`` is (1,), float64. With g the sum of ``sign(v_i . v_j) * v_j`` over j, that by the row ``w_i`` is
+        ``factor * (g_i - (g_i . v_i) * v_i) / |w_i|``.
+        """
+        ...
+
     def constrain_norm(self, w: Floats, min_value: float, max_value: float, rate: float) -> None:
         """Move the norm of each column of w (K, C), in place, by ``rate`` of the way into [min_value, max_value].
 

@@ -92,6 +92,7 @@ from flyball.functional.random import (
     random_truncated_normal,
     random_uniform,
 )
+from flyball.functional.row_loss import overlap_loss, row_loss
 from flyball.functional.update import (
     adadelta_update,
     adagrad_update,
@@ -101,7 +102,15 @@ from flyball.functional.update import (
     rmsprop_update,
     sgd_update,
 )
-from flyball.functional.weights import accumulate, average_update, clip_scale, constrain_norm, squared_norm
+from flyball.functional.weights import (
+    OrthogonalPenalty,
+    accumulate,
+    average_update,
+    clip_scale,
+    constrain_norm,
+    orthogonal_penalty,
+    squared_norm,
+)
 
 __all__ = [
     "BatchNorm",
@@ -115,6 +124,7 @@ __all__ = [
     "LayerNormGradients",
     "Mixed",
     "Moments",
+    "OrthogonalPenalty",
     "PointwiseLoss",
     "PopulationStatistics",
     "PreluGradients",
@@ -174,6 +184,8 @@ __all__ = [
     "log_softmax_forward",
     "matmul",
     "mix_up",
+    "orthogonal_penalty",
+    "overlap_loss",
     "pointwise_loss",
     "population_statistics",
     "prelu_backward",
@@ -189,6 +201,7 @@ __all__ = [
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop_update",
+    "row_loss",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",

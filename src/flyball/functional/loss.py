@@ -38,7 +38,7 @@ class CrossEntropy(NamedTuple):
 
 
 class PointwiseLoss(NamedTuple):
-    """What :func:`pointwise_loss` returns."""
+    """What :func:`pointwise_loss`, :func:`row_loss` and :func:`overlap_loss` return."""
 
     loss: float | Doubles
     dpredictions: Floats
@@ -206,12 +206,25 @@ def pointwise_loss(
         If ``predictions`` is empty, shapes differ, a target is not a number, the loss is unknown, ``out`` does not fit,
         or an argument is outside what is said above.
     """
+    need_loss(loss)
+    delta = positive("delta", delta)
+    return loss_of_matrices("pointwise_loss", predictions, targets, (loss, delta), weights, reduction, out)
+
+
+def loss_of_matrices(
+    op: str,
+    predictions: Floats,
+    targets: Floats,
+    scalars: tuple[object, ...],
+    weights: Floats | None,
+    reduction: str,
+    out: Floats | None,
+) -> PointwiseLoss:
+    """Return what an operation on matrices of predictions and targets gives, of arrays of any shape."""
     predictions = at_least_1d("predictions", floats("predictions", predictions))
     dtype = predictions.dtype
     count = len(predictions)
     need_reduction(reduction)
-    need_loss(loss)
-    delta = positive("delta", delta)
     targets = floats_like("targets", targets, dtype, "predictions")
     same_shape("targets", targets, predictions)
     need_numbers("targets", targets)
@@ -221,14 +234,13 @@ def pointwise_loss(
     inputs = {"predictions": predictions, "targets": targets, "weights": weights}
     gradient = new_or_given(out, predictions.shape, dtype, in_place=True, **inputs)
     rows = (count, -1)
-    get_backend().pointwise_loss(
+    getattr(get_backend(), op)(
         losses,
         gradient.reshape(rows),
         predictions.reshape(rows),
         targets.reshape(rows),
         weights,
-        loss,
-        delta,
+        *scalars,
         scale,
     )
     return PointwiseLoss(reduce(losses, reduction, scale), gradient)

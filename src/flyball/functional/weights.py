@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from flyball.functional._checks import (
     whole,
     written,
 )
-from flyball.reference._arrays import FLOAT64
+from flyball.reference._arrays import FLOAT64, need_ndim
 
 if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats
@@ -103,6 +103,55 @@ def clip_scale(total: Doubles, max_norm: float, *, out: Doubles | None = None) -
     written("out", scale, FLOAT64, (1,))
     get_backend().clip_scale(scale, total, positive("max_norm", max_norm))
     return scale
+
+
+class OrthogonalPenalty(NamedTuple):
+    """What :func:`orthogonal_penalty` returns."""
+
+    penalty: float
+    dw: Floats
+
+
+def orthogonal_penalty(w: Floats, *, factor: float = 0.01, mode: str = "rows") -> OrthogonalPenalty:
+    """Penalty of vectors that are not at right angles, and its gradient.
+
+    ``factor`` times the mean of ``abs(v_i . v_j)`` over all pairs i < j, v being the rows or columns of w divided by
+    their lengths: what :class:`flyball.regularizers.OrthogonalRegularizer` adds to the loss.
+
+    Parameters
+    ----------
+    w : array of float32 or float64, shape (K, C)
+        Copied once if its layout asks for it.
+    factor : float
+        Not negative.
+    mode : {"rows", "columns"}
+        What is to be orthogonal; there must be two at least.
+
+    Returns
+    -------
+    OrthogonalPenalty
+        Named tuple of ``penalty`` (a float) and ``dw`` (K, C).
+
+    Raises
+    ------
+    TypeError
+        If ``w`` has another dtype, or is no array.
+    ValueError
+        If it is no matrix of at least two vectors, or an argument is outside what is said above.
+    """
+    w = floats("w", w)
+    need_ndim("w", w, 2)
+    factor = not_negative("factor", factor)
+    if mode not in ("rows", "columns"):
+        msg = f"mode must be 'rows' or 'columns', got {mode!r}"
+        raise ValueError(msg)
+    count = w.shape[mode == "columns"]
+    if count < 2:
+        msg = f"w must have at least 2 {mode}, got shape {w.shape}"
+        raise ValueError(msg)
+    penalty, dw = np.zeros(1), np.zeros_like(w)
+    get_backend().orthogonal_penalty(penalty, dw, w, 2.0 * factor / (count * (count - 1)), mode == "columns")
+    return OrthogonalPenalty(float(penalty[0]), dw)
 
 
 def constrain_norm(w: Floats, *, min_value: float = 0.0, max_value: float = inf, rate: float = 1.0) -> None:

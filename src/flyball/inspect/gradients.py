@@ -175,7 +175,7 @@ def _batch_loss(model: Sequential, x: Any, y: Any) -> Callable[[], float]:
     def loss() -> float:
         weights = memory.parameters.copy()
         trainer.optimizer.steps = 0  # the address of the random numbers: the same masks every time
-        penalty = memory.penalty()  # the gradients are without it; penalties of activities are in both
+        penalty = memory.penalty_of_elements()  # the gradients are without it; the other penalties are in both
         value = trainer.run_epoch(0, shuffle=False)["objective"] - penalty
         memory.parameters[...] = weights  # constraints act without a step, too
         memory.statistics[...] = statistics

@@ -10,7 +10,7 @@ import numpy as np
 from flyball import _checks, initializers, regularizers, utils
 from flyball._registry import Configurable, parameters, serialize, snake_case
 from flyball.layers.calling import Caller
-from flyball.program.nodes import ActivityPenaltyNode, Weight
+from flyball.program.nodes import ActivityPenaltyNode, Orthogonality, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +137,7 @@ class Layer(Configurable, ABC):
         if penalty is None or not (penalty.l1 or penalty.l2):
             return self.lower()
         # A node's penalty is l2 / 2 * sum(x**2), a regularizer's l2 * sum(x**2).
-        l1, l2 = penalty.factor * penalty.l1, penalty.factor * 2.0 * penalty.l2
+        l1, l2 = penalty.convention_factor * penalty.l1, penalty.convention_factor * 2.0 * penalty.l2
         return [*self.lower(), ActivityPenaltyNode(self.name, l1, l2)]
 
     def build(self, input_shape: Sequence[int]) -> None:
@@ -307,10 +307,14 @@ def _stem(weight: Weight) -> str:
 def penalise(weight: Weight, regularizer: Regularizer | None) -> None:
     """Give ``weight`` the penalty of ``regularizer``, or none."""
     # A Weight's penalty is l2 / 2 * sum(w**2), a regularizer's l2 * sum(w**2).
-    weight.l1 = regularizer.factor * regularizer.l1 if regularizer else 0.0
-    weight.l2 = regularizer.factor * 2.0 * regularizer.l2 if regularizer else 0.0
+    weight.l1 = regularizer.convention_factor * regularizer.l1 if regularizer else 0.0
+    weight.l2 = regularizer.convention_factor * 2.0 * regularizer.l2 if regularizer else 0.0
     weight.per_sample = regularizer is not None and regularizer.needs_samples
     weight.proximal = regularizer is not None and regularizer.proximal
+    weight.orthogonality = None
+    if isinstance(regularizer, regularizers.OrthogonalRegularizer):
+        factor = regularizer.of_each_pair(weight.name, weight.shape)
+        weight.orthogonality = Orthogonality(factor, regularizer.mode == "columns")
 
 
 def require_free(argument: str, layer: Layer) -> None:
@@ -324,8 +328,9 @@ def require_free(argument: str, layer: Layer) -> None:
 def _of_activities(identifier: object) -> Regularizer | None:
     """Return the regularizer of a layer's outputs; refuse what is meant for weights only."""
     regularizer = regularizers.get(identifier, "activity_regularizer")
-    if regularizer is not None and (regularizer.proximal or regularizer.needs_samples):
-        expectation = "a penalty with a gradient, whose convention is 'lambda' or 'lambda/2', or is given samples"
+    orthogonal = isinstance(regularizer, regularizers.OrthogonalRegularizer)
+    if regularizer is not None and (regularizer.proximal or regularizer.needs_samples or orthogonal):
+        expectation = "L1 or L2 in the gradient, whose convention is 'lambda' or 'lambda/2', or is given samples"
         _checks.refuse("activity_regularizer", expectation, regularizer)
     return regularizer
 

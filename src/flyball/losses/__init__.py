@@ -12,10 +12,17 @@ from flyball.losses.base import Loss
 from flyball.losses.classification import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalHinge,
     Hinge,
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+from flyball.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+)
+from flyball.losses.overlap import Dice, Tversky
 from flyball.losses.regression import (
     CosineSimilarity,
     Huber,
@@ -37,8 +44,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
     "CosineSimilarity",
+    "Dice",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -51,9 +63,15 @@ __all__ = [
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
     "cosine_similarity",
+    "dice",
     "get",
     "hinge",
     "huber",
@@ -67,10 +85,14 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]
 
 
-def _function(loss: type[Loss]) -> Callable[[ArrayLike, ArrayLike], Doubles]:
+_names: dict[str, type[Loss]] = {}
+
+
+def _function(loss: type[Loss]) -> Callable[..., Doubles]:
     def function(y_true: ArrayLike, y_pred: ArrayLike, **arguments: Any) -> Doubles:
         return np.asarray(loss(reduction="none", **arguments)(y_true, y_pred))
 
@@ -84,6 +106,7 @@ def _function(loss: type[Loss]) -> Callable[[ArrayLike, ArrayLike], Doubles]:
     **arguments
         Of the class.
     """
+    _names[function.__name__] = loss
     return function
 
 
@@ -101,22 +124,14 @@ hinge = _function(Hinge)
 squared_hinge = _function(SquaredHinge)
 poisson = _function(Poisson)
 kl_divergence = _function(KLDivergence)
+binary_focal_crossentropy = _function(BinaryFocalCrossentropy)
+categorical_focal_crossentropy = _function(CategoricalFocalCrossentropy)
+categorical_generalized_cross_entropy = _function(CategoricalGeneralizedCrossEntropy)
+categorical_hinge = _function(CategoricalHinge)
+dice = _function(Dice)
+tversky = _function(Tversky)
 
-_names: dict[str, type[Loss]] = {
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "binary_crossentropy": BinaryCrossentropy,
-    "mean_squared_error": MeanSquaredError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
-    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
-    "cosine_similarity": CosineSimilarity,
-    "huber": Huber,
-    "log_cosh": LogCosh,
-    "hinge": Hinge,
-    "squared_hinge": SquaredHinge,
-    "poisson": Poisson,
-    "kl_divergence": KLDivergence,
+_names |= {
     "bce": BinaryCrossentropy,
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,

@@ -45,6 +45,10 @@ class Loss(Configurable):
         How probable it is that a target of training is replaced by another class.
     ignore_class : int or None
         The class whose positions have no loss, and count as if they were not there.
+    axis : int, tuple of int or None
+        The axis or axes of the arrays that are joined to one value. Models train with the default.
+    per_sample : bool
+        Whether a sample has one loss, to which its positions do not add one by one.
     objective : Objective
         The operation that computes it in training.
     """
@@ -53,6 +57,8 @@ class Loss(Configurable):
     from_logits: bool = False
     label_noise: float = 0.0
     ignore_class: int | None = None
+    axis: int | tuple[int, ...] | None = -1
+    per_sample: ClassVar[bool] = False
     objective: Objective
 
     def __init__(
@@ -111,11 +117,17 @@ class Loss(Configurable):
 
     def paired(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Floats, NDArray[Any]]:
         """Return predictions and targets as arrays of one number of axes; the predictions in single or double."""
-        predictions, targets = numbers("y_pred", y_pred), numbers("y_true", y_true)
-        if predictions.dtype not in (np.float32, np.float64):
-            predictions = predictions.astype(np.float64)
+        predictions, targets = predicted(y_pred), numbers("y_true", y_true)
         targets, predictions = same_rank(targets, predictions)
-        return predictions, targets
+        return self._with_last_axis("y_pred", predictions), self._with_last_axis("y_true", targets)
+
+    def _with_last_axis(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        """Return an array whose last axis is the one that the loss is along."""
+        if not isinstance(self.axis, int) or self.axis == -1:
+            return array
+        if not -array.ndim <= self.axis < array.ndim:
+            _checks.refuse(name, f"of at least {self.axis + 1 if self.axis >= 0 else -self.axis} axes", array.shape)
+        return np.moveaxis(array, self.axis, -1)
 
     @property
     def in_training(self) -> Objective:
@@ -136,6 +148,8 @@ class Loss(Configurable):
             raise ValueError(msg)
         if self.reduction in (None, "none"):
             _checks.refuse("the loss's reduction", "one to a number to train with", self.reduction)
+        if isinstance(self.axis, int) and self.axis != -1:
+            _checks.refuse("the loss's axis", "-1, the last one, to train with", self.axis)
 
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
@@ -167,15 +181,16 @@ class Loss(Configurable):
         return np.zeros((rows, *output_shape), dtype)
 
 
-def pointwise_values(y_true: NDArray[Any], y_pred: Floats, loss: str, delta: float = 1.0) -> Doubles:
-    """Return the pointwise loss of each vector along the last axis."""
+def values_of(objective: Objective, y_true: NDArray[Any], y_pred: Floats) -> Doubles:
+    """Return what a loss of matrices of predictions and targets is of each vector along the last axis."""
     if y_true.shape != y_pred.shape:
         _checks.refuse("y_true", f"of shape {y_pred.shape}, that of y_pred", y_true.shape)
     matrix = (-1, y_pred.shape[-1] if y_pred.ndim else 1)
     predictions = np.ascontiguousarray(y_pred).reshape(matrix)
     targets = np.ascontiguousarray(y_true, dtype=y_pred.dtype).reshape(matrix)
     values = np.empty(len(predictions), np.float64)
-    get_backend().pointwise_loss(values, None, predictions, targets, None, loss, delta, 1.0)
+    scalars = (value for _, value in objective.scalars)
+    getattr(get_backend(), objective.op)(values, None, predictions, targets, None, *scalars, 1.0)
     return values.reshape(y_pred.shape[:-1])
 
 
@@ -199,6 +214,12 @@ def in_words(shape: tuple[int, ...]) -> str:
     """Return the shape of an array of samples of ``shape``, as errors write it."""
     sizes = ", ".join(["n", *(str(size) for size in shape)])
     return f"({sizes})" if shape else "(n,)"
+
+
+def predicted(y_pred: Any) -> Floats:
+    """Return predictions as an array of float32 or float64."""
+    predictions = numbers("y_pred", y_pred)
+    return predictions if predictions.dtype in (np.float32, np.float64) else predictions.astype(np.float64)
 
 
 def numbers(name: str, y: Any) -> NDArray[Any]:

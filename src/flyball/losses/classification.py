@@ -8,8 +8,8 @@ import numpy as np
 
 from flyball import _checks
 from flyball.backend import get_backend
-from flyball.losses.base import Loss, in_words, numbers, pointwise_values, refuse_rows
-from flyball.losses.regression import Values, pointwise
+from flyball.losses.base import Loss, in_words, numbers, predicted, refuse_rows, values_of
+from flyball.losses.regression import Values, pointwise, row_loss
 from flyball.program.lowering import Objective
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class _Classes(Loss):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         *,
@@ -38,6 +39,7 @@ class _Classes(Loss):
         super().__init__(reduction, name, **unknown)
         self.from_logits = _checks.flag("from_logits", from_logits)
         self.label_smoothing = _checks.number("label_smoothing", label_smoothing, "[0, 1)")
+        self.axis = _checks.integer("axis", axis, -32)
         self.smooth = _checks.choice("smooth", smooth, ("all", "others"))
         self.label_noise = _checks.number("label_noise", label_noise, "[0, 1]")
 
@@ -57,7 +59,7 @@ class _Classes(Loss):
         """Return the cross-entropy of each vector of ``predictions`` with that of ``targets``."""
         if not self.from_logits:
             sums = predictions.sum(axis=-1, keepdims=True)
-            return pointwise_values(targets, predictions / sums, "categorical_cross_entropy")
+            return values_of(pointwise("categorical_cross_entropy"), targets, predictions / sums)
         matrix = (-1, predictions.shape[-1])
         logits = np.ascontiguousarray(predictions).reshape(matrix)
         rows = np.ascontiguousarray(targets, dtype=logits.dtype).reshape(matrix)
@@ -76,10 +78,12 @@ class SparseCategoricalCrossentropy(_Classes):
         are trained from the logits, so that no probability is ever rounded to 0.
     ignore_class : int, optional
         A label, of a class or of none (-1, 255), whose positions have no loss; means are over the other ones.
-    label_smoothing : float
-        eps in [0, 1): how much of the target is spread over classes. (Keras' loss of this name has none.)
     reduction, name : str, optional
         See :class:`Loss`.
+    axis : int
+        The axis of the classes; the last one in training.
+    label_smoothing : float
+        eps in [0, 1): how much of the target is spread over classes. (Keras' loss of this name has none.)
     smooth : {"all", "others"}
         Over all classes, as in Keras and PyTorch: ``1 - eps + eps / classes`` for the label, ``eps / classes`` for
         each other; or over the others, so that the label keeps ``1 - eps``: ``eps / (classes - 1)`` for each other.
@@ -95,16 +99,17 @@ class SparseCategoricalCrossentropy(_Classes):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = None,
         *,
         label_smoothing: float = 0.0,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = None,
         smooth: str = "all",
         label_noise: float = 0.0,
         **unknown: object,
     ) -> None:
         options = {"smooth": smooth, "label_noise": label_noise, **unknown}
-        super().__init__(from_logits, label_smoothing, reduction, name, **options)  # type: ignore[arg-type]
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, **options)  # type: ignore[arg-type]
         self.ignore_class = None if ignore_class is None else _checks.integer("ignore_class", ignore_class, -(2**53))
         self.objective = Objective(
             "softmax_cross_entropy",
@@ -117,11 +122,10 @@ class SparseCategoricalCrossentropy(_Classes):
 
     def paired(self, y_true: Any, y_pred: Any) -> tuple[Floats, NDArray[Any]]:
         """Return predictions, and class indices without their last axis."""
-        predictions, labels = numbers("y_pred", y_pred), numbers("y_true", y_true)
-        if predictions.dtype not in (np.float32, np.float64):
-            predictions = predictions.astype(np.float64)
-        if labels.ndim == predictions.ndim and labels.shape[-1:] == (1,):
-            labels = labels[..., 0]
+        predictions, labels = self._with_last_axis("y_pred", predicted(y_pred)), numbers("y_true", y_true)
+        if labels.ndim == predictions.ndim:
+            labels = self._with_last_axis("y_true", labels)
+            labels = labels[..., 0] if labels.shape[-1:] == (1,) else labels
         return predictions, labels
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
@@ -180,6 +184,8 @@ class CategoricalCrossentropy(_Classes):
         As in :class:`SparseCategoricalCrossentropy`.
     label_smoothing : float
         eps in [0, 1): how much of the target is spread over classes.
+    axis : int
+        The axis of the classes; the last one in training.
     reduction, name : str, optional
         See :class:`Loss`.
     smooth : {"all", "others"}
@@ -242,6 +248,8 @@ class BinaryCrossentropy(Values):
         are trained from the logits, so that no probability is ever rounded to 0 or 1.
     label_smoothing : float
         eps in [0, 1): the targets become ``(1 - eps) * t + eps / 2``.
+    axis : int
+        The axis of the outputs that are averaged; the last one in training.
     reduction, name : str, optional
         See :class:`Loss`.
     label_noise : float
@@ -251,11 +259,13 @@ class BinaryCrossentropy(Values):
 
     default_name = "binary_crossentropy"
     objective = pointwise("binary_cross_entropy_logits", fused="sigmoid")
+    of_probabilities = pointwise("binary_cross_entropy")
 
     def __init__(
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         *,
@@ -265,12 +275,12 @@ class BinaryCrossentropy(Values):
         super().__init__(reduction, name, **unknown)
         self.from_logits = _checks.flag("from_logits", from_logits)
         self.label_smoothing = _checks.number("label_smoothing", label_smoothing, "[0, 1)")
+        self.axis = _checks.integer("axis", axis, -32)
         self.label_noise = _checks.number("label_noise", label_noise, "[0, 1]")
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
         """Return the cross-entropy of each vector along the last axis."""
-        name = "binary_cross_entropy_logits" if self.from_logits else "binary_cross_entropy"
-        return pointwise_values(self._smoothed(y_true), y_pred, name)
+        return values_of(self.objective if self.from_logits else self.of_probabilities, self._smoothed(y_true), y_pred)
 
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
@@ -326,6 +336,24 @@ class SquaredHinge(Hinge):
 
     default_name = "squared_hinge"
     objective = pointwise("squared_hinge")
+
+
+class CategoricalHinge(Values):
+    """``max(1 + max((1 - t) * p) - sum(t * p), 0)``: the target's score is to exceed the others by 1.
+
+    Targets are one-hot rows, or rows of -1 and 1.
+    """
+
+    default_name = "categorical_hinge"
+    objective = row_loss("categorical_hinge")
+
+    def prepare_targets(
+        self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
+    ) -> NDArray[Any]:
+        """Return ``y``, values -1, 0 and 1 of the outputs' shape, in ``dtype``."""
+        values = super().prepare_targets(y, output_shape, dtype, name=name)
+        refuse_rows(name, "-1, 0 or 1", values, ~np.isin(values, (-1.0, 0.0, 1.0)))
+        return values
 
 
 def _signs(targets: NDArray[Any]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks
-from flyball.losses.base import Loss, in_words, numbers, pointwise_values, refuse_rows
+from flyball.losses.base import Loss, in_words, numbers, refuse_rows, values_of
 from flyball.program.lowering import Objective
 
 if TYPE_CHECKING:
@@ -23,13 +23,20 @@ def pointwise(loss: str, delta: float = 1.0, fused: str = "linear", *, by_positi
     return Objective("pointwise_loss", "targets", fused, scalars=scalars, by_position=by_position)
 
 
+def row_loss(
+    loss: str, gamma: float = 1.0, positive: float = 1.0, negative: float = 1.0, *, fused: str = "linear"
+) -> Objective:
+    """Return the objective that is a loss of rows."""
+    scalars = (("loss", loss), ("gamma", gamma), ("positive", positive), ("negative", negative))
+    return Objective("row_loss", "targets", fused, scalars=scalars, by_position=True)
+
+
 class Values(Loss):
     """Base of the losses of finite values: targets have the shape of the outputs."""
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
         """Return the loss of each vector along the last axis."""
-        scalars: dict[str, Any] = dict(self.objective.scalars)
-        return pointwise_values(y_true, y_pred, scalars["loss"], scalars["delta"])
+        return values_of(self.objective, y_true, y_pred)
 
     def prepare_targets(
         self, y: Any, output_shape: tuple[int, ...], dtype: DTypeLike, *, name: str = "y"
@@ -126,10 +133,27 @@ class CosineSimilarity(Values):
     """Minus the cosine of the angle between prediction and target: -1 where they point the same way.
 
     Vectors of zeros have the loss 0.
+
+    Parameters
+    ----------
+    axis : int
+        The axis of the vectors; the last one in training.
+    reduction, name : str, optional
+        See :class:`Loss`.
     """
 
     default_name = "cosine_similarity"
     objective = replace(pointwise("cosine_similarity", by_position=True), unit=True)
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        **unknown: object,
+    ) -> None:
+        super().__init__(reduction, name, **unknown)
+        self.axis = _checks.integer("axis", axis, -32)
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
         """Return the loss of each vector along the last axis."""

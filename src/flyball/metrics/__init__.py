@@ -177,7 +177,7 @@ def get(identifier: object, loss: losses.Loss | None = None) -> Metric:
 def native_source(metric: Metric, loss: losses.Loss) -> Literal["hits", "data_loss"] | None:
     """Say which mean over the samples that ``loss`` computes anyway ``metric`` is, if any: of hits, or of losses."""
     kind = type(metric)
-    if kind in _HITS and isinstance(loss, _HITS[kind]) and loss.ignore_class is None:
+    if kind in _HITS and isinstance(loss, _HITS[kind]) and loss.objective.counts_hits and loss.ignore_class is None:
         return "hits"
     if isinstance(metric, LossMean) and type(loss) is metric.loss:
         same = {**metric.make_loss().get_config(), "name": loss.name, "reduction": loss.reduction}

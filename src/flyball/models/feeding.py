@@ -80,7 +80,7 @@ class Feeding(Compilation):
         if class_weights is not None:
             weights = class_weights.of(names[1], targets)
         if weights is not None:
-            positions = (self.layers[-1].output_shape or ())[:-1]
+            positions = () if loss.per_sample else (self.layers[-1].output_shape or ())[:-1]
             by_position = loss.objective.by_position
             weights = as_sample_weights(names[2], weights, (len(samples), *positions), self.dtype, each=by_position)
         return DataSet(samples, targets, weights)

@@ -191,9 +191,9 @@ class Lowering:
         losses = self.program.batch("losses", (self.rows * positions,), np.float64, positions)
         gradient = self.gradient_like(outputs) if self.training else None
         hits = self.like(losses, "hits", np.float64) if objective.counts_hits else None
-        predictions = "logits" if objective.fused == "softmax" else "predictions"
+        predictions = "logits" if "logits" in OPERATIONS[objective.op] else "predictions"
         arrays: dict[str, Buffer | None] = {"losses": losses}
-        if objective.fused == "softmax":
+        if "hits" in OPERATIONS[objective.op]:
             arrays["hits"] = hits
         targets, weights = self._targets_and_weights(objective, outputs)
         arrays |= {f"d{predictions}": gradient, predictions: outputs, objective.target_name: targets}
@@ -214,6 +214,7 @@ class Lowering:
         memory, program = self.memory, self.program
         memory.require_samples()
         memory.require_as_built()
+        self._orthogonality()
         turn = self._accumulate(update.steps)
         each = update.max_norm is not None and not update.max_norm_is_global
         groups = memory.single_groups() if each else memory.groups
@@ -262,6 +263,17 @@ class Lowering:
                 scalars = weight.projection.scalars
                 arrays = {name: w for name in OPERATIONS[weight.projection.op] if name not in scalars}
                 program.add(weight.projection.op, "optimizer", arrays, **scalars)
+
+    def _orthogonality(self) -> None:
+        """Write the penalties of pairs of vectors, which are added to the gradients."""
+        for weight in self.memory.weights:
+            if weight.trainable and weight.orthogonality is not None:
+                arrays: dict[str, Buffer | None] = {
+                    "penalty": self.program.buffer(f"penalty[{weight.name}]", np.zeros(1), Kind.WHOLE),
+                    "dw": self.whole(f"d.{weight.name}", self.memory.gradient(weight)),
+                    "w": self.whole(weight.name, weight.value),
+                }
+                self.add("orthogonal_penalty", "optimizer", arrays, **vars(weight.orthogonality))
 
     def _accumulate(self, steps: int) -> Turn:
         """Write what makes the gradients of the last of ``steps`` steps the mean of them all; return its turn."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flyball.backend import get_backend
 from flyball.program.instructions import aligned_empty
 
 if TYPE_CHECKING:
@@ -104,7 +105,15 @@ class Memory:
         return self.view(self.gradients, weight)
 
     def penalty(self) -> float:
-        """Return ``sum(l1 * |w| + l2 / 2 * w**2)`` over all parameters, what the loss is increased by."""
+        """Return what the loss is increased by for all parameters."""
+        total = np.array([self.penalty_of_elements()])
+        for weight in self._trainable:
+            if weight.orthogonality is not None:
+                get_backend().orthogonal_penalty(total, None, weight.value, **vars(weight.orthogonality))
+        return float(total[0])
+
+    def penalty_of_elements(self) -> float:
+        """Return ``sum(l1 * |w| + l2 / 2 * w**2)`` over all parameters, whose gradient is the update's."""
         self.require_samples()
         total = 0.0
         for group in self.groups:

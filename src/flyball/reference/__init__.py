@@ -55,7 +55,9 @@ from flyball.reference.layer_norm import (
 )
 from flyball.reference.loss import (
     loss_weights,
+    overlap_loss,
     pointwise_loss,
+    row_loss,
     softmax_cross_entropy,
     softmax_cross_entropy_soft,
 )
@@ -89,7 +91,14 @@ from flyball.reference.update import (
     rmsprop_update,
     sgd_update,
 )
-from flyball.reference.weights import accumulate, average_update, clip_scale, constrain_norm, squared_norm
+from flyball.reference.weights import (
+    accumulate,
+    average_update,
+    clip_scale,
+    constrain_norm,
+    orthogonal_penalty,
+    squared_norm,
+)
 
 name: str = "reference"
 
@@ -151,6 +160,8 @@ __all__ = [
     "mix_rows",
     "mix_weights",
     "name",
+    "orthogonal_penalty",
+    "overlap_loss",
     "partner_rows",
     "paste_boxes",
     "pointwise_loss",
@@ -166,6 +177,7 @@ __all__ = [
     "rms_norm_backward",
     "rms_norm_forward",
     "rmsprop_update",
+    "row_loss",
     "sgd_update",
     "softmax_backward",
     "softmax_cross_entropy",

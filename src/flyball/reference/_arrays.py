@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from flyball.backend import ACTIVATIONS, LOSSES
+from flyball.backend import ACTIVATIONS, LOSSES, ROW_LOSSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,6 +140,13 @@ def need_loss(loss: str) -> None:
     """Refuse what is no loss of ``pointwise_loss``."""
     if loss not in LOSSES:
         msg = f"loss must be one of {', '.join(LOSSES)}, got '{loss}'"
+        raise ValueError(msg)
+
+
+def need_row_loss(loss: str) -> None:
+    """Refuse what is no loss of ``row_loss``."""
+    if loss not in ROW_LOSSES:
+        msg = f"loss must be one of {', '.join(ROW_LOSSES)}, got '{loss}'"
         raise ValueError(msg)
 
 

@@ -16,9 +16,11 @@ from flyball.reference._arrays import (
     need_loss,
     need_ndim,
     need_out,
+    need_row_loss,
     refuse_overlap,
 )
 from flyball.reference.activation import sigmoid
+from flyball.reference.row_loss import LEAST, row_values
 
 if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats, Integers
@@ -115,16 +117,9 @@ def pointwise_loss(
 ) -> None:
     need_ndim("predictions", predictions, 2)
     need_loss(loss)
-    rows, columns = predictions.shape
-    dtype = float_dtype("predictions", predictions)
-    need("predictions", predictions, dtype, predictions.shape)
-    need("targets", targets, dtype, predictions.shape)
-    need("weights", weights, dtype, (rows,))
-    need_out("losses", losses, FLOAT64, (rows,))
-    need_out("dpredictions", dpredictions, dtype, predictions.shape)
-    inputs = {"predictions": predictions, "targets": targets, "weights": weights}
-    refuse_overlap({"dpredictions": dpredictions, "losses": losses}, inputs, in_place=True)
+    _need_matrices(losses, dpredictions, predictions, targets, weights)
 
+    rows, columns = predictions.shape
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         values, derivatives = _pointwise(predictions, targets, loss, delta)
     share = np.full(rows, 1.0 if loss in SUMS else 1.0 / columns)
@@ -133,7 +128,76 @@ def pointwise_loss(
     np.sum(values, axis=1, dtype=np.float64, out=losses)
     losses *= share
     if dpredictions is not None:
-        np.multiply(derivatives, (share * scale).astype(dtype)[:, np.newaxis], out=dpredictions)
+        np.multiply(derivatives, (share * scale).astype(predictions.dtype)[:, np.newaxis], out=dpredictions)
+
+
+def row_loss(
+    losses: Doubles,
+    dpredictions: Floats | None,
+    predictions: Floats,
+    targets: Floats,
+    weights: Floats | None,
+    loss: str,
+    gamma: float,
+    positive: float,
+    negative: float,
+    scale: float,
+) -> None:
+    need_ndim("predictions", predictions, 2)
+    need_row_loss(loss)
+    _need_matrices(losses, dpredictions, predictions, targets, weights)
+
+    rows = len(predictions)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        values, derivatives = row_values(predictions, targets, loss, gamma, positive, negative)
+    w = np.ones(rows) if weights is None else weights.astype(np.float64)
+    np.multiply(values, w, out=losses)
+    if dpredictions is not None:
+        np.multiply(derivatives, (w * scale).astype(predictions.dtype)[:, np.newaxis], out=dpredictions)
+
+
+def overlap_loss(
+    losses: Doubles,
+    dpredictions: Floats | None,
+    predictions: Floats,
+    targets: Floats,
+    weights: Floats | None,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+    whole: bool,
+    scale: float,
+) -> None:
+    need_ndim("predictions", predictions, 2)
+    _need_matrices(losses, dpredictions, predictions, targets, weights)
+
+    rows = len(predictions)
+    axis = None if whole else 1
+    both, target, prediction = (
+        np.sum(array, axis=axis, dtype=np.float64, keepdims=True)
+        for array in (predictions * targets, targets, predictions)
+    )
+    rest = 1.0 - alpha - beta
+    total = rest * both + alpha * target + beta * prediction + epsilon
+    w = np.ones(rows) if weights is None else weights.astype(np.float64)
+    losses[...] = w * (1.0 - both / total).reshape(-1)
+    if dpredictions is not None:
+        factor = scale * (w.sum() if whole else w[:, np.newaxis]) / np.square(total)
+        dpredictions[...] = factor * (both * beta - targets * (total - rest * both))
+
+
+def _need_matrices(
+    losses: Doubles, dpredictions: Floats | None, predictions: Floats, targets: Floats, weights: Floats | None
+) -> None:
+    """Check what the losses of matrices of predictions and targets share."""
+    rows, dtype = len(predictions), float_dtype("predictions", predictions)
+    need("predictions", predictions, dtype, predictions.shape)
+    need("targets", targets, dtype, predictions.shape)
+    need("weights", weights, dtype, (rows,))
+    need_out("losses", losses, FLOAT64, (rows,))
+    need_out("dpredictions", dpredictions, dtype, predictions.shape)
+    inputs = {"predictions": predictions, "targets": targets, "weights": weights}
+    refuse_overlap({"dpredictions": dpredictions, "losses": losses}, inputs, in_place=True)
 
 
 def loss_weights(
@@ -168,9 +232,6 @@ def loss_weights(
 
 SUMS = ("categorical_cross_entropy", "kl_divergence", "cosine_similarity")
 """Losses of distributions, which add up to 1 over a row, and of unit vectors, whose squares do."""
-
-LEAST = 1e-7
-"""Keras' bound of probabilities away from 0 and 1."""
 
 
 def _pointwise(p: Floats, t: Floats, loss: str, delta: float) -> tuple[Floats, Floats]:

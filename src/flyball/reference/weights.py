@@ -35,6 +35,28 @@ def clip_scale(scale: Doubles, total: Doubles, max_norm: float) -> None:
     total[0] = 0.0
 
 
+def orthogonal_penalty(penalty: Doubles, dw: Floats | None, w: Floats, factor: float, columns: bool) -> None:
+    need_ndim("w", w, 2)
+    dtype = float_dtype("w", w)
+    need_out("penalty", penalty, FLOAT64, (1,))
+    need_out("dw", dw, dtype, w.shape)
+    need("w", w, dtype, w.shape)
+    refuse_overlap({"penalty": penalty, "dw": dw}, {"w": w})
+
+    axis = 0 if columns else 1
+    norm = np.sqrt(np.sum(np.square(w, dtype=np.float64), axis=axis, keepdims=True))
+    inverse = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0.0)
+    unit = (w * inverse).astype(dtype)
+    cosines = unit.T @ unit if columns else unit @ unit.T
+    np.fill_diagonal(cosines, 0.0)
+    penalty[0] += 0.5 * factor * np.sum(np.abs(cosines), dtype=np.float64)
+    if dw is not None:
+        signs = np.sign(cosines)
+        pull = unit @ signs if columns else signs @ unit
+        along = np.sum(pull.astype(np.float64) * unit, axis=axis, keepdims=True)
+        dw += (factor * inverse * (pull - along * unit)).astype(dtype)
+
+
 def constrain_norm(w: Floats, min_value: float, max_value: float, rate: float) -> None:
     need_ndim("w", w, 2)
     need_out("w", w, float_dtype("w", w), w.shape)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flyball.backend import LOSSES
+from flyball.backend import LOSSES, ROW_LOSSES
 from parity.cases.activation import log_softmax
 from parity.cases.table import operation
 from parity.tolerances import EXPONENTIAL, LONG, SHORT
@@ -72,6 +72,114 @@ def softmax_cross_entropy_soft(logits, targets, weights, scale, **_):
         "hits": (logits.argmax(axis=1) == targets.argmax(axis=1)).astype(float),
         "dlogits": (np.exp(log_p) * targets.sum(axis=1, keepdims=True) - targets) * w[:, None] * scale,
     }
+
+
+def row_loss_arguments(make, rows, columns, loss, gamma=2.0, positive=1.0, negative=1.0, gradient=True, weighted=False):
+    predictions = make.normal(rows, columns, scale=2.0)
+    targets = make.rng.uniform(0.02, 0.98, (rows, columns)).astype(make.dtype)
+    if loss == "binary_focal_cross_entropy":
+        predictions = make.rng.uniform(0.02, 0.98, (rows, columns)).astype(make.dtype)
+    if loss.startswith("categorical"):
+        targets = np.eye(columns, dtype=make.dtype)[make.rng.integers(0, columns, rows)]
+    return {
+        "losses": make.doubles(rows),
+        "dpredictions": make.empty(rows, columns) if gradient else None,
+        "predictions": predictions,
+        "targets": targets,
+        "weights": row_weights(make, rows, weighted),
+        "loss": loss,
+        "gamma": gamma,
+        "positive": positive,
+        "negative": negative,
+        "scale": 1.0 / max(rows, 1),
+    }
+
+
+def row_values(p, t, loss, gamma, positive, negative):
+    """Return the loss of each row, and its derivatives: by the chain rule, written another way than in the kernels."""
+    columns = p.shape[1]
+    if loss.startswith("binary"):
+        s = p if loss == "binary_focal_cross_entropy" else 0.5 * (1 + np.tanh(0.5 * p))
+        ds = 1.0 if loss == "binary_focal_cross_entropy" else s * (1 - s)
+        u, a = t + s - 2 * t * s, t * positive + (1 - t) * negative
+        b = -t * np.log(s) - (1 - t) * np.log1p(-s)
+        slope = a * (gamma * u ** (gamma - 1) * (1 - 2 * t) * b + u**gamma * ((1 - t) / (1 - s) - t / s)) * ds
+        return (a * u**gamma * b).mean(axis=1), slope / columns
+    log_q = log_softmax(p)
+    q = np.exp(log_q)
+    jacobian = q[:, :, None] * (np.eye(columns) - q[:, None, :])
+    if loss == "categorical_focal_cross_entropy_logits":
+        far = -np.expm1(log_q)
+        by_q = t * (np.where(far > 0, gamma * np.maximum(far, 1e-300) ** (gamma - 1), 0.0) * log_q - far**gamma / q)
+        return -(t * far**gamma * log_q).sum(axis=1), np.einsum("nj,njk->nk", by_q, jacobian)
+    if loss == "categorical_generalized_cross_entropy_logits":
+        share = (t * q).sum(axis=1)
+        by_q = -(share ** (gamma - 1))[:, None] * t
+        return (1 - share**gamma) / gamma, np.einsum("nj,njk->nk", by_q, jacobian)
+    wrong = (1 - t) * p
+    values = np.maximum(0.0, wrong.max(axis=1) - (t * p).sum(axis=1) + 1)
+    first = np.eye(columns)[wrong.argmax(axis=1)]
+    return values, (values > 0)[:, None] * (first * (1 - t) - t)
+
+
+@operation(
+    row_loss_arguments,
+    [
+        *({"loss": loss} for loss in ROW_LOSSES),
+        *({"loss": loss, "gamma": 0.7} for loss in ROW_LOSSES if "cross_entropy" in loss),
+        {"loss": "binary_focal_cross_entropy_logits", "gamma": 0.0},
+        {"loss": "categorical_focal_cross_entropy_logits", "gamma": 0.0},
+        {"loss": "binary_focal_cross_entropy_logits", "positive": 0.25, "negative": 0.75},
+        {"loss": "categorical_focal_cross_entropy_logits", "gradient": False},
+        {"loss": "categorical_hinge", "weighted": True},
+    ],
+    tolerance=LONG,
+    in_place=("dpredictions", "predictions"),
+    empty=[(0, 5)],
+)
+def row_loss(predictions, targets, weights, loss, gamma, positive, negative, scale, **_):
+    values, derivatives = row_values(predictions, targets, loss, gamma, positive, negative)
+    w = np.ones(len(predictions)) if weights is None else weights
+    return {"losses": values * w, "dpredictions": derivatives * w[:, None] * scale}
+
+
+def overlap_arguments(make, rows, columns, whole=False, alpha=0.5, beta=0.5, gradient=True, weighted=False):
+    return {
+        "losses": make.doubles(rows),
+        "dpredictions": make.empty(rows, columns) if gradient else None,
+        "predictions": make.rng.uniform(0.02, 0.98, (rows, columns)).astype(make.dtype),
+        "targets": make.rng.integers(0, 2, (rows, columns)).astype(make.dtype),
+        "weights": row_weights(make, rows, weighted),
+        "alpha": alpha,
+        "beta": beta,
+        "epsilon": 1e-3,
+        "whole": whole,
+        "scale": 1.0 / max(rows, 1),
+    }
+
+
+@operation(
+    overlap_arguments,
+    [
+        {},
+        {"whole": True},
+        {"alpha": 0.3, "beta": 0.9, "weighted": True},
+        {"alpha": 0.3, "beta": 0.9, "whole": True, "weighted": True},
+        {"gradient": False, "whole": True},
+    ],
+    tolerance=LONG,
+    in_place=("dpredictions", "predictions"),
+    empty=[(0, 5)],
+)
+def overlap_loss(predictions, targets, weights, alpha, beta, epsilon, whole, scale, **_):
+    p, t = (array.reshape(1, -1) if whole else array for array in (predictions, targets))
+    w = np.ones(len(predictions)) if weights is None else weights
+    hits, missed, false = ((a * b).sum(axis=1)[:, None] for a, b in ((t, p), (t, 1 - p), (1 - t, p)))
+    below = hits + alpha * missed + beta * false + epsilon
+    slope = -(t * below - hits * (t - alpha * t + beta * (1 - t))) / below**2
+    values = np.broadcast_to((1 - hits / below)[:, 0], len(predictions))
+    factor = w.sum() if whole else w[:, None]
+    return {"losses": w * values, "dpredictions": (slope.reshape(predictions.shape) * factor * scale)}
 
 
 def loss_weights_arguments(make, rows, columns, weighted=True, labelled=True, kept=True, divisor=0, ignored=1):

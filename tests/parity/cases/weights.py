@@ -3,7 +3,7 @@
 import numpy as np
 
 from parity.cases.table import operation
-from parity.tolerances import SHORT
+from parity.tolerances import LONG, SHORT
 
 
 def squared_norm_arguments(make, rows, columns, penalised=False):
@@ -81,3 +81,27 @@ def average_update_arguments(make, rows, columns, step=2, decay=0.9):
 @operation(average_update_arguments, [{}, {"step": 1}, {"decay": 1.0}], tolerance=SHORT, empty=[(0, 5)])
 def average_update(average, w, decay, step):
     return {"average": w if step == 1 else decay * average + (1 - decay) * w}
+
+
+def orthogonal_arguments(make, rows, columns, of_columns=False, gradient=True):
+    return {
+        "penalty": np.array([0.5]),
+        "dw": make.normal(rows, columns) if gradient else None,
+        "w": make.normal(rows, columns, scale=3.0),
+        "factor": 0.25,
+        "columns": of_columns,
+    }
+
+
+@operation(orthogonal_arguments, [{}, {"of_columns": True}, {"gradient": False}], tolerance=LONG, in_place=None)
+def orthogonal_penalty(penalty, dw, w, factor, columns):
+    v = w.T if columns else w
+    length = np.sqrt((v**2).sum(axis=1, keepdims=True))
+    unit = v / length
+    cosines = unit @ unit.T - np.diag((unit**2).sum(axis=1))
+    by_unit = np.sign(np.where(np.eye(len(v)) > 0, 0.0, cosines)) @ unit
+    slope = factor * (by_unit - (by_unit * unit).sum(axis=1, keepdims=True) * unit) / length
+    return {
+        "penalty": penalty + 0.5 * factor * np.abs(cosines).sum(),
+        "dw": None if dw is None else dw + (slope.T if columns else slope),
+    }

@@ -22,6 +22,17 @@ void pointwise_loss(Team& team, double* losses, T* dpredictions, const T* predic
                     const T* weights, Index n, Index c, LossParams params, double scale);
 double pointwise_loss_cost(Loss loss, Index n, Index c);
 
+// losses (n), dpredictions (n, c) optional; predictions (n, c), targets (n, c), weights (n) optional.
+template <class T>
+void row_loss(Team& team, double* losses, T* dpredictions, const T* predictions, const T* targets, const T* weights,
+              Index n, Index c, RowLossParams params, double scale);
+double row_loss_cost(Index n, Index c);
+template <class T>
+void overlap_loss(Team& team, double* losses, T* dpredictions, const T* predictions, const T* targets, const T* weights,
+                  Index n, Index c, OverlapParams params, double scale);
+double overlap_loss_cost(Index n, Index c);
+std::size_t overlap_loss_workspace(Index n);
+
 // out (n), kept (n) optional; weights (n) optional, labels (n) where kept is given. divisor: 0 the rows that count,
 // 1 the sum of their weights, 2 one.
 template <class T>

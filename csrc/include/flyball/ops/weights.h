@@ -30,4 +30,11 @@ template <class T>
 void average_update(Team& team, T* average, const T* w, Index count, double decay, std::int64_t step);
 double accumulate_cost(Index count);
 
+// penalty (1), dw (n, c) optional; w (n, c). See backend/weights.py.
+template <class T>
+void orthogonal_penalty(Team& team, double* penalty, T* dw, const T* w, Index n, Index c, double factor, bool columns);
+double orthogonal_penalty_cost(Index n, Index c, bool columns, bool gradient);
+template <class T>
+std::size_t orthogonal_penalty_workspace(Index n, Index c, bool columns);
+
 }  // namespace flyball

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flyball.program.nodes.activation import ActivationNode, PreluNode, ReluNode
 from flyball.program.nodes.augment import AffineNode, AugmentNode, PixelsNode, Ranges, ResampleNode
-from flyball.program.nodes.base import Node, Projection, Weight
+from flyball.program.nodes.base import Node, Orthogonality, Projection, Weight
 from flyball.program.nodes.dense import DenseNode
 from flyball.program.nodes.dropout import AlphaDropoutNode, DropoutNode
 from flyball.program.nodes.mixing import BoxNode, MixNode, SwapNode
@@ -36,6 +36,7 @@ __all__ = [
     "LayerNormNode",
     "MixNode",
     "Node",
+    "Orthogonality",
     "PixelsNode",
     "PreluNode",
     "Projection",

@@ -27,6 +27,14 @@ class Projection:
     rows: int
 
 
+@dataclass(frozen=True)
+class Orthogonality:
+    """What each pair of a matrix's rows, or ``columns``, adds to the loss: ``factor`` times its cosine's magnitude."""
+
+    factor: float
+    columns: bool
+
+
 @dataclass(eq=False)
 class Weight:
     """One array of a layer: a parameter, or a running statistic.
@@ -35,7 +43,7 @@ class Weight:
     once the model is built. ``l1`` and ``l2`` are the penalty ``l1 * sum(|w|) + l2 / 2 * sum(w**2)``, whose gradient
     is ``l1 * sign(w) + l2 * w``. It is divided by the number of training samples where it is ``per_sample``; l1 is no
     gradient but a step by itself where it is ``proximal``. ``decays`` says whether an optimiser's weight decay applies;
-    ``projection`` is its constraint.
+    ``projection`` is its constraint; ``orthogonality`` another penalty.
     """
 
     name: str
@@ -48,6 +56,7 @@ class Weight:
     proximal: bool = False
     decays: bool = True
     projection: Projection | None = None
+    orthogonality: Orthogonality | None = None
     value: NDArray[Any] = field(default_factory=lambda: np.empty(0), repr=False)
 
     @property
