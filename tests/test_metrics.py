@@ -1,5 +1,6 @@
 """Metrics against scikit-learn and formulas, by themselves and in models, whose steps leave their outputs behind."""
 
+import json
 import re
 
 import numpy as np
@@ -336,3 +337,133 @@ def test_label_noise_replaces_its_share_of_labels_by_others():
     noisy = losses.CategoricalCrossentropy(label_noise=0.3).training_targets(rows, 4, np.random.default_rng(0))
     np.testing.assert_array_equal(noisy.sum(1), 1.0)
     assert abs((noisy.argmax(1) != labels).mean() - 0.3) < 4 * np.sqrt(0.21 / len(labels))
+
+
+def test_intersections_over_unions_are_scikit_learns():
+    sk = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(3)
+    y, scores = rng.integers(0, 4, (50, 6)), rng.random((50, 6, 4))
+    p, w = scores.argmax(-1), rng.random((50, 6))
+    each = sk.jaccard_score(y.ravel(), p.ravel(), average=None)
+    weighted = sk.jaccard_score(y.ravel(), p.ravel(), average=None, sample_weight=w.ravel())
+    assert metrics.MeanIoU(4)(y, p) == pytest.approx(each.mean(), rel=1e-12)
+    assert metrics.IoU(4, [1, 3])(y, p, w) == pytest.approx(weighted[[1, 3]].mean(), rel=1e-12)
+    assert metrics.OneHotMeanIoU(4)(np.eye(4)[y], scores) == pytest.approx(each.mean(), rel=1e-12)
+    assert metrics.OneHotIoU(4, [2])(np.eye(4)[y], scores) == pytest.approx(each[2], rel=1e-12)
+    yes, chance = y % 2, scores[..., 0]
+    found = sk.jaccard_score(yes.ravel(), (chance >= 0.3).ravel(), average=None)
+    assert metrics.BinaryIoU(threshold=0.3)(yes, chance) == pytest.approx(found.mean(), rel=1e-12)
+    kept = y != 1
+    left = sk.jaccard_score(y[kept], p[kept], average=None, labels=[0, 2, 3])
+    ignoring = metrics.IoU(4, [0, 2, 3], ignore_class=1)
+    for rows in (slice(0, 20), slice(20, 50)):
+        ignoring.update_state(y[rows], p[rows])
+    assert ignoring.result() == pytest.approx(left.mean(), rel=1e-12)
+
+
+def test_classes_that_are_nowhere_do_not_count():
+    assert metrics.MeanIoU(5)([0, 1, 1], [0, 1, 0]) == pytest.approx((1 / 2 + 1 / 2) / 2)
+    assert metrics.MeanIoU(3)([0, 7, -1], [0, 1, 1]) == 1.0
+    assert metrics.MeanIoU(3).result() == 0.0
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_correlations(axis):
+    rng = np.random.default_rng(1)
+    t, p = rng.normal(size=(7, 5)), rng.normal(size=(7, 5))
+    lines = list(zip(t.T, p.T, strict=True)) if axis == 0 else list(zip(t, p, strict=True))
+    pearson = [np.corrcoef(a, b)[0, 1] for a, b in lines]
+    assert metrics.PearsonCorrelation(axis=axis)(t, p) == pytest.approx(np.mean(pearson), rel=1e-9)
+    concordance = [2 * np.cov(a, b, ddof=0)[0, 1] / (a.var() + b.var() + (a.mean() - b.mean()) ** 2) for a, b in lines]
+    assert metrics.ConcordanceCorrelation(axis=axis)(t, p) == pytest.approx(np.mean(concordance), rel=1e-6)
+    assert metrics.PearsonCorrelation(axis=axis)(t, 3 * t + 1) == pytest.approx(1.0)
+    assert metrics.PearsonCorrelation(axis=axis)(t, np.ones_like(t)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("make", "rate", "other"),
+    [
+        (metrics.SensitivityAtSpecificity, "sensitivity", "specificity"),
+        (metrics.SpecificityAtSensitivity, "specificity", "sensitivity"),
+        (metrics.PrecisionAtRecall, "precision", "sensitivity"),
+        (metrics.RecallAtPrecision, "sensitivity", "precision"),
+    ],
+)
+def test_the_best_rate_at_another(make, rate, other):
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 2, 200)
+    p = np.clip(0.3 * y + rng.random(200) * 0.7, 0, 1)
+    found = []
+    for threshold in np.linspace(0, 1, 50):
+        positive = p > threshold
+        tp, fp = (positive & (y == 1)).sum(), (positive & (y == 0)).sum()
+        rates = {
+            "sensitivity": tp / (y == 1).sum(),
+            "specificity": 1 - fp / (y == 0).sum(),
+            "precision": tp / max(1, tp + fp),
+        }
+        found.append(rates[rate] if rates[other] >= 0.7 else 0.0)
+    metric = make(0.7, 50)
+    for rows in (slice(0, 90), slice(90, 200)):
+        metric.update_state(y[rows], p[rows])
+    assert 0.1 < max(found) < 1.0
+    assert metric.result() == pytest.approx(max(found), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.Mean("m"),
+        metrics.Sum("s"),
+        metrics.IoU(3, [0, 2], ignore_class=1),
+        metrics.BinaryIoU([1], 0.3),
+        metrics.MeanIoU(3, sparse_y_pred=False),
+        metrics.OneHotIoU(3, [1]),
+        metrics.OneHotMeanIoU(3),
+        metrics.PearsonCorrelation(axis=0),
+        metrics.ConcordanceCorrelation(),
+        metrics.PrecisionAtRecall(0.5, 20, 1),
+        metrics.BinaryCrossentropy("b", True, 0.1, axis=1),
+        metrics.SparseCategoricalCrossentropy(ignore_class=-1),
+        metrics.CosineSimilarity(axis=0),
+    ],
+    ids=lambda metric: type(metric).__name__,
+)
+def test_configurations_make_the_metric_again(metric):
+    again = metrics.get(json.loads(json.dumps(metrics.serialize(metric))))
+    assert type(again) is type(metric)
+    assert again.get_config() == metric.get_config()
+    assert repr(again) == repr(metric)
+
+
+def test_metrics_of_segmentation_in_a_model(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((8, 3, 3, 2)), rng.integers(0, 3, (8, 3, 3))
+    model = flyball.Sequential([layers.Input((3, 3, 2)), layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[metrics.MeanIoU(3, sparse_y_pred=False)])
+    found = model.evaluate(x, y, verbose=0, return_dict=True)["mean_io_u"]
+    assert found == pytest.approx(metrics.MeanIoU(3)(y, model.predict(x).argmax(-1)))
+    model.save(tmp_path / "m.flyball")
+    assert flyball.load_model(tmp_path / "m.flyball").evaluate(x, y, verbose=0)[1] == found
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: metrics.IoU(2, [2]), ValueError, "target_class_ids must be classes in [0, 2), got [2]"),
+        (lambda: metrics.MeanIoU(3)([0, 1], [0.2, 1.0]), ValueError, "y_pred must be numbers of classes, or scores"),
+        (
+            lambda: metrics.MeanIoU(3)([0, 1], [0, 1, 2]),
+            ValueError,
+            "y_true must be of as many classes as",
+        ),
+        (lambda: metrics.PrecisionAtRecall(1.5), ValueError, "recall must be in [0, 1], got 1.5"),
+        (lambda: metrics.PearsonCorrelation(axis=2)(BITS, BITS), ValueError, "axis must be one of the 1 of y_pred"),
+        (lambda: metrics.BinaryCrossentropy(from_logit=True), TypeError, "did you mean 'from_logits'"),
+        (lambda: metrics.MeanSquaredError("a", 1), TypeError, "MeanSquaredError takes at most 1 arguments, got 2"),
+        (lambda: classifier(metrics=[metrics.Mean()]), ValueError, "metrics must be of targets and predictions, got M"),
+    ],
+)
+def test_bad_arguments_of_more_metrics(call, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        call()

@@ -21,7 +21,7 @@ LEAST = 1e-7
 """Keras' epsilon."""
 
 
-class _Counts(Metric):
+class Counts(Metric):
     """Base of the metrics at thresholds: a prediction above one is positive."""
 
     default_threshold: ClassVar[float] = 0.5
@@ -37,8 +37,9 @@ class _Counts(Metric):
         weights: Doubles | None,
         top_k: int | None = None,
         class_id: int | None = None,
+        at: Doubles | None = None,
     ) -> dict[str, Doubles]:
-        """Return the weighted counts at each threshold by name."""
+        """Return the weighted counts at each threshold, or ``at`` others, by name."""
         y_true, y_pred = same_shapes(y_true, y_pred)
         factors = np.ones(y_true.shape) if weights is None else _factors(weights, y_true)
         if top_k is not None:
@@ -47,8 +48,9 @@ class _Counts(Metric):
             if y_pred.ndim < 2 or class_id >= y_pred.shape[-1]:
                 _checks.refuse("class_id", f"a class of predictions of shape {y_pred.shape}", class_id)
             y_true, y_pred, factors = (array[..., class_id] for array in (y_true, y_pred, factors))
-        lowest = self.default_threshold if top_k is None else -np.inf
-        at = np.atleast_1d(np.asarray(lowest if self.thresholds is None else self.thresholds, np.float64))
+        if at is None:
+            lowest = self.default_threshold if top_k is None else -np.inf
+            at = np.atleast_1d(np.asarray(lowest if self.thresholds is None else self.thresholds, np.float64))
         return confusion(y_true, y_pred, factors, at)
 
     def value(self, **state: Any) -> ArrayLike:
@@ -61,7 +63,7 @@ class _Counts(Metric):
         raise NotImplementedError
 
 
-class _Count(_Counts):
+class _Count(Counts):
     """Base of the four counts."""
 
     def __init__(
@@ -102,7 +104,7 @@ class FalseNegatives(_Count):
     sums = ("false_negatives",)
 
 
-class Precision(_Counts):
+class Precision(Counts):
     """Share of positive predictions that are right: ``TP / (TP + FP)``, and 0 where nothing is positive.
 
     Parameters

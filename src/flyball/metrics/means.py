@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from flyball import _checks, losses
+from flyball.losses.base import same_rank
 from flyball.metrics.base import MeanOfSamples, Metric, no_nan, same_shapes
 
 if TYPE_CHECKING:
@@ -17,129 +19,160 @@ if TYPE_CHECKING:
     from flyball.backend.types import Doubles
 
 
+LEAST = 1e-7
+"""Keras' epsilon."""
+
+
 class LossMean(MeanOfSamples):
-    """Base of the metrics that are the mean of a loss."""
+    """Base of the metrics that are the mean of a loss, whose ``options`` they take as well.
+
+    ``class Name(LossMean, loss=losses.Name, options=("from_logits",))`` is such a metric.
+    """
 
     loss: ClassVar[type[losses.Loss]]
+    options: ClassVar[tuple[str, ...]] = ()
+    sign: ClassVar[float] = 1.0
 
-    def values(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> Any:
-        """See :class:`flyball.metrics.base.MeanOfSamples`."""
-        return np.asarray(self.make_loss()(y_true, y_pred))
+    def __init_subclass__(cls, loss: type[losses.Loss] | None = None, options: tuple[str, ...] = ()) -> None:
+        if loss is None:  # of a metric that has one
+            return
+        cls.loss, cls.options = loss, options
+        named = inspect.signature(loss).parameters
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        name = inspect.Parameter("name", kind, default=None)
+        cls.__signature__ = inspect.Signature([name, *(named[option].replace(kind=kind) for option in options)])  # type: ignore[attr-defined]
+
+    def __init__(self, name: str | None = None, *values: Any, **options: Any) -> None:
+        if len(values) > len(self.options):
+            msg = f"{type(self).__name__} takes at most {1 + len(self.options)} arguments, got {1 + len(values)}"
+            raise TypeError(msg)
+        unknown = {key: value for key, value in options.items() if key not in self.options[len(values) :]}
+        super().__init__(name, **unknown)
+        for option in self.options:
+            setattr(self, option, getattr(self._made(values, options), option))
+
+    def _made(self, values: tuple[Any, ...], options: dict[str, Any]) -> losses.Loss:
+        given: dict[str, Any] = dict(zip(self.options, values, strict=False))
+        return self.loss(reduction="none", **given, **options)
 
     def make_loss(self) -> losses.Loss:
         """Return the loss, one value a sample."""
-        return self.loss(reduction="none")
+        return self._made(tuple(getattr(self, option) for option in self.options), {})
+
+    def values(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> Any:
+        """See :class:`flyball.metrics.base.MeanOfSamples`."""
+        return self.sign * np.asarray(self.make_loss()(y_true, y_pred))
+
+    def statistics(self, y_true: NDArray[Any], y_pred: NDArray[Any], weights: Doubles | None) -> Sequence[ArrayLike]:
+        """See :class:`flyball.metrics.base.Metric`.
+
+        As in Keras, a class that the loss ignores counts as 0, but not at all where there are weights.
+        """
+        loss = self.make_loss()
+        if weights is not None and loss.ignore_class is not None:
+            kept = loss.paired(y_true, y_pred)[1] != loss.ignore_class
+            kept, weights = same_rank(kept, weights)
+            weights = weights * kept
+        return super().statistics(y_true, y_pred, weights)
 
 
-class MeanSquaredError(LossMean):
+class MeanSquaredError(LossMean, loss=losses.MeanSquaredError):
     """``mean((p - t)**2)``."""
 
-    loss = losses.MeanSquaredError
 
-
-class MeanAbsoluteError(LossMean):
+class MeanAbsoluteError(LossMean, loss=losses.MeanAbsoluteError):
     """``mean(abs(p - t))``."""
 
-    loss = losses.MeanAbsoluteError
+
+class MeanAbsolutePercentageError(LossMean, loss=losses.MeanAbsolutePercentageError):
+    """``100 * mean(abs(p - t) / max(abs(t), 1e-7))``."""
 
 
-class LogCoshError(LossMean):
+class MeanSquaredLogarithmicError(LossMean, loss=losses.MeanSquaredLogarithmicError):
+    """``mean((log(1 + p) - log(1 + t))**2)``, with p and t at least 1e-7."""
+
+
+class LogCoshError(LossMean, loss=losses.LogCosh):
     """``mean(log(cosh(p - t)))``."""
 
     default_name = "logcosh"
-    loss = losses.LogCosh
 
 
-class Poisson(LossMean):
+class Poisson(LossMean, loss=losses.Poisson):
     """``mean(p - t * log(p + 1e-7))``."""
 
-    loss = losses.Poisson
 
-
-class KLDivergence(LossMean):
+class KLDivergence(LossMean, loss=losses.KLDivergence):
     """``sum(t * log(t / p))``, with t and p between 1e-7 and 1, averaged over the samples."""
 
     default_name = "kl_divergence"
-    loss = losses.KLDivergence
 
 
-class Hinge(LossMean):
+class Hinge(LossMean, loss=losses.Hinge):
     """``mean(max(1 - t * p, 0))``, with targets -1 and 1, or 0 and 1."""
 
-    loss = losses.Hinge
 
-
-class SquaredHinge(LossMean):
+class SquaredHinge(LossMean, loss=losses.SquaredHinge):
     """``mean(max(1 - t * p, 0)**2)``, with targets -1 and 1, or 0 and 1."""
 
-    loss = losses.SquaredHinge
+
+class CategoricalHinge(LossMean, loss=losses.CategoricalHinge):
+    """``max(1 + max((1 - t) * p) - sum(t * p), 0)`` of one-hot targets."""
 
 
-class BinaryCrossentropy(LossMean):
+class CosineSimilarity(LossMean, loss=losses.CosineSimilarity, options=("axis",)):
+    """Cosine of the angle between prediction and target: 1 where they point the same way.
+
+    Parameters
+    ----------
+    name : str, optional
+        What ``History`` calls it.
+    axis : int
+        The axis of the vectors.
+    """
+
+    sign = -1.0
+
+
+class BinaryCrossentropy(LossMean, loss=losses.BinaryCrossentropy, options=("from_logits", "label_smoothing", "axis")):
     """``-mean(t * log(p) + (1 - t) * log(1 - p))``.
 
     Parameters
     ----------
     name : str, optional
         What ``History`` calls it.
-    from_logits : bool
-        Whether predictions are logits.
-    label_smoothing : float
+    from_logits, label_smoothing, axis
         As in :class:`flyball.losses.BinaryCrossentropy`.
     """
 
-    loss: ClassVar[type[losses.Loss]] = losses.BinaryCrossentropy
 
-    def __init__(
-        self, name: str | None = None, from_logits: bool = False, label_smoothing: float = 0.0, **unknown: object
-    ) -> None:
-        super().__init__(name, **unknown)
-        self.from_logits, self.label_smoothing = from_logits, label_smoothing
-        self.make_loss()
-
-    def make_loss(self) -> losses.Loss:
-        """See :class:`LossMean`."""
-        options: dict[str, Any] = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-        return self.loss(reduction="none", **options)
-
-
-class CategoricalCrossentropy(BinaryCrossentropy):
+class CategoricalCrossentropy(
+    LossMean, loss=losses.CategoricalCrossentropy, options=("from_logits", "label_smoothing", "axis")
+):
     """``-sum(t * log(p))`` of distributions, averaged over the samples.
 
     Parameters
     ----------
     name : str, optional
         What ``History`` calls it.
-    from_logits : bool
-        Whether predictions are logits.
-    label_smoothing : float
+    from_logits, label_smoothing, axis
         As in :class:`flyball.losses.CategoricalCrossentropy`.
     """
 
-    loss = losses.CategoricalCrossentropy
 
-
-class SparseCategoricalCrossentropy(LossMean):
+class SparseCategoricalCrossentropy(
+    LossMean, loss=losses.SparseCategoricalCrossentropy, options=("from_logits", "ignore_class", "axis")
+):
     """``-log(p[label])``, averaged over the samples.
 
     Parameters
     ----------
     name : str, optional
         What ``History`` calls it.
-    from_logits : bool
-        Whether predictions are logits.
+    from_logits, ignore_class, axis
+        As in :class:`flyball.losses.SparseCategoricalCrossentropy`. As in Keras, a label that is ignored counts as a
+        value of 0; with sample weights it does not count.
     """
-
-    loss = losses.SparseCategoricalCrossentropy
-
-    def __init__(self, name: str | None = None, from_logits: bool = False, **unknown: object) -> None:
-        super().__init__(name, **unknown)
-        self.from_logits = from_logits
-        self.make_loss()
-
-    def make_loss(self) -> losses.Loss:
-        """See :class:`LossMean`."""
-        return losses.SparseCategoricalCrossentropy(self.from_logits, reduction="none")
 
 
 class RootMeanSquaredError(MeanOfSamples):
@@ -155,37 +188,18 @@ class RootMeanSquaredError(MeanOfSamples):
         return np.sqrt(super().value(**state))
 
 
-class MeanAbsolutePercentageError(LossMean):
-    """``100 * mean(abs(p - t) / max(abs(t), 1e-7))``."""
+class ConcordanceCorrelation(MeanOfSamples):
+    """Concordance of predictions and targets along an axis, averaged: 1 where they are the same.
 
-    loss = losses.MeanAbsolutePercentageError
-
-
-class MeanSquaredLogarithmicError(LossMean):
-    """``mean((log(1 + p) - log(1 + t))**2)``, with p and t at least 1e-7."""
-
-    loss = losses.MeanSquaredLogarithmicError
-
-
-class CategoricalHinge(MeanOfSamples):
-    """``max(1 + max((1 - t) * p) - sum(t * p), 0)`` of one-hot targets."""
-
-    def values(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> Any:
-        """See :class:`flyball.metrics.base.MeanOfSamples`."""
-        y_true, y_pred = same_shapes(y_true, y_pred)
-        wrong, right = np.max((1.0 - y_true) * y_pred, axis=-1), np.sum(y_true * y_pred, axis=-1)
-        return np.maximum(1.0 + wrong - right, 0.0)
-
-
-class CosineSimilarity(MeanOfSamples):
-    """Cosine of the angle between prediction and target: 1 where they point the same way.
+    ``2 * c / (var(t) + var(p) + (mean(t) - mean(p))**2 + 1e-7)`` with c their covariance, ``mean((t - mean(t)) * (p -
+    mean(p)))``.
 
     Parameters
     ----------
     name : str, optional
         What ``History`` calls it.
     axis : int
-        The axis of the vectors.
+        The axis of what is correlated; 0 for the samples of a batch.
     """
 
     def __init__(self, name: str | None = None, axis: int = -1, **unknown: object) -> None:
@@ -194,8 +208,36 @@ class CosineSimilarity(MeanOfSamples):
 
     def values(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> Any:
         """See :class:`flyball.metrics.base.MeanOfSamples`."""
-        units = [_unit(array.astype(np.float64), self.axis) for array in same_shapes(y_true, y_pred)]
-        return np.asarray(np.sum(units[0] * units[1], axis=self.axis))
+        t, p = (array.astype(np.float64) for array in same_shapes(y_true, y_pred))
+        if not -t.ndim <= self.axis < t.ndim:
+            _checks.refuse("axis", f"one of the {t.ndim} of y_pred", self.axis)
+        covariance = ((t - t.mean(axis=self.axis, keepdims=True)) * (p - p.mean(axis=self.axis, keepdims=True))).mean(
+            axis=self.axis
+        )
+        return self.scaled(covariance, t, p)
+
+    def scaled(self, covariance: NDArray[Any], t: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
+        """Return the coefficient from the covariance."""
+        apart = np.square(t.mean(axis=self.axis) - p.mean(axis=self.axis))
+        return np.asarray(2.0 * covariance / (t.var(axis=self.axis) + p.var(axis=self.axis) + apart + LEAST))
+
+
+class PearsonCorrelation(ConcordanceCorrelation):
+    """Correlation of predictions and targets along an axis, averaged: 1 where one is a rising line of the other.
+
+    ``c / (std(t) * std(p))`` with c their covariance, ``mean((t - mean(t)) * (p - mean(p)))``.
+
+    Parameters
+    ----------
+    name : str, optional
+        What ``History`` calls it.
+    axis : int
+        The axis of what is correlated; 0 for the samples of a batch.
+    """
+
+    def scaled(self, covariance: NDArray[Any], t: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
+        """Return the coefficient from the covariance."""
+        return no_nan(covariance, t.std(axis=self.axis) * p.std(axis=self.axis))
 
 
 class R2Score(Metric):
@@ -253,7 +295,3 @@ class R2Score(Metric):
         if 0 < regressors < samples - 1:
             scores = 1.0 - (1.0 - scores) * (samples - 1.0) / (samples - regressors - 1.0)
         return np.asarray(scores)
-
-
-def _unit(vectors: NDArray[Any], axis: int) -> NDArray[Any]:
-    return no_nan(vectors, np.sqrt(np.sum(np.square(vectors), axis=axis, keepdims=True)))

@@ -225,4 +225,8 @@ def _metrics(argument: str, given: Sequence[object] | None, loss: Loss) -> list[
         return []
     if isinstance(given, str) or not isinstance(given, (list, tuple)):
         _checks.refuse(argument, "a list of names or metrics", given)
-    return [metrics_module.get(metric, loss) for metric in given]
+    found = [metrics_module.get(metric, loss) for metric in given]
+    for metric in found:
+        if type(metric) in (metrics_module.Mean, metrics_module.Sum):
+            _checks.refuse(argument, "of targets and predictions", metric)
+    return found

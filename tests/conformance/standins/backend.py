@@ -109,6 +109,7 @@ vars(ops).update(
     cast=lambda x, dtype: np.asarray(x).astype(dtype),
     convert_to_numpy=numpy_of,
     convert_to_tensor=tensor,
+    one_hot=lambda labels, num_classes: tensor(np.eye(num_classes)[labels]),
     rsqrt=lambda x: 1.0 / np.sqrt(x),
 )
 
