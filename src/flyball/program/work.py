@@ -22,6 +22,8 @@ _PER_ELEMENT = {
     "softmax_cross_entropy": 6,
     "softmax_cross_entropy_soft": 8,
     "pointwise_loss": 4,
+    "row_loss": 12,
+    "overlap_loss": 6,
     "sgd_update": 6,
     "adam_update": 14,
     "rmsprop_update": 12,
@@ -47,6 +49,9 @@ def _operations(instruction: Instruction) -> float:
         return products * _product(arrays["x"], arrays["w"])
     if instruction.op.startswith("gather"):
         return 0.0
+    w = arrays.get("w")
+    if instruction.op == "orthogonal_penalty" and w is not None:  # two products, of the vectors and of their cosines
+        return 4.0 * float(w.array.size * w.array.shape[int(bool(instruction.scalars["columns"]))])
     largest = max(_elements(buffer) for buffer in arrays.values() if buffer is not None)
     return float(_PER_ELEMENT.get(instruction.op, 1) * largest)
 
