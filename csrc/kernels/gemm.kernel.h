@@ -2,8 +2,9 @@
 //
 // Register tile: MR rows x 2 vectors of C. Per step of k it loads two vectors of B, broadcasts MR elements of A and
 // issues 2 * MR multiply-adds. With 32 vector registers MR = 12 (24 accumulators, 2 for B, broadcasts from memory);
-// with 16, MR = 6 (12 + 2 + 1). A needs no packing: its elements are broadcast, and any stride will do.
+// with 16, MR = 6 (12 + 2 + 1).
 #include "kernels/gemm.h"
+#include "kernels/pack.kernel.h"
 #include "kernels/simd.h"
 
 namespace flyball {
@@ -23,44 +24,110 @@ constexpr Index tile_columns = 2 * lanes<T>;
 // A panel of B (block_depth x tile_columns) stays in the first-level cache while the rows of A pass by.
 constexpr Index block_depth = 256;
 
-// Rows of A that stay in the second-level cache, block_depth deep, while the panels of B pass by.
-constexpr Index block_rows = 20 * tile_rows;
-
-// Rows this many bytes apart fall into so few sets of the first-level cache that a tile's rows evict each other: such
-// blocks of A are copied to rows that lie a vector further apart.
-constexpr Index colliding_bytes = 2048;
-
+// Rows of A that stay in the second-level cache, block_depth deep, while the panels of B pass by: half a megabyte.
 template <class T>
-constexpr Index copied_stride = block_depth + lanes<T>;
+constexpr Index block_rows = 480 * 1024 / (block_depth * static_cast<Index>(sizeof(T))) / tile_rows * tile_rows;
 
-// Scratch: a panel of B, then a block of A.
+// Scratch: a panel of B, then a block of A, whose last tile is written some lanes beyond its end.
 template <class T>
 constexpr Index panel_elements = block_depth * tile_columns<T>;
 template <class T>
-constexpr std::size_t pack_bytes = (panel_elements<T> + block_rows * copied_stride<T>)*sizeof(T);
+constexpr std::size_t pack_bytes =
+    (panel_elements<T> + block_rows<T> * block_depth + block_rows<T> / tile_rows * lanes<T>)*sizeof(T);
 static_assert(pack_bytes<float> <= most_pack_bytes && pack_bytes<double> <= most_pack_bytes);
 
 // Below this many rows a panel is not read often enough to pay for packing it.
 constexpr Index pack_rows = 2 * tile_rows;
 
-// C[ROWS, VECTORS] += A[ROWS, depth] @ B[depth, VECTORS].
+// A block of A is packed from so many columns on; with fewer it is not read often enough to pay for that. In place, a
+// tile whose columns are contiguous jumps from line to line, and one whose rows lie colliding_bytes apart falls into so
+// few sets of the first-level cache that its rows evict each other; others lose little.
+template <class T>
+constexpr Index pack_columns = 4 * tile_columns<T>;
+template <class T>
+constexpr Index pack_columns_of_rows = 12 * tile_columns<T>;
+constexpr Index colliding_bytes = 2048;
+
+// C[ROWS, VECTORS] += A[ROWS] @ B[VECTORS], one step of k.
 template <int ROWS, int VECTORS, class T>
-FLYBALL_INLINE void tile_product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, Index column_stride,
-                                 const T* b, Index ldb, Index depth) {
-  for (Index k = 0; k < depth; ++k) {
-    Vec<T> b_row[VECTORS];
-#pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; ++v) b_row[v] = load(b + v * lanes<T>);
-    b += ldb;
+FLYBALL_INLINE void step(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, const Vec<T> (&b)[VECTORS]) {
 #pragma GCC unroll 16
-    for (int i = 0; i < ROWS; ++i) {
-      const Vec<T> x = broadcast(a[i * row_stride]);
+  for (int i = 0; i < ROWS; ++i) {
+    const Vec<T> x = broadcast(a[i * row_stride]);
 #pragma GCC unroll 2
-      for (int v = 0; v < VECTORS; ++v) c[i][v] += x * b_row[v];
-    }
-    a += column_stride;
+    for (int v = 0; v < VECTORS; ++v) c[i][v] += x * b[v];
   }
 }
+
+// Rows of B, of which PACKS leaves a copy: the first tile of a panel packs it as it goes, behind its multiply-adds.
+// 36 rows of 256 steps took 16 % less than with a pass of its own.
+template <int VECTORS, bool PACKS, class T>
+struct RowsOfB {
+  const T* from;
+  Index stride;
+  T* pack;
+
+  FLYBALL_INLINE void next(Vec<T> (&row)[VECTORS]) {
+    // The processor does not foresee short runs that lie far apart.
+    constexpr Index ahead = 32;
+#pragma GCC unroll 2
+    for (int v = 0; v < VECTORS; ++v) {
+      row[v] = load(from + v * lanes<T>);
+      if (PACKS) {
+        __builtin_prefetch(from + v * lanes<T> + ahead * stride);
+        store(pack + v * lanes<T>, row[v]);
+      }
+    }
+    from += stride;
+    if (PACKS) pack += VECTORS * lanes<T>;
+  }
+};
+
+// How a tile finds its elements of A: in place,
+struct Strided {
+  template <int ROWS, int VECTORS, class T, class B>
+  static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, Index column_stride, B b,
+                                     Index depth) {
+    for (Index k = 0; k < depth; ++k) {
+      Vec<T> b_row[VECTORS];
+      b.next(b_row);
+      step<ROWS, VECTORS, T>(c, a, row_stride, b_row);
+      a += column_stride;
+    }
+  }
+};
+
+// or packed: CHUNK elements of the first row, of the second, ... of the last, then the next CHUNK of the first.
+template <int CHUNK>
+struct Packed {
+  template <int ROWS, int VECTORS, class T, class B>
+  static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index, Index, B b, Index depth) {
+    constexpr Index steps = CHUNK == 2 ? 2 : 4;
+    constexpr Index run = CHUNK > steps ? CHUNK : steps;
+    Index k = 0;
+    for (; k + run <= depth; k += run, a += run * tile_rows) {
+#pragma GCC unroll 1
+      for (Index part = 0; part < run; part += steps) {
+#pragma GCC unroll 4
+        for (Index u = 0; u < steps; ++u) {
+          Vec<T> b_row[VECTORS];
+          b.next(b_row);
+          step<ROWS, VECTORS, T>(c, a + part + u / CHUNK * CHUNK * tile_rows + u % CHUNK, CHUNK, b_row);
+        }
+      }
+    }
+#pragma GCC unroll 1
+    for (; k < depth; ++k) {
+      Vec<T> b_row[VECTORS];
+      b.next(b_row);
+      step<ROWS, VECTORS, T>(c, a, CHUNK, b_row);
+      a += CHUNK == 1 ? tile_rows : 1;
+    }
+  }
+};
+
+// Steps of k from which on a tile asks for its lines of C before it starts.
+constexpr Index least_hidden_depth = 64;
 
 template <class T>
 struct TileTask {
@@ -71,19 +138,30 @@ struct TileTask {
   Index a_column_stride;
   const T* b;
   Index ldb;
+  T* pack;               // where a tile that packs leaves its panel of B
   Epilogue<T> epilogue;  // absent unless this is the last block of k
   Index depth;
   Index columns;  // valid columns of the last vector
   bool first;     // first block of k: start from zero
 };
 
-template <int ROWS, int VECTORS, class T>
+template <class A, bool PACKS, int ROWS, int VECTORS, class T>
 void tile(const TileTask<T>& task) {
   Vec<T> c[ROWS][VECTORS];
-  const bool whole = task.columns == lanes<T>;
-  const auto load_vector = [&](const T* p, int v) {
-    return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, task.columns);
+  T* const corner = task.c;
+  const Index ldc = task.ldc;
+  const Index columns = task.columns;
+  const bool whole = columns == lanes<T>;
+  const auto load_vector = [=](const T* p, int v) FLYBALL_INLINE_LAMBDA {
+    return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, columns);
   };
+  if (task.depth >= least_hidden_depth) {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; ++v) prefetch_to_write(corner + i * ldc + v * lanes<T>);
+    }
+  }
   if (task.first) {
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; ++i) {
@@ -94,10 +172,11 @@ void tile(const TileTask<T>& task) {
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; ++i) {
 #pragma GCC unroll 2
-      for (int v = 0; v < VECTORS; ++v) c[i][v] = load_vector(task.c + i * task.ldc, v);
+      for (int v = 0; v < VECTORS; ++v) c[i][v] = load_vector(corner + i * ldc, v);
     }
   }
-  tile_product<ROWS, VECTORS, T>(c, task.a, task.a_row_stride, task.a_column_stride, task.b, task.ldb, task.depth);
+  A::template product<ROWS, VECTORS, T>(c, task.a, task.a_row_stride, task.a_column_stride,
+                                        RowsOfB<VECTORS, PACKS, T>{task.b, task.ldb, task.pack}, task.depth);
   const auto [scales, shifts, activation] = task.epilogue;
   if (scales != nullptr) {
 #pragma GCC unroll 2
@@ -115,122 +194,103 @@ void tile(const TileTask<T>& task) {
       for (int i = 0; i < ROWS; ++i) c[i][v] += shift;
     }
   }
-  const bool rectify = activation == Activation::relu;
+  if (activation == Activation::relu) {
 #pragma GCC unroll 16
-  for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; ++i) {
 #pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; ++v) {
-      T* p = task.c + i * task.ldc + v * lanes<T>;
-      const Vec<T> value = rectify ? relu(c[i][v]) : c[i][v];
-      if (whole || v + 1 < VECTORS) {
-        store(p, value);
-      } else {
-        store_partial(p, value, task.columns);
-      }
+      for (int v = 0; v < VECTORS; ++v) c[i][v] = relu(c[i][v]);
+    }
+  }
+  // One branch for all vectors rather than one for each.
+  if (whole) {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; ++v) store(corner + i * ldc + v * lanes<T>, c[i][v]);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+      if (VECTORS == 2) store(corner + i * ldc, c[i][0]);
+      store_partial(corner + i * ldc + (VECTORS - 1) * lanes<T>, c[i][VECTORS - 1], columns);
     }
   }
 }
 
 // The tile for a number of rows known at run time.
-// From here to gemm each function is called in one place, so that the compiler makes one function of all. Variants with
-// a second caller took 10 % longer for 128, 256, 10; that the outlined tiles were why is likely, not shown.
 template <int ROWS, int VECTORS, class T>
 void tile_of(Index rows, const TileTask<T>& task) {
   if constexpr (ROWS > 1) {
     if (rows < ROWS) return tile_of<ROWS - 1, VECTORS, T>(rows, task);
   }
-  tile<ROWS, VECTORS, T>(task);
+  tile<Strided, false, ROWS, VECTORS, T>(task);
 }
 
-// pack[k, 0:width] = b[k, 0:columns], zeros beyond; rows of b contiguous.
+// The whole tiles of a block of A, packed.
+// chunk: how many elements of a row lie together; 0: not packed, in place.
 template <class T>
-void pack_rows_of(T* pack, const T* b, Index row_stride, Index depth, Index columns, Index width) {
-  if (columns == width) {
-    // The processor does not foresee short runs that lie far apart: asking ahead took 5 % off a training step.
-    constexpr Index ahead = 16;
-    for (Index k = 0; k < depth; ++k, b += row_stride, pack += width) {
-      for (Index j = 0; j < width; j += lanes<T>) {
-        __builtin_prefetch(b + j + ahead * row_stride);
-        store(pack + j, load(b + j));
-      }
-    }
-    return;
-  }
-  const Index whole = columns / lanes<T> * lanes<T>;
-  for (Index k = 0; k < depth; ++k, b += row_stride, pack += width) {
-    for (Index j = 0; j < whole; j += lanes<T>) store(pack + j, load(b + j));
-    store(pack + whole, load_partial(b + whole, columns - whole));
-  }
-}
-
-// The same of a transposed b, whose columns are contiguous: squares of lanes x lanes are transposed in registers.
-template <class T>
-void pack_columns_of(T* pack, const T* b, Index column_stride, Index depth, Index columns, Index width) {
-  constexpr int side = static_cast<int>(lanes<T>);
-  for (Index j = 0; j < width; j += side) {
-    for (Index k = 0; k < depth; k += side) {
-      const Index in_depth = depth - k < side ? depth - k : side;
-      const Index in_columns = columns - j < side ? columns - j : side;
-      const T* corner = b + j * column_stride + k;
-      Vec<T> square[side];
-      if (in_depth == side && in_columns == side) {
-#pragma GCC unroll 16
-        for (int i = 0; i < side; ++i) square[i] = load(corner + i * column_stride);
-      } else {
-        for (int i = 0; i < side; ++i) {
-          square[i] = i < in_columns ? load_partial(corner + i * column_stride, in_depth) : zero<T>();
-        }
-      }
-      transpose<T>(square);
-      T* out = pack + k * width + j;
-      if (in_depth == side) {
-#pragma GCC unroll 16
-        for (int i = 0; i < side; ++i) store(out + i * width, square[i]);
-      } else {
-        for (int i = 0; i < in_depth; ++i) store(out + i * width, square[i]);
-      }
-    }
-  }
-}
+struct BlockOfA {
+  Matrix<T> source;
+  const T* tiles;
+  Index chunk;
+  Index tile_stride;
+};
 
 template <class T>
-void pack_panel(T* pack, const T* b, Matrix<T> layout, Index depth, Index columns, Index width) {
-  if (layout.column_stride == 1) return pack_rows_of(pack, b, layout.row_stride, depth, columns, width);
-  if (layout.row_stride == 1) return pack_columns_of(pack, b, layout.column_stride, depth, columns, width);
-  for (Index k = 0; k < depth; ++k) {
-    for (Index j = 0; j < width; ++j) {
-      pack[k * width + j] = j < columns ? b[k * layout.row_stride + j * layout.column_stride] : T(0);
-    }
+BlockOfA<T> pack_block(T* out, Matrix<T> a, Index m, Index n, Index depth) {
+  BlockOfA<T> block{a, out, 0, 0};
+  const bool collides = a.row_stride * static_cast<Index>(sizeof(T)) % colliding_bytes == 0;
+  if (n < (a.row_stride == 1 || collides ? pack_columns<T> : pack_columns_of_rows<T>)) return block;
+  const Index rounded = (depth + lanes<T> - 1) / lanes<T> * lanes<T>;
+  block.tile_stride = rounded * tile_rows + lanes<T>;
+  if (a.column_stride == 1) {
+    block.chunk = lanes<T>;
+    pack_tiles_by_rows<tile_rows>(out, a, m, depth, block.tile_stride);
+  } else if (a.row_stride == 1) {
+    block.chunk = 1;
+    pack_tiles_by_columns<tile_rows>(out, a, m, depth, block.tile_stride);
+  }
+  return block;
+}
+
+template <bool PACKS, int VECTORS, class T>
+void tile_of_block(const TileTask<T>& task, Index chunk) {
+  if (chunk == 0) {
+    tile<Strided, PACKS, tile_rows, VECTORS, T>(task);
+  } else if (chunk == 1) {
+    tile<Packed<1>, PACKS, tile_rows, VECTORS, T>(task);
+  } else {
+    tile<Packed<lanes<T>>, PACKS, tile_rows, VECTORS, T>(task);
   }
 }
 
 // One block of k for one panel of columns, VECTORS wide.
 template <int VECTORS, class T>
-void panel_product(TileTask<T> task, Matrix<T> a, Index m) {
+void panel_product(TileTask<T> task, const BlockOfA<T>& a, Index m) {
   T* const c = task.c;
-  for (Index i = 0; i < m; i += tile_rows) {
+  Index i = 0;
+  for (; i + tile_rows <= m; i += tile_rows) {
     task.c = c + i * task.ldc;
-    task.a = a.data + i * a.row_stride;
-    tile_of<tile_rows, VECTORS, T>(m - i < tile_rows ? m - i : tile_rows, task);
+    task.a = a.chunk == 0 ? a.source.data + i * a.source.row_stride : a.tiles + i / tile_rows * a.tile_stride;
+    if (VECTORS == 2 && task.pack != nullptr) {
+      tile_of_block<true, 2, T>(task, a.chunk);
+      task.b = task.pack;
+      task.ldb = tile_columns<T>;
+      task.pack = nullptr;
+    } else {
+      tile_of_block<false, VECTORS, T>(task, a.chunk);
+    }
   }
-}
-
-// The block of A as it is, or copied where its rows would collide in the cache and are read often enough.
-template <class T>
-Matrix<T> settle(Matrix<T> a, Index m, Index depth, Index n, T* copy) {
-  const bool collides = a.column_stride == 1 && a.row_stride * static_cast<Index>(sizeof(T)) % colliding_bytes == 0;
-  if (!collides || n < 4 * tile_columns<T>) return a;
-  for (Index i = 0; i < m; ++i) {
-    for_each_vector<T>(depth, [&](auto part, Index k) {
-      part.store(copy + i * copied_stride<T> + k, part.load(a.data + i * a.row_stride + k));
-    });
+  if (i < m) {
+    task.c = c + i * task.ldc;
+    task.a = a.source.data + i * a.source.row_stride;
+    tile_of<tile_rows, VECTORS, T>(m - i, task);
   }
-  return {copy, copied_stride<T>, 1};
 }
 
 // One block of k for one block of rows. `task` says what is the same for all tiles; c and epilogue are the block's.
 template <class T>
-void block_product(TileTask<T> task, Matrix<T> a, Matrix<T> b, Index m, Index n, T* pack) {
+void block_product(TileTask<T> task, const BlockOfA<T>& a, Matrix<T> b, Index m, Index n, T* pack) {
   T* const c = task.c;
   const Epilogue<T> epilogue = task.epilogue;
   for (Index j = 0; j < n; j += tile_columns<T>) {
@@ -238,7 +298,11 @@ void block_product(TileTask<T> task, Matrix<T> a, Matrix<T> b, Index m, Index n,
     const Index width = columns > lanes<T> ? tile_columns<T> : lanes<T>;
     task.b = b.data + j * b.column_stride;
     task.ldb = b.row_stride;
-    if (m > pack_rows || b.column_stride != 1 || columns < width) {
+    task.pack = nullptr;
+    const bool whole = columns == tile_columns<T> && b.column_stride == 1;
+    if (m > pack_rows && whole) {
+      task.pack = pack;
+    } else if (m > pack_rows || b.column_stride != 1 || columns < width) {
       pack_panel(pack, task.b, b, task.depth, columns, width);
       task.b = pack;
       task.ldb = width;
@@ -256,24 +320,27 @@ void block_product(TileTask<T> task, Matrix<T> a, Matrix<T> b, Index m, Index n,
 
 template <class T>
 void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack) {
+  // Blocks of about the same size: a small last one would pack all of B for little.
+  const Index blocks = (m + block_rows<T> - 1) / block_rows<T>;
+  const Index most_rows = blocks < 2 ? m : ((m + blocks - 1) / blocks + tile_rows - 1) / tile_rows * tile_rows;
   // An empty inner dimension still writes epilogue(0): one block of depth 0.
   Index k0 = 0;
   do {
     const Index depth = k - k0 < block_depth ? k - k0 : block_depth;
     const bool last = k0 + depth == k;
-    for (Index i = 0; i < m; i += block_rows) {
-      const Index rows = m - i < block_rows ? m - i : block_rows;
-      Matrix<T> a_block = {a.data + i * a.row_stride + k0 * a.column_stride, a.row_stride, a.column_stride};
-      a_block = settle(a_block, rows, depth, n, pack + panel_elements<T>);
+    for (Index i = 0; i < m; i += most_rows) {
+      const Index rows = m - i < most_rows ? m - i : most_rows;
+      const Matrix<T> a_block = {a.data + i * a.row_stride + k0 * a.column_stride, a.row_stride, a.column_stride};
+      const BlockOfA<T> block = pack_block(pack + panel_elements<T>, a_block, rows, n, depth);
       TileTask<T> task{};
       task.c = c + i * ldc;
       task.ldc = ldc;
-      task.a_row_stride = a_block.row_stride;
-      task.a_column_stride = a_block.column_stride;
+      task.a_row_stride = a.row_stride;
+      task.a_column_stride = a.column_stride;
       task.depth = depth;
       task.first = k0 == 0;
       if (last) task.epilogue = epilogue;
-      block_product(task, a_block, {b.data + k0 * b.row_stride, b.row_stride, b.column_stride}, rows, n, pack);
+      block_product(task, block, {b.data + k0 * b.row_stride, b.row_stride, b.column_stride}, rows, n, pack);
     }
     k0 += depth;
   } while (k0 < k);

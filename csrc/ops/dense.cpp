@@ -10,8 +10,7 @@ namespace {
 // Measured: about 100 multiply-adds a nanosecond with AVX2 upwards.
 constexpr double nanoseconds_per_multiply_add = 0.02;
 
-// Rows, in tiles, whose product is activated before the next are computed. The kernel packs B anew for as many rows
-// anyway.
+// Rows, in tiles, whose product is activated before the next are computed, while they are in the cache.
 constexpr Index activated_tiles = 20;
 
 // C is cut into a grid of shares, columns first: a share of columns packs only its own panels of B.
