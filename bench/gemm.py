@@ -2,23 +2,20 @@
 
     python bench/gemm.py [--threads 1 2] [--dtypes float32 float64] [--levels v4 v3] [--seconds 0.02] [--rounds 3]
 
-Every product is verified before it is timed. In each round every contestant runs once, and the peak is measured beside
-each shape, because clock rates drift; reported are the fastest run of all rounds and the largest peak. Contestants
-share a process, so there is a pause before each, long enough for another library's threads to stop spinning. Without
-torch, or without a compiler for the peak, their columns are missing. The peak is that of the widest vectors the
-machine has.
+Every product is verified before it is timed. In each round every contestant runs once, and right after each turn the
+peak is measured in this process, on registers alone: clock rates drift, and after a pause they are higher than under
+load. Reported are the fastest run of all rounds and the largest peak. Contestants share a process, so there is a pause
+before each, long enough for another library's threads to stop spinning. Without torch its column is missing. The peak
+is that of the widest vectors the machine has.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,15 +81,12 @@ def contestants(levels: list[str], threads: int) -> dict[str, Callable[..., Call
     return {**made, "torch": torch_}
 
 
-def build_peak(directory: str) -> Path | None:
-    """Compile the program that measures the peak."""
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        return None
-    program = Path(directory) / "peak"
-    flags = ["-O3", "-std=c++17", "-march=native", "-ffp-contract=fast", "-pthread"]
-    subprocess.run([compiler, *flags, "-o", program, Path(__file__).parent / "peers" / "peak.cpp"], check=True)
-    return program
+def measured_peak(dtype: str, threads: int) -> float:
+    """GFLOP/s of multiply-adds at the highest level."""
+    from flyball import _core
+
+    _core.set_level(_core.build_info()["detected_level"])
+    return _core.measure_multiply_adds(dtype, threads) / 1e9
 
 
 def verify(name: str, out: NDArray[Any], want: NDArray[Any]) -> None:
@@ -118,7 +112,7 @@ def fastest(product: Callable[[], Any], seconds: float) -> float:
     return best
 
 
-def table(dtype: str, threads: int, options: argparse.Namespace, program: Path | None) -> None:
+def table(dtype: str, threads: int, options: argparse.Namespace) -> None:
     """Print the table of one dtype and number of threads."""
     rng = np.random.default_rng(0)
     runs = contestants(options.levels, threads)
@@ -140,18 +134,24 @@ def table(dtype: str, threads: int, options: argparse.Namespace, program: Path |
                 verify(name, out, want)
                 time.sleep(PAUSE)
                 best[name] = min(best[name], fastest(product, options.seconds))
-            if program is not None:
-                measured = subprocess.run([program, str(threads)], check=True, capture_output=True, text=True)
-                peak = max(peak, float(measured.stdout) / (1 if dtype == "float32" else 2))
+                peak = max(peak, measured_peak(dtype, threads))
         rates = {name: 2e-9 * m * n * k / seconds for name, seconds in best.items()}
-        cells = [f"{rate:.0f} ({100 * rate / peak:.0f} %)" if peak else f"{rate:.0f}" for rate in rates.values()]
-        print(f"| {label} | {m}, {n}, {k} | {peak:.0f} | {' | '.join(cells)} |", flush=True)
+        cells = [f"{rate:.0f} ({100 * rate / peak:.0f} %)" for rate in rates.values()]
+        print(
+            f"| {label} | {m}, {n}, {k} | {peak:.0f} | {' | '.join(cells)} |",
+            flush=True,
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
+    parser.add_argument(
+        "--dtypes",
+        nargs="+",
+        choices=["float32", "float64"],
+        default=["float32", "float64"],
+    )
     parser.add_argument("--levels", nargs="+", default=["v4", "v3"])
     parser.add_argument("--seconds", type=float, default=0.02, help="of a contestant's turn")
     parser.add_argument("--rounds", type=int, default=3)
@@ -167,10 +167,8 @@ def main() -> None:
         environment = {**os.environ, **dict.fromkeys(variables, str(threads))}
         subprocess.run([sys.executable, *sys.argv], check=True, env=environment)
         return
-    with tempfile.TemporaryDirectory() as directory:
-        program = build_peak(directory)
-        for dtype in options.dtypes:
-            table(dtype, threads, options, program)
+    for dtype in options.dtypes:
+        table(dtype, threads, options)
 
 
 if __name__ == "__main__":
