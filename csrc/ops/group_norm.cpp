@@ -64,8 +64,8 @@ void moments_of_columns(double* mean, double* m2, const T* x, const Columns<T>& 
     view.moments(strip.first, strip.second, x, 0, j, width);
     for (Index p = 1; p < view.parts(); ++p) {
       view.moments(strip.mean, strip.rstd, x, p, j, width);
-      view.kernel.merge_moments(strip.first, strip.second, p * Columns<T>::part_rows, strip.mean, strip.rstd,
-                                view.count(p), width);
+      view.kernel.merge_moments(strip.first, strip.second, p * view.part_rows, strip.mean, strip.rstd, view.count(p),
+                                width);
     }
     // The strip has whole groups, or a part of one.
     for (Index begin = 0; begin < width; begin += size) {

@@ -36,7 +36,7 @@ double batch_norm_cost(Index n, Index c, Index s) {
 
 std::size_t batch_norm_workspace(Index n, Index c, Index s) {
   if (s != 1) return shared_memory_bytes(Planes<double>::parts(n, s), c);
-  return n <= Columns<double>::owned_rows ? 0 : shared_memory_bytes(Columns<double>::parts(n), c);
+  return shared_memory_bytes(row_blocks(n), c);
 }
 
 template <class T>
