@@ -124,6 +124,7 @@ class PyProgram {
   }
 
   int threads(Index rows) const { return program_.threads(rows); }
+  double predicted_seconds(int threads, Index rows) const { return 1e-9 * program_.nanoseconds(threads, rows); }
 
   // What _loop drives; it borrows the Program, which must outlive it.
   py::capsule runner() { return py::capsule(static_cast<StepRunner*>(&program_), "flyball.StepRunner"); }
@@ -150,6 +151,7 @@ void register_program(py::module_& module) {
       .def("bind", &PyProgram::bind, py::arg("index"), py::arg("array"))
       .def("profile", &PyProgram::profile, py::arg("bounds"), py::arg("learning_rates"), py::arg("first"))
       .def("threads", &PyProgram::threads, py::arg("rows"))
+      .def("predicted_seconds", &PyProgram::predicted_seconds, py::arg("threads"), py::arg("rows"))
       .def("runner", &PyProgram::runner);
 }
 

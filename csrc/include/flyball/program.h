@@ -118,15 +118,22 @@ class Program final : public StepRunner {
   // Threads that steps of `rows` rows are worth; by default of the largest number.
   int threads(Index rows = -1) const;
 
+  // What a step of `rows` rows is predicted to take.
+  double nanoseconds(int threads, Index rows) const;
+
  private:
+  void note_written(const Buffer& buffer);
   bool depends(const Instruction& instruction) const;
   Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) const;
 
   std::vector<Buffer> buffers_;
   std::vector<Instruction> instructions_;
   std::uint64_t steps_per_update_;
-  Index batch_rows_ = 1;             // of the largest step: rows of the batch buffers
-  double step_cost_ = 0;             // nanoseconds of such a step on one thread
+  Index batch_rows_ = 1;        // of the largest step: rows of the batch buffers
+  double step_cost_ = 0;        // nanoseconds of such a step on one thread
+  double exchanged_bytes_ = 0;  // of the buffers that it writes
+  int barriers_ = 0;            // that it has, beside the one at its end
+  std::vector<const Buffer*> written_;
   std::size_t workspace_bytes_ = 0;  // the most that an instruction needs
 };
 
