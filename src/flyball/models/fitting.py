@@ -160,7 +160,7 @@ class Fitting(Feeding):
                 data, held_out = _split(data, 0.0 if validation_data is not None else validation_split)
                 if held_out is not None and class_weights is not None:
                     held_out = DataSet(held_out.x, held_out.y)
-                make_trainer = self._on_arrays(data, batch_size, steps_per_epoch)
+                make_trainer = self._on_arrays(data, batch_size, steps_per_epoch, watched=bool(listed))
             if validation_data is None:
                 validation: DataSet | BatchSource | None = held_out
             else:
@@ -242,7 +242,9 @@ class Fitting(Feeding):
 
     # --- what an epoch runs on ---------------------------------------------------------------------------------------
 
-    def _on_arrays(self, data: DataSet, batch_size: int | None, steps: int | None) -> Callable[[], Trainer]:
+    def _on_arrays(
+        self, data: DataSet, batch_size: int | None, steps: int | None, *, watched: bool
+    ) -> Callable[[], Trainer]:
         if batch_size is None:
             batch_size = DEFAULT_BATCH_SIZE if steps is None else -(-len(data) // steps)
         rows = batch_size
@@ -250,7 +252,8 @@ class Fitting(Feeding):
 
         def make() -> Trainer:
             _, optimizer = self._require_compiled()
-            return Trainer(self._nodes(), self._require_built(), self._goal(), optimizer, data, rows, self._seed, steps)
+            nodes, memory, goal = self._nodes(), self._require_built(), self._goal()
+            return Trainer(nodes, memory, goal, optimizer, data, rows, self._seed, steps, watched=watched)
 
         return make
 

@@ -52,7 +52,8 @@ class Trainer:
     """Trains on one data set, an epoch at a time.
 
     With ``steps`` an epoch is that many steps, and the next one goes on where it ended; where the data end, so does
-    the epoch, and the next one begins at the beginning.
+    the epoch, and the next one begins at the beginning. A ``watched`` one can be refreshed: what its Program is made of
+    is noted before the first step.
 
     Attributes
     ----------
@@ -74,6 +75,8 @@ class Trainer:
         batch_size: int,
         seed: int,
         steps: int | None = None,
+        *,
+        watched: bool = False,
     ) -> None:
         self.memory = memory
         self.optimizer = optimizer
@@ -90,7 +93,7 @@ class Trainer:
         self._noisy = np.array(goal.targets(data.y)) if noisy else None
         targets = goal.targets(data.y) if self._noisy is None else self._noisy
         self._data = Data(data.x, targets, self.order, data.weights)
-        self._settings = settings_of(nodes, self.optimizer, self.seed)
+        self._settings = settings_of(nodes, self.optimizer, self.seed) if watched else None
         memory.set_samples(len(data))
         self._lower(nodes)
 
