@@ -322,6 +322,6 @@ class Inference(Feeding):
         memory = self._require_built()
         predictor = self._predictor
         if predictor is None or predictor.key != Predictor.key_of(samples, batch_size):
-            predictor = self._predictor = Predictor(self._nodes(), memory, samples, batch_size)
-        # Where no layer computes anything, the Program hands on rows that are flat.
-        return predictor.run(samples).reshape(len(samples), *self.output_shape[1:])
+            shape = self.layers[-1].output_shape or ()
+            predictor = self._predictor = Predictor(self._nodes(), memory, samples, batch_size, shape)
+        return predictor.run(samples)

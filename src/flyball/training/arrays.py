@@ -325,9 +325,12 @@ class Evaluator:
 
 
 class Predictor:
-    """Predicts; made once for a model and a dtype of samples, used for any number of rows."""
+    """Predicts rows of ``shape``; made once for a model and a dtype of samples, used for any number of rows."""
 
-    def __init__(self, nodes: list[Node], memory: Memory, x: NDArray[Any], batch_size: int | None) -> None:
+    def __init__(
+        self, nodes: list[Node], memory: Memory, x: NDArray[Any], batch_size: int | None, shape: tuple[int, ...]
+    ) -> None:
+        self._shape = shape
         self.rows = batch_size or INFERENCE_ROWS
         self.key = self.key_of(x, batch_size)
         lowering = Lowering(nodes, memory, Data(x, None), self.rows, training=False)
@@ -356,4 +359,5 @@ class Predictor:
             if "order" in buffers:
                 bind(buffers["order"], np.arange(rows, dtype=np.int64))
             self._runner.run(self._steps)
-        return out
+        # Where no layer computes anything, the Program hands on rows that are flat.
+        return out.reshape(rows, *self._shape)
