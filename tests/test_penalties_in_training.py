@@ -306,7 +306,21 @@ def test_orthogonal_regularizer_with_clipping_and_accumulated_steps(each_backend
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-def test_orthogonal_regularizer_survives_saving_and_threads(tmp_path):
+def test_orthogonal_regularizer_has_the_same_bits_on_any_number_of_threads():
+    x, y = orthogonal_data()
+    before, prints = flyball.get_num_threads(), set()
+    for threads in (1, 2, 3):
+        flyball.set_num_threads(threads)
+        try:
+            model = orthogonal()
+            model.fit(x, y, epochs=3, verbose=0)
+        finally:
+            flyball.set_num_threads(before)
+        prints.add(model.fingerprint())
+    assert len(prints) == 1
+
+
+def test_orthogonal_regularizer_survives_saving(tmp_path):
     x, y = orthogonal_data()
     model = orthogonal()
     model.fit(x, y, verbose=0)
