@@ -1,5 +1,6 @@
 """Data augmentation: exact cases, scipy as oracle, distributions of what is drawn, policies, bad input."""
 
+import colorsys
 import re
 
 import numpy as np
@@ -197,6 +198,82 @@ def test_adjust_pixels(dtype):
     assert np.isnan(F.adjust_pixels(nans, **options)).any()
 
 
+def test_hues_turn_as_in_hsv(dtype):
+    x = RNG.random((6, 5, 7, 3)).astype(dtype)
+    x[0, 0] = [0.5, 0.5, 0.5]  # no hue
+    x[0, 1] = [0.7, 0.7, 0.2]  # between two
+    x[0, 2] = [1.0, 0.0, 0.0]
+    options = {"value_range": (0.0, 1.0), "seed": 2}
+    tolerance = 1e-6 if dtype == "float32" else 1e-13
+    third = F.adjust_pixels(x, hue=(1 / 3, 1 / 3), **options)
+    np.testing.assert_allclose(third, x[..., [2, 0, 1]], atol=tolerance)  # red to green, green to blue
+    for turns in (0.1, -0.3, 0.77, 1.0, -2.25):
+        hsv = [colorsys.rgb_to_hsv(*pixel) for pixel in x.reshape(-1, 3).astype(float)]
+        want = [colorsys.hsv_to_rgb((h + turns) % 1.0, s, v) for h, s, v in hsv]
+        y = F.adjust_pixels(x, hue=(turns, turns), **options)
+        np.testing.assert_allclose(y.reshape(-1, 3), want, atol=tolerance)
+        assert y.min() >= 0.0
+        assert y.max() <= 1.0
+    spread = F.adjust_pixels(np.tile(x[0, 2], (400, 2, 2, 1)), hue=0.5, **options)
+    assert len(np.unique(spread[:, 0, 0], axis=0)) > 390
+    x[1, 0, 0, 1] = np.nan
+    assert np.isnan(F.adjust_pixels(x, hue=0.2, **options)[1, 0, 0]).all()
+    for name in ("hue", "grayscale"):
+        with pytest.raises(ValueError, match=f"{name} must be 0 for images of 1 channels, got 0.5"):
+            F.adjust_pixels(x[..., 0], **{name: 0.5}, **options)
+
+
+def test_grey_with_a_probability(dtype):
+    x = RNG.random((500, 2, 3, 3)).astype(dtype)
+    y = F.adjust_pixels(x, grayscale=0.3, value_range=(0.0, 1.0), seed=5)
+    grey = np.ptp(y, axis=3).max(axis=(1, 2)) < 1e-6
+    assert 0.2 < grey.mean() < 0.4
+    tolerance = 1e-6 if dtype == "float32" else 1e-14
+    np.testing.assert_allclose(y[~grey], x[~grey], atol=tolerance)
+    np.testing.assert_allclose(y[grey], np.repeat(x[grey] @ [[0.299], [0.587], [0.114]], 3, -1), atol=tolerance)
+
+
+def test_tones_of_bytes_are_those_of_bits():
+    x = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    assert F.adjust_tones(x, seed=1).tobytes() == x.astype(np.float32).tobytes()
+    for bits in range(1, 9):
+        np.testing.assert_array_equal(F.adjust_tones(x, bits=bits, seed=1), x >> (8 - bits) << (8 - bits))
+    np.testing.assert_array_equal(F.adjust_tones(x, inversion=1.0, seed=1), 255 - x)
+    wanted = np.where(x < 128, x, 255 - x)
+    np.testing.assert_array_equal(F.adjust_tones(x, threshold=128 / 255, seed=1), wanted)
+    lighter = np.minimum(x.astype(int) + 51, 255)
+    wanted = np.where(lighter < 128, lighter, 255 - lighter)
+    np.testing.assert_array_equal(F.adjust_tones(x, addition=(0.2, 0.2), threshold=128 / 255, seed=1), wanted)
+    unit = F.adjust_tones(x / 255.0, bits=3, threshold=0.5, value_range=(0.0, 1.0), seed=1)
+    np.testing.assert_allclose(255.0 * unit, np.where(x < 128, x, 255 - x) >> 5 << 5, atol=1e-9)
+    many = F.adjust_tones(np.tile(x, (600, 1, 1)), bits=(2, 4), seed=3)
+    counts = [len(np.unique(image)) for image in many]
+    assert sorted(set(counts)) == [4, 8, 16]
+    assert min(counts.count(n) for n in (4, 8, 16)) > 150
+    inverted = F.adjust_tones(np.tile(x, (600, 1, 1)), inversion=0.25, seed=3)[:, 0, 0] == 255
+    assert 0.18 < inverted.mean() < 0.32
+    labels = np.array([4, 5])
+    guarded = F.adjust_tones(np.tile(x, (2, 1, 1)), bits=1, labels=labels, policy={5: {"bits": None}}, seed=1)
+    np.testing.assert_array_equal(guarded[1], x[0])
+    np.testing.assert_array_equal(guarded[0], x[0] & 128)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bits": 0}, "bits must be in [1, 8], got 0"),
+        ({"bits": (2, 9)}, "bits must be in [1, 8], got (2, 9)"),
+        ({"inversion": 2.0}, "inversion must be in [0, 1], got 2.0"),
+        ({"threshold": (0.5, 0.1)}, "threshold must be a number or (low, high) with low <= high, got (0.5, 0.1)"),
+        ({"value_range": None}, "value_range must be finite, got None"),
+        ({"policy": {1: {"bit": 1}}, "labels": np.zeros(2, int)}, "policy must name one of addition, threshold, bits"),
+    ],
+)
+def test_bad_tones(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        F.adjust_tones(np.ones((2, 3, 4)), **options, seed=1)
+
+
 def test_random_erasing():
     x = np.ones((400, 16, 20, 3))
     y = F.random_erasing(x, factor=0.5, scale=(0.1, 0.3), aspect=2.0, fill_value=0.0, seed=4)
@@ -267,7 +344,7 @@ def augmenting_program(dtype, n=24, rows=10):
     noise = program.buffer("noise", rng.standard_normal((n, size)).astype(dtype), Kind.WINDOW)
     labels = program.buffer("labels", rng.integers(0, 2, n), Kind.WINDOW)
     moves = program.buffer("moves", np.tile([-0.2, 0.2], (2, 8)) * [[1], [0]], Kind.WHOLE)
-    tints = program.buffer("tints", np.tile([0.9, 1.1], (2, 4)), Kind.WHOLE)
+    tints = program.buffer("tints", np.array([[0.9, 1.1] * 4 + [0.1, 0.2, 0.5]] * 2), Kind.WHOLE)
     y = [program.batch(f"y{k}", (rows, size), dtype) for k in range(6)]
     matrices = program.batch("matrices", (rows, 6), np.float64)
     partners = program.batch("partners", (rows,), np.int64)

@@ -68,6 +68,8 @@ FIRST = {
     "crop": lambda order: layers.RandomCrop(5, 3, data_format=order),
     "crop of a smaller image": lambda order: layers.RandomCrop(5, 17, data_format=order),
     "saturation": lambda order: layers.RandomSaturation(0.4, data_format=order),
+    "hue": lambda order: layers.RandomHue(0.4, data_format=order),
+    "posterization": lambda order: layers.RandomPosterization((1, 7), data_format=order),
     "erasing": lambda order: layers.RandomErasing(0.7, data_format=order),
     "cut-mix": lambda order: layers.CutMix(data_format=order),
     "resizing": lambda order: layers.Resizing(5, 7, data_format=order),
@@ -311,6 +313,43 @@ def test_pixels_follow_their_formulas():
     np.testing.assert_allclose(run([layers.RandomSaturation((0.5, 0.5))], COLOUR).x, COLOUR)
     none = run([layers.RandomSaturation((0.0, 0.0))], COLOUR).x
     np.testing.assert_allclose(none, np.repeat(grey[..., None], 3, 3), atol=1e-9)
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_hue_and_grey_follow_their_formulas():
+    third = run([layers.RandomHue((2 / 3, 2 / 3))], COLOUR).x
+    np.testing.assert_allclose(third, COLOUR[..., [2, 0, 1]], atol=1e-9)
+    drawn = run([layers.RandomHue(0.2)], np.tile([200.0, 100.0, 100.0], (400, 2, 2, 1)), np.zeros(400, int)).x[:, 0, 0]
+    np.testing.assert_array_equal(drawn[:, 0], 200.0)  # at most a tenth of a turn, within which red stays the largest
+    assert 80 < np.count_nonzero(drawn[:, 1] > 100.0) < 320
+    assert drawn[:, 1:].max() == pytest.approx(160.0, abs=2.0)
+    assert drawn[:, 1:].min() == 100.0
+    grey = run([layers.RandomGrayscale(0.5)], COLOUR).x
+    same = np.array([np.allclose(g, image, atol=1e-9) for g, image in zip(grey, COLOUR, strict=True)])
+    np.testing.assert_allclose(grey[~same], np.repeat(COLOUR[~same] @ [[0.299], [0.587], [0.114]], 3, 3), atol=1e-9)
+    assert 4 <= same.sum() <= 20
+    jittered = run([layers.RandomColorJitter(hue_factor=(2 / 3, 2 / 3), brightness_factor=(0.1, 0.1))], COLOUR)
+    np.testing.assert_allclose(jittered.x, np.clip(COLOUR + 25.5, 0, 255)[..., [2, 0, 1]], atol=1e-9)
+    guarded = run([layers.RandomGrayscale(1.0, policy={3: None})], COLOUR).x
+    np.testing.assert_allclose(guarded[LABELS == 3], COLOUR[LABELS == 3], atol=1e-9)
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_tones_follow_their_formulas():
+    x = BYTES.astype(float)
+    np.testing.assert_array_equal(run([layers.Solarization()], BYTES).x, 255 - x)
+    half = run([layers.Solarization(threshold_factor=(128 / 255, 128 / 255))], BYTES).x
+    np.testing.assert_array_equal(half, np.where(x < 128, x, 255 - x))
+    lighter = run([layers.Solarization(0.5, (1.0, 1.0), (0, 1000))], x).x - x
+    assert (np.ptp(lighter, axis=(1, 2)) < 1e-9).all()
+    assert 0.0 <= lighter.min() < 100.0
+    assert 400.0 < lighter.max() <= 500.0
+    np.testing.assert_array_equal(run([layers.RandomPosterization(3)], BYTES).x, BYTES >> 5 << 5)
+    inverted = run([layers.RandomInvert()], np.repeat(BYTES, 20, 0), np.repeat(LABELS, 20)).x
+    flipped = np.array([np.array_equal(i, 255 - b) for i, b in zip(inverted, np.repeat(x, 20, 0), strict=True)])
+    np.testing.assert_array_equal(inverted[~flipped], np.repeat(x, 20, 0)[~flipped])
+    assert 0.4 < flipped.mean() < 0.6
+    assert run([layers.RandomInvert()], BYTES, training=False).ops.count("adjust_tones") == 0
 
 
 def test_jitter_is_one_pass():
@@ -703,7 +742,16 @@ def test_train_on_batch_knows_labels_that_were_not_in_the_first_batch():
         (lambda: layers.RandomBrightness(0.1, (1, 0)), r"value_range must be \(low, high\) with low < high"),
         (lambda: layers.RandomContrast((0.1, 2)), r"factor must be in \[0, 1\], got 2"),
         (lambda: layers.RandomSaturation(1.0), "factor must be below 1"),
-        (lambda: layers.RandomColorJitter(hue_factor=0.1), "hue_factor must be None"),
+        (lambda: layers.RandomColorJitter(hue_factor=2.0), "hue_factor must be a number in"),
+        (lambda: layers.RandomColorJitter(hue_factor=0.1).build((4, 4)), r"input_shape must be \(height, width, 3\)"),
+        (lambda: layers.RandomHue(1.5), "factor must be a number in"),
+        (lambda: layers.RandomGrayscale(-0.1), r"factor must be in \[0, 1\], got -0.1"),
+        (lambda: layers.RandomGrayscale().build((4, 4, 1)), r"input_shape must be \(height, width, 3\)"),
+        (lambda: layers.Solarization(2.0), "addition_factor must be a number in"),
+        (lambda: layers.RandomInvert((0.1, 2)), "factor must be a number in"),
+        (lambda: layers.RandomPosterization(9), r"factor must be an integer in \[1, 8\] or two of them"),
+        (lambda: layers.RandomPosterization((3, 2)), r"factor must be an integer in \[1, 8\] or two of them"),
+        (lambda: layers.RandomPosterization((1, 2, 3)), r"factor must be an integer in \[1, 8\] or two of them"),
         (lambda: layers.RandomErasing(fill_value="noise"), "fill_value must be a finite number"),
         (lambda: layers.RandomErasing(aspect=0.5), r"aspect must be in \[1, inf\)"),
         (lambda: layers.MixUp(0.0), r"alpha must be in \(0, inf\), got 0"),

@@ -48,7 +48,7 @@ def affine_matrices(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple
 def adjust_pixels(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     n, height, width, channels = sizes
     x = normal(rng, dtype, n, height * width * channels)
-    ranges = np.array([[-0.2, 0.2, 0.8, 1.2, 0.8, 1.2, 0.9, 1.1]])
+    ranges = np.array([[-0.2, 0.2, 0.8, 1.2, 0.8, 1.2, 0.9, 1.1, 0.0, 0.0, 0.0]])
     return {
         "y": np.empty_like(x),
         "x": x,
@@ -59,6 +59,15 @@ def adjust_pixels(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[i
         "high": 2.0,
         **ADDRESS,
     }
+
+
+def turned(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    return {**(made := adjust_pixels(rng, dtype, sizes)), "ranges": made["ranges"] + np.eye(11)[9] * 0.1}
+
+
+def adjust_tones(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    ranges = np.array([[0.0, 50.0, 128.0, 255.0, 4.0, 9.0, 0.2]])
+    return {**adjust_pixels(rng, dtype, sizes), "ranges": ranges}
 
 
 def add_noise(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
@@ -131,6 +140,8 @@ CASES: list[Case] = [
     *cases("affine_transform", IMAGES, affine_transform, ("y",)),
     *cases("affine_matrices", IMAGES, affine_matrices, ("matrices",)),
     *cases("adjust_pixels", IMAGES, adjust_pixels, ("y",)),
+    *cases("adjust_pixels", IMAGES, turned, ("y",), "hue"),
+    *cases("adjust_tones", IMAGES, adjust_tones, ("y",)),
     *cases("add_noise", ROWS, add_noise, ("y",)),
     *cases("cut_boxes", IMAGES, cut_boxes, ("boxes", "weights")),
     *cases("mix_weights", ((128,), (1024,)), mix_weights, ("weights",)),

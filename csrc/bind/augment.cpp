@@ -108,6 +108,24 @@ void bind_adjust_pixels(const Array& y, const Array& x, const OptionalArray& lab
   });
 }
 
+void bind_adjust_tones(const Array& y, const Array& x, const OptionalArray& labels, const Array& ranges, double low,
+                       double high, std::uint64_t seed, std::uint32_t stream, std::uint64_t step) {
+  require_ndim("x", x, 2);
+  visit_float("x", x, [&]<class T>() {
+    const Index n = size(x, 0);
+    const Index c = size(x, 1);
+    T* y_data = out<T>("y", y, {n, c});
+    const T* x_data = in<T>("x", x, {n, c});
+    const double* ranges_data = ranges_in(ranges, tone_ranges);
+    const Index* labels_data = labels_in(labels, n, ranges);
+    refuse_overlap({{"y", y}}, {{"x", x}, {"labels", labels}, {"ranges", ranges}}, InPlace::yes);
+    const RandomKey key{seed, stream, step};
+    const PixelRange range{low, high};
+    run(sample_draw_cost(n) + 4.0 * elementwise_cost(x.size()), 0,
+        [=](Team& team) { adjust_tones(team, y_data, x_data, labels_data, ranges_data, n, c, range, key); });
+  });
+}
+
 void bind_add_noise(const Array& y, const Array& x, const Array& noise, const OptionalArray& scale, double deviation,
                     double low, double high) {
   require_ndim("x", x, 2);
@@ -220,6 +238,8 @@ void register_augment(py::module_& module) {
              py::arg("keep_aspect"), py::arg("seed"), py::arg("stream"), py::arg("step"));
   module.def("adjust_pixels", bind_adjust_pixels, py::arg("y"), py::arg("x"), py::arg("labels"), py::arg("ranges"),
              py::arg("channels"), py::arg("low"), py::arg("high"), py::arg("seed"), py::arg("stream"), py::arg("step"));
+  module.def("adjust_tones", bind_adjust_tones, py::arg("y"), py::arg("x"), py::arg("labels"), py::arg("ranges"),
+             py::arg("low"), py::arg("high"), py::arg("seed"), py::arg("stream"), py::arg("step"));
   module.def("add_noise", bind_add_noise, py::arg("y"), py::arg("x"), py::arg("noise"), py::arg("scale"),
              py::arg("deviation"), py::arg("low"), py::arg("high"));
   module.def("cut_boxes", bind_cut_boxes, py::arg("boxes"), py::arg("weights"), py::arg("height"), py::arg("width"),

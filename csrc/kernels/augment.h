@@ -23,6 +23,9 @@ struct AugmentKernels {
   void (*channel_sums)(double* sums, const T* x, Index pixels, Index channels);
   // an image's y = clip(own * x + grey * grey_value + shift); map (3, channels) is own, grey, shift
   void (*map_pixels)(T* y, const T* x, const double* map, Index pixels, Index channels, PixelRange range);
+  // the hue of three channels, in place
+  void (*turn_hues)(T* y, double turns, Index pixels);
+  void (*map_tones)(T* y, const T* x, Index count, ToneMap map);
   // y = clip(x + deviation * scale * noise), n rows of c elements, scale (c) or null
   void (*add_noise)(T* y, const T* x, const T* noise, const T* scale, Index n, Index c, double deviation,
                     PixelRange range);

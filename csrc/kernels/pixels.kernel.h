@@ -97,6 +97,46 @@ void map_pixels(T* y, const T* x, const double* map, Index pixels, Index channel
   }
 }
 
+// Turns the hue of pixels of three channels, in place. A channel is largest - (largest - smallest) * share, the share a
+// function of the hue, the same for all but for its place on the circle of six sextants (Smith 1978); so neither the
+// unit of the values nor their origin matters. In double: the hue of a pixel that is nearly grey is a quotient of small
+// differences.
+template <class T>
+void turn_hues(T* y, double turns, Index pixels) {
+  for (Index i = 0; i < pixels; ++i, y += 3) {
+    const double r = static_cast<double>(y[0]), g = static_cast<double>(y[1]), b = static_cast<double>(y[2]);
+    const double largest = r > g ? (r > b ? r : b) : (g > b ? g : b);
+    const double smallest = r < g ? (r < b ? r : b) : (g < b ? g : b);
+    const double chroma = largest - smallest;
+    const double inverse = chroma > 0.0 ? 1.0 / chroma : 0.0;
+    const double sextant = largest == r   ? (g - b) * inverse
+                           : largest == g ? (b - r) * inverse + 2.0
+                                          : (r - g) * inverse + 4.0;
+    const double hue = sextant + 6.0 * turns;
+    const double nan = 0.0 * (r + g + b);  // or 0
+    for (int k = 0; k < 3; ++k) {
+      double place = hue + static_cast<double>(5 - 2 * k);
+      place -= 6.0 * __builtin_floor(place / 6.0);
+      const double share = clip(place < 4.0 - place ? place : 4.0 - place, 0.0, 1.0);
+      y[k] = static_cast<T>(clip(largest - chroma * share, smallest, largest) + nan);
+    }
+  }
+}
+
+// In units in which values go from 0 to 255, whole numbers of which stay what they are: clip(x + addition), inverted
+// from the threshold on, and cut to multiples of a step if there is one. In double, as a step's edge is no place to
+// round at.
+template <class T>
+void map_tones(T* y, const T* x, Index count, ToneMap map) {
+  const double range = map.high - map.low, in = 255.0 / range, out = range / 255.0;
+  for (Index i = 0; i < count; ++i) {
+    double v = clip((static_cast<double>(x[i]) - map.low) * in + map.addition, 0.0, 255.0);
+    v = v < map.threshold ? v : 255.0 - v;
+    if (map.step > 0.0) v = __builtin_floor(v / map.step) * map.step;
+    y[i] = static_cast<T>(v * out + map.low);
+  }
+}
+
 // y = clip(x + deviation * scale * noise) of n rows of c elements; scale (c) is 1 where it is null.
 template <class T>
 void add_noise(T* y, const T* x, const T* noise, const T* scale, Index n, Index c, double deviation, PixelRange range) {

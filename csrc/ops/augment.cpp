@@ -34,7 +34,12 @@ enum Word : Index {
   brightness,
   contrast,
   saturation,
-  gain,  // of 8 channels
+  gain,                  // of 8 channels
+  grayscale = gain + 3,  // of images with three channels only
+  hue,                   // too
+  tone_addition,
+  tone_threshold,
+  tone_bits,
   box_there = gain + 8,
   box_share,
   box_share_2,
@@ -44,6 +49,7 @@ enum Word : Index {
   mix_share,
   mix_share_2,
   partner,
+  tone_inverted,
 };
 
 // Calls body(i, u) for this thread's samples i with their numbers.
@@ -116,7 +122,8 @@ double symmetric_beta(double u, double v, double alpha) {
 void pixel_map(double* map, const double* u, const double* ranges, const double* means, Index channels) {
   const auto drawn = [&](Index k, Index word) { return ranges[2 * k] + u[word] * (ranges[2 * k + 1] - ranges[2 * k]); };
   const double bright = drawn(0, brightness), spread = drawn(1, contrast);
-  const double colour = channels == 3 ? drawn(2, saturation) : 1.0;
+  const bool grey = channels == 3 && u[grayscale] < ranges[10];
+  const double colour = grey ? 0.0 : channels == 3 ? drawn(2, saturation) : 1.0;
   double grey_shift = 0.0;
   for (Index k = 0; k < channels && channels == 3; ++k) {
     grey_shift += grey_weights[k] * ((1.0 - spread) * means[k] + bright);
@@ -178,8 +185,26 @@ void adjust_pixels(Team& team, T* y, const T* x, const Index* labels, const doub
     const T* image = x + i * pixels * channels;
     kernels<T>().augment.channel_sums(means, image, pixels, channels);
     for (Index k = 0; k < channels; ++k) means[k] /= static_cast<double>(pixels);
-    pixel_map(map, u, ranges_of(ranges, labels, i, pixel_ranges), means, channels);
-    kernels<T>().augment.map_pixels(y + i * pixels * channels, image, map, pixels, channels, range);
+    const double* row = ranges_of(ranges, labels, i, pixel_ranges);
+    pixel_map(map, u, row, means, channels);
+    T* result = y + i * pixels * channels;
+    kernels<T>().augment.map_pixels(result, image, map, pixels, channels, range);
+    const double turns = row[8] + u[hue] * (row[9] - row[8]);
+    if (channels == 3 && turns != 0.0) kernels<T>().augment.turn_hues(result, turns, pixels);
+  });
+}
+
+template <class T>
+void adjust_tones(Team& team, T* y, const T* x, const Index* labels, const double* ranges, Index n, Index c,
+                  PixelRange range, RandomKey key) {
+  for_samples(team, n, key, [&](Index i, const double* u) {
+    const double* row = ranges_of(ranges, labels, i, tone_ranges);
+    const auto drawn = [&](Index k, Word word) { return row[2 * k] + u[word] * (row[2 * k + 1] - row[2 * k]); };
+    const double bits = std::floor(drawn(2, tone_bits));
+    const double threshold = u[tone_inverted] < row[6] ? 0.0 : drawn(1, tone_threshold);
+    const double step = bits > 0.0 ? std::exp2(8.0 - bits) : 0.0;
+    const ToneMap map{range.low, range.high, drawn(0, tone_addition), threshold, step};
+    kernels<T>().augment.map_tones(y + i * c, x + i * c, c, map);
   });
 }
 
@@ -274,15 +299,16 @@ void swap_features(Team& team, T* y, const T* x, const std::uint8_t* mask, const
   }
 }
 
-#define FLYBALL_INSTANTIATE(T)                                                                                     \
-  template std::size_t affine_transform_workspace<T>(const AffineParams&);                                         \
-  template void affine_transform(Team&, T*, const T*, const double*, Index, const AffineParams&);                  \
-  template void adjust_pixels(Team&, T*, const T*, const Index*, const double*, Index, Index, Index, PixelRange,   \
-                              RandomKey);                                                                          \
-  template void add_noise(Team&, T*, const T*, const T*, const T*, Index, Index, double, PixelRange);              \
-  template void paste_boxes(Team&, T*, const T*, const Index*, const Index*, const T*, Index, Index, Index, Index, \
-                            double);                                                                               \
-  template void mix_rows(Team&, T*, const T*, const Index*, const double*, Index, Index);                          \
+#define FLYBALL_INSTANTIATE(T)                                                                                       \
+  template std::size_t affine_transform_workspace<T>(const AffineParams&);                                           \
+  template void affine_transform(Team&, T*, const T*, const double*, Index, const AffineParams&);                    \
+  template void adjust_pixels(Team&, T*, const T*, const Index*, const double*, Index, Index, Index, PixelRange,     \
+                              RandomKey);                                                                            \
+  template void adjust_tones(Team&, T*, const T*, const Index*, const double*, Index, Index, PixelRange, RandomKey); \
+  template void add_noise(Team&, T*, const T*, const T*, const T*, Index, Index, double, PixelRange);                \
+  template void paste_boxes(Team&, T*, const T*, const Index*, const Index*, const T*, Index, Index, Index, Index,   \
+                            double);                                                                                 \
+  template void mix_rows(Team&, T*, const T*, const Index*, const double*, Index, Index);                            \
   template void swap_features(Team&, T*, const T*, const std::uint8_t*, const Index*, Index, Index, double);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)

@@ -549,6 +549,17 @@ def adjust_pixels(
     stream: int,
     step: int,
 ) -> None: ...
+def adjust_tones(
+    y: Floats,
+    x: Floats,
+    labels: Integers | None,
+    ranges: Doubles,
+    low: float,
+    high: float,
+    seed: int,
+    stream: int,
+    step: int,
+) -> None: ...
 def add_noise(
     y: Floats, x: Floats, noise: Floats, scale: Floats | None, deviation: float, low: float, high: float
 ) -> None: ...

@@ -186,6 +186,15 @@ struct AffineDraw {
   bool keep_aspect;  // columns zoom as rows do
 };
 
+// What one image's tones are mapped by; see the kernel map_tones. No step is 0.
+struct ToneMap {
+  double low;
+  double high;
+  double addition;
+  double threshold;
+  double step;
+};
+
 // Boxes of images, each there with a probability, whose share of the image is 1 - Beta(alpha, alpha), or uniform in
 // [low, high) where alpha is 0, and whose sides have a ratio in [1 / aspect, aspect] to the image's.
 struct BoxDraw {

@@ -50,6 +50,14 @@ void adjust_pixels(Team& team, const Step& s, I i) {
                          PixelRange{number(s, i, 1), number(s, i, 2)}, random_key(s, i, 3));
 }
 
+// y, x, labels, ranges; low, high, seed, stream, step
+template <class T>
+void adjust_tones(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 1);
+  flyball::adjust_tones(team, at<T>(s, i, 0), at<const T>(s, i, 1), at<const Index>(s, i, 2), at<const double>(s, i, 3),
+                        n, c, PixelRange{number(s, i, 0), number(s, i, 1)}, random_key(s, i, 2));
+}
+
 double adjust_cost(I i) { return draw_cost(i) + elementwise_cost(count(i, 0)); }
 
 // y, x, noise, scale; deviation, low, high
@@ -108,6 +116,7 @@ constexpr Operation rows_of_table[] = {
     {"affine_transform", 3, 8, 0, 1, 1, FLYBALL_BOTH(affine_transform), affine_cost, affine_workspace},
     {"affine_matrices", 3, 9, 0, 1, 0, FLYBALL_ONE(affine_matrices), draw_cost, nullptr},
     {"adjust_pixels", 4, 6, 0, 1, 1, FLYBALL_BOTH(adjust_pixels), adjust_cost, nullptr},
+    {"adjust_tones", 4, 5, 0, 1, 1, FLYBALL_BOTH(adjust_tones), adjust_cost, nullptr},
     {"add_noise", 4, 3, 0, 1, 1, FLYBALL_BOTH(add_noise), first_array_cost, nullptr},
     {"cut_boxes", 2, 10, 0, 2, 0, FLYBALL_ONE(cut_boxes), draw_cost, nullptr},
     {"mix_weights", 1, 4, 0, 1, 0, FLYBALL_ONE(mix_weights), draw_cost, nullptr},

@@ -47,8 +47,20 @@ AFFINE_NAMES = {
 FLIPS = ("horizontal_flip", "vertical_flip")
 """What the faces call the two flips, in the operation's order."""
 
-PIXEL_RANGES = ("brightness", "contrast", "saturation", "gain")
-"""What :meth:`Augment.adjust_pixels` draws from ranges (low, high); two columns of ``ranges`` each, in this order."""
+PIXEL_RANGES = ("brightness", "contrast", "saturation", "gain", "hue")
+"""What :meth:`Augment.adjust_pixels` draws from ranges (low, high); two columns of ``ranges`` each, in this order.
+
+One column more is the probability of grey, ``"grayscale"``.
+"""
+
+TONE_RANGES = ("addition", "threshold", "bits")
+"""What :meth:`Augment.adjust_tones` draws from ranges (low, high); two columns of ``ranges`` each, in this order.
+
+One column more is the probability of an inversion.
+"""
+
+UNTOUCHED_TONES = {"addition": (0.0, 0.0), "threshold": (256.0, 256.0), "bits": (0.0, 0.0)}
+"""Their ranges that change nothing."""
 
 GREY = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in a grey value (ITU-R BT.601)."""
@@ -63,6 +75,11 @@ WORDS = {
     "contrast": 12,
     "saturation": 13,
     "gain": 14,  # of channel k: 14 + k % 8
+    "grayscale": 17,  # of images with three channels only, whose gains end before
+    "hue": 18,  # too
+    "tone_addition": 19,
+    "tone_threshold": 20,
+    "tone_bits": 21,
     "box_there": 22,
     "box_share": 23,  # and 24
     "box_aspect": 25,
@@ -70,6 +87,7 @@ WORDS = {
     "box_column": 27,
     "mix_share": 28,  # and 29
     "partner": 30,
+    "tone_inverted": 31,
 }
 """Which of a sample's 32 random numbers decides what.
 
@@ -149,9 +167,32 @@ class Augment(Protocol):
         """Brightness b, contrast c, saturation s and a gain of each channel, drawn for each image; clipped.
 
         ``z = mean + c * (x - mean) + b`` with the mean of the image's channel, then
-        ``y = clip(gain * (grey + s * (z - grey)), low, high)`` with the grey value of z by ``GREY``; of images with
-        other than three channels s is 1. ``ranges`` (K, 8) has the columns ``PIXEL_RANGES``, its rows are chosen as
-        in :meth:`affine_matrices`. Means are float64. ``y`` may be ``x``.
+        ``y = clip(gain * (grey + s * (z - grey)), low, high)`` with the grey value of z by ``GREY``; then the hue of y
+        turns by h turns: a channel is ``M - (M - m) * clip(min(k, 4 - k), 0, 1)`` with the pixel's largest and smallest
+        value M and m, ``k = (6 * hue + p) mod 6`` and p = 5, 3, 1 of red, green, blue. ``ranges`` (K, 11) has the
+        columns ``PIXEL_RANGES`` and the probability that s is 0; its rows are chosen as in :meth:`affine_matrices`. Of
+        images with other than three channels s is 1 and h is 0. Means are float64. ``y`` may be ``x``.
+        """
+        ...
+
+    def adjust_tones(
+        self,
+        y: Floats,
+        x: Floats,
+        labels: Integers | None,
+        ranges: Doubles,
+        low: float,
+        high: float,
+        seed: int,
+        stream: int,
+        step: int,
+    ) -> None:
+        """An addition a, a threshold t and a number of bits b, drawn for each image (N, C).
+
+        In units in which values go from 0 to 255, ``v = clip((x - low) * 255 / (high - low) + a, 0, 255)``, then
+        ``v = v if v < t else 255 - v``, then where ``b > 0`` ``v = floor(v / s) * s`` with ``s = 2**(8 - b)``; y is v
+        in the values' own unit. ``ranges`` (K, 7) has the columns ``TONE_RANGES``, b rounded down, and the probability
+        that t is 0; its rows are chosen as in :meth:`affine_matrices`. ``y`` may be ``x``.
         """
         ...
 

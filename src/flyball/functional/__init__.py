@@ -13,21 +13,17 @@ from typing import TYPE_CHECKING, Any
 from flyball._checks import no_attribute as _no_attribute
 from flyball.functional._step import UpdateOptions, UpdateRange
 from flyball.functional.activation import (
-    PreluGradients,
     activation_backward,
     activation_forward,
     activity_penalty,
     activity_penalty_backward,
     log_softmax_backward,
     log_softmax_forward,
-    prelu_backward,
-    prelu_forward,
-    relu_backward,
-    relu_forward,
     softmax_backward,
     softmax_forward,
 )
-from flyball.functional.augment import add_noise, adjust_pixels, affine_matrices, affine_transform, augment_images
+from flyball.functional.augment import affine_matrices, affine_transform, augment_images
+from flyball.functional.colour import adjust_pixels, adjust_tones
 from flyball.functional.data import gather, swap_axes
 from flyball.functional.dense import (
     DenseGradients,
@@ -65,7 +61,12 @@ from flyball.functional.layer_norm import (
 )
 from flyball.functional.loss import CrossEntropy, PointwiseLoss, pointwise_loss, softmax_cross_entropy
 from flyball.functional.mixing import Mixed, cut_mix, mix_up, random_erasing, swap_features
-from flyball.functional.noise import gaussian_dropout_backward, gaussian_dropout_forward, gaussian_noise_forward
+from flyball.functional.noise import (
+    add_noise,
+    gaussian_dropout_backward,
+    gaussian_dropout_forward,
+    gaussian_noise_forward,
+)
 from flyball.functional.norm import (
     BatchNorm,
     BatchNormGradients,
@@ -91,6 +92,13 @@ from flyball.functional.random import (
     random_permutation,
     random_truncated_normal,
     random_uniform,
+)
+from flyball.functional.rectifiers import (
+    PreluGradients,
+    prelu_backward,
+    prelu_forward,
+    relu_backward,
+    relu_forward,
 )
 from flyball.functional.row_loss import overlap_loss, row_loss
 from flyball.functional.update import (
@@ -144,6 +152,7 @@ __all__ = [
     "add_branch",
     "add_noise",
     "adjust_pixels",
+    "adjust_tones",
     "affine_matrices",
     "affine_transform",
     "alpha_dropout_backward",

@@ -1,4 +1,4 @@
-"""Data augmentation: images moved and recoloured, and noise."""
+"""Data augmentation: images moved."""
 
 from __future__ import annotations
 
@@ -7,106 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball.backend import get_backend
-from flyball.backend.augment import AFFINE_NAMES, AFFINE_RANGES, FILL_MODES, FLIPS, PIXEL_RANGES
-from flyball.functional._checks import (
-    address,
-    doubles,
-    floats,
-    floats_like,
-    integers,
-    new_or_given,
-    not_empty,
-    not_negative,
-    number,
-    optional_like,
-    plain,
-    share,
-    tidy,
-    whole,
-    wrong_shape,
-)
-from flyball.reference._arrays import FLOAT32, INT64
+from flyball.backend.augment import AFFINE_NAMES, AFFINE_RANGES, FILL_MODES, FLIPS
+from flyball.functional._checks import address, doubles, new_or_given, number, share, whole, wrong_shape
+from flyball.functional._images import images_of, interval, one_of, size_of, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from flyball.backend.types import Doubles, Floats, Integers
-
-    Range = float | tuple[float, float]
-    Policy = Mapping[int, Mapping[str, Range]]
-
-
-# --- arguments --------------------------------------------------------------------------------------------------
-
-
-def images_of(x: Any) -> tuple[Floats, int, int, int]:
-    """Return images as floats, with height, width and channels."""
-    array = plain("x", x)
-    array = tidy(array, FLOAT32) if array.dtype == np.uint8 else floats("x", array)
-    if array.ndim not in (3, 4):
-        wrong_shape("x", array, "(N, height, width) or (N, height, width, channels)")
-    not_empty("x", array)
-    return array, array.shape[1], array.shape[2], array.shape[3] if array.ndim == 4 else 1
-
-
-def one_of(name: str, value: Any, valid: tuple[str, ...]) -> int:
-    """Return the index of a name."""
-    if value in valid:
-        return valid.index(value)
-    msg = f"{name} must be one of {', '.join(map(repr, valid))}, got {value!r}"
-    raise ValueError(msg)
-
-
-def size_of(name: str, size: Any) -> tuple[int, int]:
-    """Return the extents of an image."""
-    if not isinstance(size, (tuple, list)) or len(size) != 2:
-        msg = f"{name} must be (height, width), got {size!r}"
-        raise ValueError(msg)
-    return whole(name, size[0], 1, 20), whole(name, size[1], 1, 20)
-
-
-def interval(name: str, value: Any) -> tuple[float, float]:
-    """Return (low, high) of a range, (-value, value) where it is a number."""
-    if isinstance(value, (tuple, list)):
-        if len(value) == 2:
-            low, high = (number(name, bound) for bound in value)
-            if np.isfinite([low, high]).all() and low <= high:
-                return low, high
-        msg = f"{name} must be a number or (low, high) with low <= high, got {value!r}"
-        raise ValueError(msg)
-    bound = not_negative(name, value)
-    return -bound, bound
-
-
-def table(
-    rows: list[list[float]], policy: Policy | None, labels: Any, count: int, columns: Mapping[str, slice], make: Any
-) -> tuple[Doubles, Integers | None]:
-    """Return one row of ranges a class, and the labels that choose them; one row and None without a policy."""
-    if policy is None:
-        return np.array(rows), None
-    if labels is None:
-        msg = "labels must be given where policy is, got None"
-        raise ValueError(msg)
-    classes = integers("labels", labels)
-    if classes.shape != (count,):
-        wrong_shape("labels", classes, f"({count},)")
-    if int(classes.min()) < 0:
-        msg = f"labels must not be negative, got {classes.min()}"
-        raise ValueError(msg)
-    keys = [whole("policy", key, 0, 20) for key in policy]
-    # Classes without an entry share row 0.
-    result = np.repeat(np.array(rows), len(keys) + 1, axis=0)
-    chosen = np.zeros(count, INT64)
-    for row, key in enumerate(keys, 1):
-        for name, value in policy[key].items():
-            if name not in columns:
-                msg = f"policy must name one of {', '.join(columns)}, got {name!r}"
-                raise ValueError(msg)
-            result[row, columns[name]] = make(name, value)
-        chosen[classes == key] = row
-    return result, chosen
+    from flyball.functional._images import Policy, Range
 
 
 def affine_range(name: str, value: Any) -> list[float]:
@@ -124,21 +33,6 @@ AFFINE_COLUMNS = {
     **{name: slice(2 * k, 2 * k + 2) for k, name in enumerate(AFFINE_NAMES)},
     **{name: slice(2 * len(AFFINE_RANGES) + k, 2 * len(AFFINE_RANGES) + k + 1) for k, name in enumerate(FLIPS)},
 }
-
-
-def value_bounds(value_range: Any) -> tuple[float, float]:
-    """Return the limits of values; none where ``value_range`` is None."""
-    if value_range is None:
-        return -np.inf, np.inf
-    if isinstance(value_range, (tuple, list)) and len(value_range) == 2:
-        low, high = (number("value_range", bound) for bound in value_range)
-        if low < high:
-            return low, high
-    msg = f"value_range must be (low, high) with low < high, got {value_range!r}"
-    raise ValueError(msg)
-
-
-# --- images -----------------------------------------------------------------------------------------------------
 
 
 def affine_transform(
@@ -387,148 +281,3 @@ def augment_images(
         fill_value=fill_value,
         out=out,
     )
-
-
-def adjust_pixels(
-    x: NDArray[Any],
-    *,
-    brightness: Range = 0.0,
-    contrast: Range = 0.0,
-    saturation: Range = 0.0,
-    gain: Range = 0.0,
-    value_range: tuple[float, float] = (0.0, 255.0),
-    labels: Integers | None = None,
-    policy: Policy | None = None,
-    seed: int,
-    step: int = 0,
-    stream: int = 0,
-    out: Floats | None = None,
-) -> Floats:
-    """Change brightness, contrast and colours of images, each by amounts of its own, and clip.
-
-    ``z = mean + (1 + contrast) * (x - mean) + brightness * (high - low)`` with the mean of the image's channel, then
-    ``y = clip((1 + gain) * (grey + (1 + saturation) * (z - grey)), low, high)`` with
-    ``grey = 0.299 red + 0.587 green + 0.114 blue`` of z. ``gain`` is drawn for each channel, which changes the hue;
-    the others for each image. Ranges are (low, high), or a number f for (-f, f).
-
-    Parameters
-    ----------
-    x : array of float32, float64 or uint8, shape (N, height, width) or (N, height, width, channels)
-        Images. uint8 is converted to float32, once; other layouts are copied once.
-    brightness : float or (low, high)
-        Added, in shares of the value range (Keras' RandomBrightness).
-    contrast : float or (low, high)
-        Change of the distance from the mean (Keras' RandomContrast).
-    saturation : float or (low, high)
-        Change of the distance from grey; of images with 3 channels only.
-    gain : float or (low, high)
-        Change of each channel. Channels 8 apart have the same.
-    value_range : (low, high)
-        Values that images may have.
-    labels : array of integers, shape (N,), optional
-        Classes of the images, for ``policy``.
-    policy : mapping from classes to mappings from the names above to ranges, optional
-        What is different for a class, see :func:`affine_matrices`.
-    seed, step, stream : int
-        Address of the random numbers, see :func:`dropout_mask`.
-    out : array like the result, optional
-        Receives the result; may be ``x``. It is never copied.
-
-    Returns
-    -------
-    y : array of x's dtype, float32 for uint8
-        The images.
-
-    Raises
-    ------
-    TypeError
-        If an argument is of another type.
-    ValueError
-        If an argument is outside what is said above.
-    """
-    images, _, _, channels = images_of(x)
-    low, high = value_bounds(value_range)
-    if not np.isfinite([low, high]).all():
-        msg = f"value_range must be finite, got {value_range!r}"
-        raise ValueError(msg)
-    given = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "gain": gain}
-
-    def columns(name: str, value: Any) -> list[float]:
-        bounds = interval(name, value)
-        if name == "saturation" and channels != 3 and bounds != (0.0, 0.0):
-            msg = f"saturation must be 0 for images of {channels} channels, got {value}"
-            raise ValueError(msg)
-        return [bound * (high - low) if name == "brightness" else 1.0 + bound for bound in bounds]
-
-    row = [bound for name, value in given.items() for bound in columns(name, value)]
-    places = {name: slice(2 * k, 2 * k + 2) for k, name in enumerate(PIXEL_RANGES)}
-    ranges, chosen = table([row], policy, labels, len(images), places, columns)
-    seed, stream, step = address(seed, stream, step)
-    y = new_or_given(out, images.shape, images.dtype, True, x=images)
-    n = len(images)
-    get_backend().adjust_pixels(
-        y.reshape(n, -1), images.reshape(n, -1), chosen, ranges, channels, low, high, seed, stream, step
-    )
-    return y
-
-
-def add_noise(
-    x: Floats,
-    noise: Floats,
-    deviation: float = 1.0,
-    *,
-    scale: Floats | None = None,
-    value_range: tuple[float, float] | None = None,
-    out: Floats | None = None,
-) -> Floats:
-    """Add noise, each feature's in its own unit, and clip: ``y = clip(x + deviation * scale * noise, low, high)``.
-
-    Parameters
-    ----------
-    x : array of float32 or float64, shape (N, ...)
-        Rows or images. Copied once if its layout asks for it, as are the other inputs.
-    noise : array like x
-        Numbers of mean 0 and variance 1.
-    deviation : float, 0 or above
-        Standard deviation, in units of ``scale``.
-    scale : array of x's dtype, shape (...), optional
-        Standard deviation of each feature; 1 by default.
-    value_range : (low, high), optional
-        Limits of the result, none by default.
-    out : array like x, optional
-        Receives the result; may be ``x``. It is never copied.
-
-    Returns
-    -------
-    y : array like x
-        ``out`` if that was given.
-
-    Raises
-    ------
-    TypeError
-        If an array has another dtype, or is no array.
-    ValueError
-        If an argument is outside what is said above.
-    """
-    x = floats("x", x)
-    if x.ndim < 1:
-        wrong_shape("x", x, "(N, ...)")
-    noise = floats_like("noise", noise, x.dtype, "x")
-    if noise.shape != x.shape:
-        wrong_shape("noise", noise, str(x.shape))
-    scale = optional_like("scale", scale, x.dtype, "x")
-    if scale is not None and scale.shape != x.shape[1:]:
-        wrong_shape("scale", scale, str(x.shape[1:]))
-    low, high = value_bounds(value_range)
-    y = new_or_given(out, x.shape, x.dtype, True, x=x, noise=noise, scale=scale)
-    n = len(x)
-    get_backend().add_noise(
-        y.reshape(n, -1),
-        x.reshape(n, -1),
-        noise.reshape(n, -1),
-        None if scale is None else scale.reshape(-1),
-        not_negative("deviation", deviation),
-        low,
-        high,
-    )
-    return y

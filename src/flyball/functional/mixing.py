@@ -23,7 +23,7 @@ from flyball.functional._checks import (
     whole,
     wrong_shape,
 )
-from flyball.functional.augment import images_of, interval
+from flyball.functional._images import images_of, interval
 from flyball.functional.dropout import dropout_mask
 from flyball.reference._arrays import BOOL, FLOAT32
 

@@ -1,11 +1,21 @@
-"""Normal noise: added, and as a factor (Gaussian dropout)."""
+"""Noise: normal, added and as a factor (Gaussian dropout), and any other in each feature's unit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from flyball.backend import get_backend
-from flyball.functional._checks import address, floats, fraction, new_or_given, not_negative
+from flyball.functional._checks import (
+    address,
+    floats,
+    floats_like,
+    fraction,
+    new_or_given,
+    not_negative,
+    optional_like,
+    wrong_shape,
+)
+from flyball.functional._images import value_bounds
 
 if TYPE_CHECKING:
     from flyball.backend.types import Floats
@@ -125,3 +135,65 @@ def gaussian_dropout_backward(
     dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy)
     get_backend().gaussian_dropout_backward(dx, dy, rate, *address(seed, stream, step))
     return dx
+
+
+def add_noise(
+    x: Floats,
+    noise: Floats,
+    deviation: float = 1.0,
+    *,
+    scale: Floats | None = None,
+    value_range: tuple[float, float] | None = None,
+    out: Floats | None = None,
+) -> Floats:
+    """Add noise, each feature's in its own unit, and clip: ``y = clip(x + deviation * scale * noise, low, high)``.
+
+    Parameters
+    ----------
+    x : array of float32 or float64, shape (N, ...)
+        Rows or images. Copied once if its layout asks for it, as are the other inputs.
+    noise : array like x
+        Numbers of mean 0 and variance 1.
+    deviation : float, 0 or above
+        Standard deviation, in units of ``scale``.
+    scale : array of x's dtype, shape (...), optional
+        Standard deviation of each feature; 1 by default.
+    value_range : (low, high), optional
+        Limits of the result, none by default.
+    out : array like x, optional
+        Receives the result; may be ``x``. It is never copied.
+
+    Returns
+    -------
+    y : array like x
+        ``out`` if that was given.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or is no array.
+    ValueError
+        If an argument is outside what is said above.
+    """
+    x = floats("x", x)
+    if x.ndim < 1:
+        wrong_shape("x", x, "(N, ...)")
+    noise = floats_like("noise", noise, x.dtype, "x")
+    if noise.shape != x.shape:
+        wrong_shape("noise", noise, str(x.shape))
+    scale = optional_like("scale", scale, x.dtype, "x")
+    if scale is not None and scale.shape != x.shape[1:]:
+        wrong_shape("scale", scale, str(x.shape[1:]))
+    low, high = value_bounds(value_range)
+    y = new_or_given(out, x.shape, x.dtype, True, x=x, noise=noise, scale=scale)
+    n = len(x)
+    get_backend().add_noise(
+        y.reshape(n, -1),
+        x.reshape(n, -1),
+        noise.reshape(n, -1),
+        None if scale is None else scale.reshape(-1),
+        not_negative("deviation", deviation),
+        low,
+        high,
+    )
+    return y

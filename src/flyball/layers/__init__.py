@@ -22,6 +22,8 @@ from flyball.layers.colour import (
     RandomColorDegeneration,
     RandomColorJitter,
     RandomContrast,
+    RandomGrayscale,
+    RandomHue,
     RandomSaturation,
 )
 from flyball.layers.core import Dense, Input, InputLayer
@@ -40,6 +42,7 @@ from flyball.layers.preprocessing import Normalization, Rescaling
 from flyball.layers.residual import Residual
 from flyball.layers.resizing import CenterCrop, Resizing
 from flyball.layers.shape import Flatten, Permute, Reshape
+from flyball.layers.tones import RandomInvert, RandomPosterization, Solarization
 
 __all__ = [
     "ELU",
@@ -74,6 +77,10 @@ __all__ = [
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPosterization",
     "RandomRotation",
     "RandomSaturation",
     "RandomShear",
@@ -85,6 +92,7 @@ __all__ = [
     "Residual",
     "Resizing",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
@@ -132,7 +140,12 @@ _names: dict[str, type[Layer]] = {
     "random_color_degeneration": RandomColorDegeneration,
     "random_color_jitter": RandomColorJitter,
     "random_contrast": RandomContrast,
+    "random_grayscale": RandomGrayscale,
+    "random_hue": RandomHue,
+    "random_invert": RandomInvert,
+    "random_posterization": RandomPosterization,
     "random_saturation": RandomSaturation,
+    "solarization": Solarization,
     "cut_mix": CutMix,
     "mix_up": MixUp,
     "random_erasing": RandomErasing,

@@ -2,16 +2,16 @@
 
 All act in training only, in front of the first layer that learns, and clip to ``value_range``. They compute
 ``z = mean + contrast * (x - mean) + brightness`` with the mean of the image's channel, then
-``gain * (grey + saturation * (z - grey))`` with ``grey = 0.299 red + 0.587 green + 0.114 blue`` of z.
+``gain * (grey + saturation * (z - grey))`` with ``grey = 0.299 red + 0.587 green + 0.114 blue`` of z, and turn the hue.
 """
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Unpack
 
 from flyball import _checks
-from flyball.backend.augment import PIXEL_RANGES
 from flyball.layers.images import ClassPolicy, factor_range, image_shape, share_range, value_bounds
 from flyball.program.nodes import PixelsNode
 
@@ -22,8 +22,15 @@ if TYPE_CHECKING:
     from flyball.layers.images import Factor, Policy
     from flyball.program.nodes import Node
 
-UNCHANGED = {"brightness": (0.0, 0.0), "contrast": (1.0, 1.0), "saturation": (1.0, 1.0), "gain": (1.0, 1.0)}
-"""Ranges of ``adjust_pixels`` that change nothing."""
+UNCHANGED: dict[str, tuple[float, ...]] = {
+    "brightness": (0.0, 0.0),
+    "contrast": (1.0, 1.0),
+    "saturation": (1.0, 1.0),
+    "gain": (1.0, 1.0),
+    "hue": (0.0, 0.0),
+    "grayscale": (0.0,),
+}
+"""Ranges of ``adjust_pixels`` that change nothing, in the order of its columns."""
 
 
 class PixelLayer(ClassPolicy):
@@ -44,15 +51,15 @@ class PixelLayer(ClassPolicy):
         self.value_range = value_bounds(value_range)
 
     @abstractmethod
-    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
         """Return ranges of the formula's quantities, those that are not as in :data:`UNCHANGED`."""
 
     def _row(self, arguments: Mapping[str, Any]) -> tuple[float, ...]:
         amounts = {**UNCHANGED, **self._amounts(arguments)}
-        return tuple(bound for name in PIXEL_RANGES for bound in amounts[name])
+        return tuple(bound for name in UNCHANGED for bound in amounts[name])
 
     def _untouched(self) -> tuple[float, ...]:
-        return tuple(bound for name in PIXEL_RANGES for bound in UNCHANGED[name])
+        return tuple(bound for bounds in UNCHANGED.values() for bound in bounds)
 
     def _brightness(self, name: str, factor: object) -> tuple[float, float]:
         low, high = self.value_range
@@ -73,6 +80,12 @@ class PixelLayer(ClassPolicy):
         if all(row == self._untouched() for row in ranges.rows()):
             return []
         return [PixelsNode(self.name, ranges, *self.value_range, seed=self.seed)]
+
+
+def hue_range(name: str, factor: object) -> tuple[float, float]:
+    """Return half of both ends of a range: turns."""
+    lower, upper = factor_range(name, factor)
+    return lower / 2.0, upper / 2.0
 
 
 def contrast_range(name: str, factor: object) -> tuple[float, float]:
@@ -139,7 +152,7 @@ class RandomBrightness(PixelLayer):
         self.factor = factor
         self._ranges()
 
-    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
         return {"brightness": self._brightness("factor", arguments["factor"])}
 
 
@@ -175,7 +188,7 @@ class RandomContrast(PixelLayer):
         self.factor = factor
         self._ranges()
 
-    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
         return {"contrast": contrast_range("factor", arguments["factor"])}
 
 
@@ -216,7 +229,7 @@ class RandomSaturation(PixelLayer):
         self.factor = factor
         self._ranges()
 
-    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
         return {"saturation": saturation_range("factor", arguments["factor"])}
 
 
@@ -253,13 +266,88 @@ class RandomColorDegeneration(PixelLayer):
         self.factor = factor
         self._ranges()
 
-    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
         lower, upper = share_range("factor", arguments["factor"])
         return {"saturation": (1.0 - upper, 1.0 - lower)}
 
 
+class RandomHue(PixelLayer):
+    """Colours turned on the circle of hues: red to green to blue and on to red.
+
+    Parameters
+    ----------
+    factor : float in [0, 1], or (lower, upper) in [-1, 1]
+        In half turns; a number f stands for (-f, f). Of a pair, Keras gives the drawn number a random sign, here it has
+        the pair's.
+    value_range, data_format, seed, policy, **options
+        As in :class:`RandomBrightness`. Images must have 3 channels.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that cannot be, or is not known.
+    """
+
+    _of_class = ("factor",)
+    _colours = True
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: tuple[float, float] = (0.0, 255.0),
+        data_format: str | None = None,
+        seed: int | None = None,
+        *,
+        policy: Policy | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(value_range, seed, data_format, policy, **options)
+        self.factor = factor
+        self._ranges()
+
+    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+        return {"hue": hue_range("factor", arguments["factor"])}
+
+
+class RandomGrayscale(PixelLayer):
+    """Images that become grey, with a probability; they keep their 3 channels.
+
+    Parameters
+    ----------
+    factor : float in [0, 1]
+        The probability.
+    data_format, seed, policy, **options
+        As in :class:`RandomBrightness`. Images must have 3 channels. Nothing is clipped.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that cannot be, or is not known.
+    """
+
+    _of_class = ("factor",)
+    _colours = True
+
+    def __init__(
+        self,
+        factor: float = 0.5,
+        data_format: str | None = None,
+        seed: int | None = None,
+        *,
+        policy: Policy | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(seed=seed, data_format=data_format, policy=policy, **options)
+        self.value_range = (-math.inf, math.inf)
+        self.factor = factor
+        self._ranges()
+
+    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+        return {"grayscale": (_checks.number("factor", arguments["factor"], "[0, 1]"),)}
+
+
 class RandomColorJitter(PixelLayer):
-    """Brightness, contrast, saturation and the channels' gains in one pass, clipped once, at its end.
+    """Brightness, contrast, saturation, hue and the channels' gains in one pass, clipped once, before the hue turns.
 
     Parameters
     ----------
@@ -271,8 +359,8 @@ class RandomColorJitter(PixelLayer):
         As in :class:`RandomContrast`.
     saturation_factor : float or (lower, upper), optional
         As in :class:`RandomSaturation`; of images with 3 channels.
-    hue_factor : None
-        Hue is not turned; ``gain_factor`` changes it.
+    hue_factor : float or (lower, upper), optional
+        As in :class:`RandomHue`; of images with 3 channels.
     seed, data_format, policy, **options
         As in :class:`RandomBrightness`.
     gain_factor : float or (lower, upper), in [-1, 1], optional
@@ -284,7 +372,7 @@ class RandomColorJitter(PixelLayer):
         For an argument that cannot be, or is not known.
     """
 
-    _of_class = ("brightness_factor", "contrast_factor", "saturation_factor", "gain_factor")
+    _of_class = ("brightness_factor", "contrast_factor", "saturation_factor", "hue_factor", "gain_factor")
 
     def __init__(
         self,
@@ -292,7 +380,7 @@ class RandomColorJitter(PixelLayer):
         brightness_factor: Factor | None = None,
         contrast_factor: Factor | None = None,
         saturation_factor: Factor | None = None,
-        hue_factor: None = None,
+        hue_factor: Factor | None = None,
         seed: int | None = None,
         data_format: str | None = None,
         *,
@@ -301,21 +389,20 @@ class RandomColorJitter(PixelLayer):
         **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(value_range, seed, data_format, policy, **options)
-        if hue_factor is not None:
-            _checks.refuse("hue_factor", "None: hue is not turned here, gain_factor changes it", hue_factor)
         self.hue_factor = hue_factor
         self.brightness_factor = brightness_factor
         self.contrast_factor = contrast_factor
         self.saturation_factor = saturation_factor
         self.gain_factor = gain_factor
         rows = self._ranges().rows()
-        self._colours = any(row[4:6] != UNCHANGED["saturation"] for row in rows)
+        self._colours = any(row[4:6] != UNCHANGED["saturation"] or row[8:10] != UNCHANGED["hue"] for row in rows)
 
-    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    def _amounts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
         convert = {
             "brightness": self._brightness,
             "contrast": contrast_range,
             "saturation": saturation_range,
+            "hue": hue_range,
             "gain": gain_range,
         }
         factors = {name: arguments[f"{name}_factor"] for name in convert}

@@ -24,6 +24,7 @@ from flyball.reference.activation import (
 from flyball.reference.augment import (
     add_noise,
     adjust_pixels,
+    adjust_tones,
     affine_matrices,
     affine_transform,
     cut_boxes,
@@ -117,6 +118,7 @@ __all__ = [
     "add_noise",
     "add_total",
     "adjust_pixels",
+    "adjust_tones",
     "affine_matrices",
     "affine_transform",
     "alpha_dropout_backward",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flyball.backend.augment import AFFINE_RANGES, FILL_MODES, GREY, PIXEL_RANGES, WORDS
+from flyball.backend.augment import AFFINE_RANGES, FILL_MODES, GREY, PIXEL_RANGES, TONE_RANGES, WORDS
 from flyball.reference._arrays import (
     BOOL,
     FLOAT64,
@@ -285,7 +285,7 @@ def adjust_pixels(
     n, columns = x.shape
     need_out("y", y, dtype, x.shape)
     need("x", x, dtype, (n, columns // channels * channels))
-    need_ranges(ranges, 2 * len(PIXEL_RANGES), labels, n)
+    need_ranges(ranges, 2 * len(PIXEL_RANGES) + 1, labels, n)
     refuse_overlap({"y": y}, {"x": x, "labels": labels, "ranges": ranges}, in_place=True)
 
     u = sample_uniforms(n, seed, stream, step)
@@ -303,8 +303,62 @@ def adjust_pixels(
     z = mean + contrast * (images - mean) + brightness
     if channels == 3:
         grey = z @ np.array(GREY)[:, None]
-        z = grey + saturation * (z - grey)
-    y[...] = clip((gain * z).astype(dtype), low, high).reshape(y.shape)
+        turned_grey = (u[:, WORDS["grayscale"]] < bounds[:, 0, -1])[:, None, None]
+        z = grey + np.where(turned_grey, 0.0, saturation) * (z - grey)
+    clipped = clip((gain * z).astype(dtype), low, high)
+    if channels == 3:
+        turns = drawn(4, np.array([WORDS["hue"]]))
+        clipped = np.where(turns == 0.0, clipped, turn_hues(clipped.astype(np.float64), turns))
+    y[...] = clipped.reshape(y.shape)
+
+
+def turn_hues(images: Doubles, turns: Doubles) -> Doubles:
+    """Return pixels (..., 3) with their hue moved on the circle of six sextants; Smith 1978."""
+    red, green, blue = (images[..., k : k + 1] for k in range(3))
+    largest, smallest = images.max(axis=-1, keepdims=True), images.min(axis=-1, keepdims=True)
+    chroma = largest - smallest
+    inverse = 1.0 / np.where(chroma > 0.0, chroma, np.inf)
+    of_blue = (red - green) * inverse + 4.0
+    of_green = np.where(largest == green, (blue - red) * inverse + 2.0, of_blue)
+    sextant = np.where(largest == red, (green - blue) * inverse, of_green)
+    place = np.mod(sextant + 6.0 * turns + np.array([5.0, 3.0, 1.0]), 6.0)
+    share = np.clip(np.minimum(place, 4.0 - place), 0.0, 1.0)
+    turned: Doubles = np.clip(largest - chroma * share, smallest, largest)
+    return turned
+
+
+def adjust_tones(
+    y: Floats,
+    x: Floats,
+    labels: Integers | None,
+    ranges: Doubles,
+    low: float,
+    high: float,
+    seed: int,
+    stream: int,
+    step: int,
+) -> None:
+    need_ndim("x", x, 2)
+    dtype = float_dtype("x", x)
+    n = len(x)
+    need_out("y", y, dtype, x.shape)
+    need("x", x, dtype, x.shape)
+    need_ranges(ranges, 2 * len(TONE_RANGES) + 1, labels, n)
+    refuse_overlap({"y": y}, {"x": x, "labels": labels, "ranges": ranges}, in_place=True)
+
+    u = sample_uniforms(n, seed, stream, step)
+    bounds = ranges[np.zeros(n, np.int64) if labels is None else labels]
+    addition, threshold, bits = (
+        bounds[:, 2 * k] + u[:, WORDS[f"tone_{name}"]] * (bounds[:, 2 * k + 1] - bounds[:, 2 * k])
+        for k, name in enumerate(TONE_RANGES)
+    )
+    threshold = np.where(u[:, WORDS["tone_inverted"]] < bounds[:, -1], 0.0, threshold)
+    bits = np.floor(bits)
+    steps = np.where(bits > 0.0, np.exp2(8.0 - bits), 1.0)[:, None]
+    values = np.clip((x.astype(np.float64) - low) * (255.0 / (high - low)) + addition[:, None], 0.0, 255.0)
+    values = np.where(values < threshold[:, None], values, 255.0 - values)
+    values = np.where(bits[:, None] > 0.0, np.floor(values / steps) * steps, values)
+    y[...] = values * ((high - low) / 255.0) + low
 
 
 def add_noise(

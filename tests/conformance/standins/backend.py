@@ -59,6 +59,8 @@ def standardize_dtype(dtype):
 
 backend = types.ModuleType("keras.src.backend")
 vars(backend).update(
+    SUPPORTS_RAGGED_TENSORS=False,
+    SUPPORTS_SPARSE_TENSORS=False,
     Variable=Variable,
     backend=lambda: "flyball",
     config=types.SimpleNamespace(image_data_format=lambda: "channels_last"),
@@ -75,7 +77,20 @@ vars(backend).update(
 )
 
 _AS_NUMPY = (
-    *("abs", "argmax", "concatenate", "expand_dims", "exp", "log", "max", "mean", "min", "multiply", "ones_like"),
+    *(
+        "abs",
+        "argmax",
+        "clip",
+        "concatenate",
+        "expand_dims",
+        "exp",
+        "log",
+        "max",
+        "mean",
+        "min",
+        "multiply",
+        "ones_like",
+    ),
     *(
         "prod",
         "repeat",
@@ -111,6 +126,18 @@ vars(ops).update(
     convert_to_tensor=tensor,
     one_hot=lambda labels, num_classes: tensor(np.eye(num_classes)[labels]),
     rsqrt=lambda x: 1.0 / np.sqrt(x),
+)
+
+ops.numpy = np
+
+_numpys = np.random.mtrand._rand  # which is seeded for each case
+
+random = types.ModuleType("keras.src.random")
+vars(random).update(
+    SeedGenerator=SeedGenerator,
+    normal=lambda shape, mean=0.0, stddev=1.0, dtype=None, seed=None: tensor(_numpys.normal(mean, stddev, shape)),
+    randint=lambda shape, minval, maxval, dtype="int32", seed=None: _numpys.randint(minval, maxval, shape, dtype),
+    uniform=lambda shape, minval=0.0, maxval=1.0, dtype=None, seed=None: tensor(_numpys.uniform(minval, maxval, shape)),
 )
 
 utils = types.ModuleType("keras.src.utils")

@@ -8,6 +8,7 @@ import numpy as np
 import flyball
 from conformance.standins.optimizers import Adapter
 from flyball import layers as own
+from flyball.layers.images import ImageLayer
 from flyball.program.lowering import Data, Lowering
 from flyball.program.memory import Memory
 from flyball.program.runners import Steps, runner
@@ -18,13 +19,17 @@ class Called:
 
     memory = None
     steps = 0
+    compute_dtype = "float32"
 
     def __init__(self, *args, dtype="float32", **arguments):
         assert dtype == "float32", "flyball's models have a dtype, not its layers"
         super().__init__(*args, **arguments)
 
-    def __call__(self, inputs, training=False, mask=None):
+    def __call__(self, inputs, training=None, mask=None):
         x = np.ascontiguousarray(inputs, dtype=np.float32)
+        if isinstance(self, ImageLayer) and x.ndim == 3:  # to Keras a single image, to flyball several grey ones
+            return self(x[np.newaxis], training)[0]
+        training = self._augments if training is None else training
         if self.memory is None:
             self.build(x.shape[1:])
             self.memory = Memory(self.weights, x.dtype)
@@ -37,7 +42,9 @@ class Called:
         lowering.predictions(len(x))
         runner(lowering.program).run(Steps(np.array([0, len(x)]), np.zeros(1), self.steps))
         self.steps += 1
-        return lowering.program.buffers["predictions"].array
+        # Some layers work on any shape, and are called with several.
+        shape = self.output_shape if x.shape[1:] == self.input_shape else x.shape[1:]
+        return lowering.program.buffers["predictions"].array.reshape(len(x), *shape)
 
 
 layers = types.ModuleType("keras.src.layers")

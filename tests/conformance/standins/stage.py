@@ -11,11 +11,12 @@ import pytest
 
 from conformance.standins import optimizers as optimizers_standin
 from conformance.standins import testing
-from conformance.standins.backend import backend, dtype_policy, numerical_utils, ops, utils
+from conformance.standins.backend import backend, dtype_policy, numerical_utils, ops, random, utils
 from conformance.standins.metrics import metrics
 from conformance.standins.models import layers, models
 from flyball import activations, callbacks, constraints, initializers, losses, regularizers
 
+QUANTIZERS = ("awq_config", "gptq_config", "quantization_config", "quantizers")
 METRICS = ("accuracy", "confusion", "correlation", "f_score", "hinge", "iou", "reduction", "regression")
 
 
@@ -94,7 +95,6 @@ def _modules():
         "keras.src.models": [models],
         "keras.src.models.sequential": [models],
         "keras.src.ops": [ops],
-        "keras.src.random": [],
         "keras.src.regularizers": [regularizers],
         "keras.src.regularizers.regularizers": [regularizers],
         "keras.src.testing": [testing],
@@ -103,6 +103,14 @@ def _modules():
         "keras.src.utils.numerical_utils": [numerical_utils],
         **{f"keras.src.metrics.{name}_metrics": [metrics] for name in METRICS},
         "keras.src.metrics.metric": [metrics],
+        "keras.random": [random],
+        "keras.src.random": [random],
+        "keras.src.export": [],
+        "keras.src.quantizers": [],
+        "keras.src.testing.test_utils": [testing.test_utils],
+        "keras.src.trainers.data_adapters.py_dataset_adapter": [],
+        "keras.src.utils.backend_utils": [],
+        **{f"keras.src.quantizers.{name}": [] for name in QUANTIZERS},
         "keras.src.metrics.metrics_utils": [],
         "keras.src.saving": [],
     } | {name: [module] for name, module in optimizers_standin.modules.items()}
@@ -116,7 +124,9 @@ def _modules():
     modules["keras.src.backend"].random = backend.random
     modules["keras.src.saving"].register_keras_serializable = lambda **_: lambda item: item
     modules["conftest"] = Standin("conftest", skip_if_backend=lambda *args: lambda test: test)
-    modules["pytest"] = Standin("pytest", mark=_Mark(), raises=pytest.raises)
+    modules |= {name: Standin(name) for name in ("grain", "tensorflow")}
+    modules["tensorflow"].data = Missing("tensorflow.data")
+    modules["pytest"] = Standin("pytest", mark=_Mark(), raises=pytest.raises, skip=pytest.skip)
     return modules
 
 

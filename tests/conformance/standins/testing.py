@@ -1,5 +1,6 @@
 """``keras.src.testing``: Keras' assertions, with its tolerances."""
 
+import itertools
 import json
 import tempfile
 import types
@@ -90,6 +91,10 @@ class TestCase(parameterized.TestCase):
             model.fit(x, np.zeros(y.shape), verbose=0)
 
 
+def tensorflow_uses_gpu():
+    return False
+
+
 def get_test_data(train_samples, test_samples, input_shape, num_classes, random_seed=None):
     """Return samples about a centre for each class, and their classes, for training and for a test."""
     random = np.random.default_rng(random_seed or 0)
@@ -101,4 +106,15 @@ def get_test_data(train_samples, test_samples, input_shape, num_classes, random_
     return parts
 
 
-test_utils = types.SimpleNamespace(get_test_data=get_test_data)
+def named_product(*cases, **values):
+    """Return all combinations of named cases and of values, with names."""
+    named = [[{"testcase_name": f"{value}".lower(), name: value} for value in each] for name, each in values.items()]
+    return [
+        {key: value for case in combination for key, value in case.items()}
+        | {"testcase_name": "_".join(case["testcase_name"] for case in combination)}
+        for combination in itertools.product(*cases, *named)
+    ]
+
+
+test_utils = types.ModuleType("keras.src.testing.test_utils")
+vars(test_utils).update(get_test_data=get_test_data, named_product=named_product)

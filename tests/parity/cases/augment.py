@@ -1,5 +1,7 @@
 """Cases of the operations of ``flyball.backend.augment``."""
 
+from colorsys import hsv_to_rgb, rgb_to_hsv
+
 import numpy as np
 
 from flyball.backend.augment import FILL_MODES
@@ -206,10 +208,11 @@ def partner_rows(partners, seed, stream, step):
 # --- what is done with it ---------------------------------------------------------------------------------------
 
 
-def adjust_pixels_arguments(make, rows, columns, channels=1, classes=0):
+def adjust_pixels_arguments(make, rows, columns, channels=1, classes=0, hue=(0.0, 0.0), grayscale=0.0):
     n = min(rows, 40)
     x = make.normal(n, columns * channels)
     ranges = np.array([-0.3, 0.4, 0.5, 1.5, 0.0, 1.5, 0.7, 1.4]) + make.rng.uniform(-0.1, 0.1, (max(classes, 1), 8))
+    ranges = np.hstack([ranges, np.tile([*hue, grayscale], (len(ranges), 1))])
     return {
         "y": make.empty(*x.shape),
         "x": x,
@@ -224,7 +227,14 @@ def adjust_pixels_arguments(make, rows, columns, channels=1, classes=0):
 
 @operation(
     adjust_pixels_arguments,
-    [{}, {"channels": 3}, {"channels": 4}, {"channels": 11}, {"channels": 3, "classes": 4}],
+    [
+        {},
+        {"channels": 3},
+        {"channels": 4, "hue": (0.2, 0.3), "grayscale": 1.0},
+        {"channels": 11},
+        {"channels": 3, "hue": (-0.5, 1.5), "grayscale": 0.4},
+        {"channels": 3, "classes": 4, "grayscale": 0.4},
+    ],
     tolerance=SHORT_SUMS,
     in_place=("y", "x"),
     empty=[(0, 4)],
@@ -239,9 +249,57 @@ def adjust_pixels(y, x, labels, ranges, channels, low, high, seed, stream, step)
         image = image.mean(0) + contrast * (image - image.mean(0)) + bright
         if channels == 3:
             grey = image @ [[0.299], [0.587], [0.114]]
+            colour = 0.0 if u[17] < row[10] else colour
             image = colour * image + (1 - colour) * grey
         result[i] = np.clip(gain * image, low, high)
+        turns = row[8] + u[18] * (row[9] - row[8])
+        if channels == 3 and turns:
+            unit = (result[i] - low) / (high - low)
+            turned = [hsv_to_rgb((h + turns) % 1.0, s, v) for h, s, v in (rgb_to_hsv(*pixel) for pixel in unit)]
+            result[i] = low + (high - low) * np.array(turned)
     return {"y": result.reshape(x.shape)}
+
+
+def adjust_tones_arguments(make, rows, columns, classes=0, **given):
+    n = min(rows, 40)
+    off = {"addition": (0.0, 0.0), "threshold": (256.0, 256.0), "bits": (0.0, 0.0), "inversion": (0.0,)}
+    row = [bound for bounds in {**off, **given}.values() for bound in bounds]
+    x = make.normal(n, columns)
+    return {
+        "y": make.empty(n, columns),
+        "x": x,
+        "labels": make.rng.integers(0, classes, n) if classes else None,
+        "ranges": np.array(row) + np.zeros((max(classes, 1), 1)) * np.arange(max(classes, 1))[:, None],
+        "low": -1.25,
+        "high": 1.5,
+        **ADDRESS,
+    }
+
+
+@operation(
+    adjust_tones_arguments,
+    [
+        {},
+        {"inversion": (0.5,)},
+        {"addition": (0.0, 90.0), "threshold": (64.0, 200.0)},
+        {"bits": (1.0, 9.0)},
+        {"bits": (3.0, 4.0), "addition": (-20.0, 20.0), "threshold": (0.0, 255.0), "inversion": (0.3,), "classes": 3},
+    ],
+    tolerance=SHORT_SUMS,
+    in_place=("y", "x"),
+    empty=[(0, 4)],
+)
+def adjust_tones(y, x, labels, ranges, low, high, seed, stream, step):
+    result = np.empty(y.shape)
+    for i, u in enumerate(uniforms(len(x), seed, stream, step)):
+        row = ranges[0 if labels is None else labels[i]]
+        addition, threshold, bits = row[:6:2] + u[19:22] * (row[1:6:2] - row[:6:2])
+        v = np.clip(255.0 * (x[i] - low) / (high - low) + addition, 0.0, 255.0)
+        v = np.where(v < (0.0 if u[31] < row[6] else threshold), v, 255.0 - v)
+        if bits >= 1.0:
+            v -= np.mod(v, 2.0 ** (8 - int(bits)))
+        result[i] = low + v * (high - low) / 255.0
+    return {"y": result}
 
 
 def add_noise_arguments(make, rows, columns, scaled=True):

@@ -19,7 +19,8 @@ std::size_t affine_transform_workspace(const AffineParams& params);
 double sample_draw_cost(Index n);
 
 inline constexpr Index affine_ranges = 16;  // columns of the ranges of affine_matrices
-inline constexpr Index pixel_ranges = 8;    // and of adjust_pixels
+inline constexpr Index pixel_ranges = 11;   // of adjust_pixels
+inline constexpr Index tone_ranges = 7;     // and of adjust_tones
 
 // matrices (n, 6); labels (n) choose the row of ranges (., affine_ranges), the first where they are null.
 void affine_matrices(Team& team, double* matrices, const Index* labels, const double* ranges, Index n,
@@ -29,6 +30,11 @@ void affine_matrices(Team& team, double* matrices, const Index* labels, const do
 template <class T>
 void adjust_pixels(Team& team, T* y, const T* x, const Index* labels, const double* ranges, Index n, Index pixels,
                    Index channels, PixelRange range, RandomKey key);
+
+// y, x (n, c), ranges (., tone_ranges); y may be x.
+template <class T>
+void adjust_tones(Team& team, T* y, const T* x, const Index* labels, const double* ranges, Index n, Index c,
+                  PixelRange range, RandomKey key);
 
 // y, x, noise (n, c), scale (c, optional); y may be x.
 template <class T>

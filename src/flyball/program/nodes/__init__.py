@@ -7,7 +7,7 @@ instructions with :class:`flyball.program.lowering.Lowering`. One file a family,
 from __future__ import annotations
 
 from flyball.program.nodes.activation import ActivationNode, PreluNode, ReluNode
-from flyball.program.nodes.augment import AffineNode, AugmentNode, PixelsNode, Ranges, ResampleNode
+from flyball.program.nodes.augment import AffineNode, AugmentNode, PixelsNode, Ranges, ResampleNode, TonesNode
 from flyball.program.nodes.base import Node, Orthogonality, Projection, Weight
 from flyball.program.nodes.dense import DenseNode
 from flyball.program.nodes.dropout import AlphaDropoutNode, DropoutNode
@@ -48,6 +48,7 @@ __all__ = [
     "ResidualNode",
     "ScaleNode",
     "SwapNode",
+    "TonesNode",
     "TransposeNode",
     "UnitNormNode",
     "Weight",

@@ -257,7 +257,10 @@ class AffineNode(AugmentNode):
 
 @dataclass(eq=False)
 class PixelsNode(AugmentNode):
-    """Brightness, contrast, saturation and gain of each channel, drawn for each image, then clipped to [low, high]."""
+    """Brightness, contrast, saturation, gain of each channel, hue and greyness, drawn for each image.
+
+    Results are clipped to [low, high].
+    """
 
     ranges: Ranges
     low: float
@@ -267,11 +270,23 @@ class PixelsNode(AugmentNode):
     def write(self, to: Lowering, follower: Node | None) -> None:
         """See :meth:`Node.write`."""
         del follower
+        channels = extents(to.value.sample_shape)[2]
+        self._recolour(to, "adjust_pixels", channels=channels)
+
+    def _recolour(self, to: Lowering, op: str, **scalars: int) -> None:
         self.require_inputs(to)
         x = to.value
         to.value = to.batch(self.layer, x.sample_shape)
         arrays: dict[str, Buffer | None] = {"y": to.matrix_of_samples(to.value), "x": to.matrix_of_samples(x)}
         arrays |= self.ranges.write(to, self.layer)
-        channels = extents(x.sample_shape)[2]
-        random = to.random(self.seed)
-        to.add("adjust_pixels", self.layer, arrays, channels=channels, low=self.low, high=self.high, **random)
+        to.add(op, self.layer, arrays, **scalars, low=self.low, high=self.high, **to.random(self.seed))
+
+
+@dataclass(eq=False)
+class TonesNode(PixelsNode):
+    """An addition, a threshold from which values are inverted, and bits to keep, drawn for each image."""
+
+    def write(self, to: Lowering, follower: Node | None) -> None:
+        """See :meth:`Node.write`."""
+        del follower
+        self._recolour(to, "adjust_tones")
