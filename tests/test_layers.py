@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from flyball import activations, initializers, layers, regularizers, utils
+from flyball import activations, constraints, initializers, layers, losses, optimizers, regularizers, utils
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
 
 
@@ -381,6 +381,21 @@ def test_numpy_scalars_are_numbers():
     assert layers.Dense(np.int64(3)).units == 3
     assert layers.Dropout(np.float32(0.5)).rate == 0.5
     assert layers.Dense(2, use_bias=np.True_).use_bias is True
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda own: own(initializers.Initializer)()((2,)), "Own must define sample"),
+        (lambda own: own(constraints.Constraint)()(np.ones((2, 2))), "Own must define operation"),
+        (lambda own: own(optimizers.schedules.LearningRateSchedule)()(1), "Own must define rates"),
+        (lambda own: own(losses.Loss)()([1.0], [2.0]), "Own must define call"),
+        (lambda own: own(utils.PyDataset)()[0], "Own must define __getitem__"),
+    ],
+)
+def test_what_a_class_of_ones_own_lacks_is_named(use, message):
+    with pytest.raises(NotImplementedError, match=f"{message}, which its base class leaves to it"):
+        use(lambda base: type("Own", (base,), {}))
 
 
 def test_a_layer_without_lower_is_abstract():

@@ -220,6 +220,7 @@ def test_nothing_to_do_costs_nothing():
         (lambda: layers.Normalization(mean=1.0, variance=-1.0), "variance must be non-negative"),
         (lambda: layers.Normalization(mean=[1, 2, 3], variance=[1, 2, 3]).build((4,)), "mean must be a number or of a"),
         (lambda: layers.Normalization(mean=1, variance=1).adapt([[1.0]]), "data must not be given to a layer that"),
+        (lambda: layers.Normalization().adapt(iter([[1.0]])), r"data must be an array .*, got 'list_iterator'"),
         (lambda: layers.Normalization().adapt([1.0]), r"data must be an array of numbers \(samples, \.\.\.\)"),
         (lambda: layers.Normalization().adapt([[1.0], [np.inf]]), "data must be finite"),
         (lambda: layers.Normalization(input_shape=(3,)).adapt([[1.0]]), r"data must be samples of shape \(3,\)"),

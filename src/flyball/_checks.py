@@ -36,6 +36,11 @@ def listed(values: Iterable[object]) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
+def lacks(of: object, method: str) -> str:
+    """Return the message of a ``NotImplementedError``: a class of one's own lacks a method."""
+    return f"{type(of).__name__} must define {method}, which its base class leaves to it"
+
+
 def integer(name: str, value: object, minimum: int = 0) -> int:
     """Return ``value`` as an int that is at least ``minimum``; bools and floats are refused."""
     expectation = {0: "a non-negative integer", 1: "a positive integer"}.get(minimum, f"an integer >= {minimum}")

@@ -139,7 +139,7 @@ class Optimizer(Configurable):
 
     def slots(self) -> tuple[str, ...]:
         """Names of the state arrays, each as long as the parameters, as ``update_op`` calls them."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "slots"))
 
     def params(self) -> dict[str, float]:
         """Scalars of ``update_op`` by name, without ``learning_rate``, ``step``, penalties and clipping."""

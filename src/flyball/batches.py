@@ -56,7 +56,7 @@ class PyDataset:
 
     def __getitem__(self, index: int) -> Any:
         """Return batch ``index``."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "__getitem__"))
 
     def __iter__(self) -> Iterator[Any]:
         """Go through the batches, as they come."""

@@ -30,7 +30,7 @@ class Constraint(Configurable):
 
     def operation(self) -> tuple[str, dict[str, float | str]]:
         """Return the operation that does it, and its scalars."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "operation"))
 
     def __call__(self, w: ArrayLike) -> NDArray[Any]:
         """Return ``w`` as it would be after a step."""

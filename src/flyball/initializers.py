@@ -64,7 +64,7 @@ class Initializer(Configurable):
 
     def sample(self, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
         """Return the values as an array of ``shape``, in double precision; a function of ``seed`` in [0, 2**64)."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "sample"))
 
 
 class Constant(Initializer):

@@ -52,7 +52,7 @@ class LearningRateSchedule(Configurable):
 
     def rates(self, steps: Steps) -> Steps:
         """Return the formula's values at ``steps``."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "rates"))
 
 
 class ExponentialDecay(LearningRateSchedule):

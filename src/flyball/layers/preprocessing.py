@@ -189,6 +189,10 @@ class Normalization(Layer):
         if self.mean is not None:
             msg = f"{self.name}: data must not be given to a layer that knows its mean and variance"
             raise ValueError(msg)
+        if not hasattr(data, "__array__") and not isinstance(
+            data, (list, tuple)
+        ):  # NumPy would try to read it to its end
+            _checks.refuse("data", "an array of numbers (samples, ...)", type(data).__name__)
         array = np.asanyarray(data)
         if array.dtype.kind not in "biuf" or array.ndim < 2 or array.size == 0:
             _checks.refuse("data", "an array of numbers (samples, ...)", f"{array.dtype} of shape {array.shape}")

@@ -113,7 +113,7 @@ class Loss(Configurable):
 
     def call(self, y_true: NDArray[Any], y_pred: Floats) -> NDArray[Any]:
         """Return a value for each vector along the last axis of ``y_pred``."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "call"))
 
     def paired(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Floats, NDArray[Any]]:
         """Return predictions and targets as arrays of one number of axes; the predictions in single or double."""
@@ -163,7 +163,7 @@ class Loss(Configurable):
         ValueError
             If ``y`` does not have the right shape, or has a value that cannot be a target.
         """
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "prepare_targets"))
 
     def training_targets(
         self, targets: NDArray[Any], classes: int, random: np.random.Generator | None = None

@@ -77,11 +77,11 @@ class Metric(Configurable):
 
     def statistics(self, y_true: NDArray[Any], y_pred: NDArray[Any], weights: Doubles | None) -> Sequence[ArrayLike]:
         """Return the sums of a batch, in the order of ``sums``."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "statistics"))
 
     def value(self, **state: Any) -> ArrayLike:
         """Return the metric, from the sums of all batches."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "value"))
 
 
 class Mean(Metric):
@@ -129,7 +129,7 @@ class MeanOfSamples(Metric):
 
     def values(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> Any:
         """Return the values: of any number for each sample, which are averaged."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "values"))
 
     def statistics(self, y_true: NDArray[Any], y_pred: NDArray[Any], weights: Doubles | None) -> Sequence[ArrayLike]:
         """See :class:`Metric`."""

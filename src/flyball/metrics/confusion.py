@@ -60,7 +60,7 @@ class Counts(Metric):
 
     def of_counts(self, **state: Any) -> NDArray[Any]:
         """Return the metric at each threshold."""
-        raise NotImplementedError
+        raise NotImplementedError(_checks.lacks(self, "of_counts"))
 
 
 class _Count(Counts):
