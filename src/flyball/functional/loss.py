@@ -186,7 +186,7 @@ def pointwise_loss(
         Where ``huber`` turns from a parabola to a line; positive. Ignored by the others.
     weights : array like predictions, shape (N,), optional
         Weight of each row; not negative.
-    reduction : {"mean", "sum",     "weighted_mean", "none"}
+    reduction : {"mean", "sum", "weighted_mean", "none"}
         How the rows' losses are joined, in float64: divided by N (Keras' "sum_over_batch_size"), added up, divided by
         the sum of the weights (scikit-learn), or each of them. The gradient is that of the result, for "none" that of
         the sum.
