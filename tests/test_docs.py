@@ -137,6 +137,8 @@ def test_the_page_of_operations_is_up_to_date():
     spec.loader.exec_module(module)
     text = module.page()
     assert "### batch_norm_forward\n" in text
+    assert "\n| huber | `d**2 / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)` |\n" in text
+    assert not re.search(r"===|:\w+:`", text), "markup that Markdown does not have"
     assert module.PAGE.read_text(encoding="utf-8") == text, "run python tools/operations_page.py"
 
 

@@ -51,13 +51,33 @@ def _doc(of: object) -> str:
 
 
 def _markdown(docstring: str) -> str:
-    """Turn reStructuredText's double backticks and roles into Markdown's single ones; fill the lines."""
-    text = re.sub(r":(?:meth|func|mod|class):`~?\.?([\w.]+)`", r"`\1`", docstring).replace("``", "`")
-    blocks = (
-        "\n".join(textwrap.wrap(" ".join(block.split()), 120, break_long_words=False, break_on_hyphens=False))
-        for block in text.split("\n\n")
+    """Turn reStructuredText's double backticks, roles and tables into Markdown's; fill the lines."""
+    text = re.sub(r":(?:meth|func|mod|class|data):`~?\.?([\w.]+)`", r"`\1`", docstring)
+    return "\n\n".join(_block(block) for block in text.split("\n\n")).replace("``", "`") + "\n"
+
+
+def _block(block: str) -> str:
+    if block.startswith("==="):
+        return _table(block.splitlines())
+    return textwrap.fill(
+        " ".join(block.replace("``", "`").split()), 120, break_long_words=False, break_on_hyphens=False
     )
-    return "\n\n".join(blocks) + "\n"
+
+
+def _table(lines: list[str]) -> str:
+    """Turn a simple table of reStructuredText, of two columns, into Markdown's; a row goes on where it has no name."""
+    width = lines[0].index(" ")
+    rows: list[list[str]] = []
+    for line in lines:
+        name, value = line[:width].strip(), line[width:].strip()
+        if name.startswith("==="):
+            continue
+        if name:
+            rows.append([name, value])
+        else:
+            rows[-1][1] += " " + value
+    rows.insert(1, ["---", "---"])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 if __name__ == "__main__":
