@@ -323,11 +323,11 @@ def test_config_round_trip(layer):
         (lambda: layers.ReLU(activity_regularizer="l3"), "activity_regularizer must be a regularizer or one of"),
         (
             lambda: layers.ReLU(activity_regularizer=regularizers.L2(0.1, "lambda/2m")),
-            "activity_regularizer must be a penalty with a gradient, whose convention is 'lambda' or 'lambda/2', or is",
+            "activity_regularizer must be L1 or L2 in the gradient, whose convention is 'lambda' or 'lambda/2', or is",
         ),
         (
             lambda: layers.ReLU(activity_regularizer=regularizers.L1(0.1, proximal=True)),
-            "activity_regularizer must be a penalty with a gradient",
+            "activity_regularizer must be L1 or L2 in the gradient",
         ),
         (lambda: layers.Residual([]), "layers must be at least one layer, got []"),
         (lambda: layers.Residual(3), "layers must be a list of layers, got 3"),

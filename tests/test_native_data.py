@@ -113,14 +113,15 @@ def test_sources_are_refused() -> None:
         _core.gather(x[:2], x, rows)
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.25, 1 / 3])
 @pytest.mark.parametrize("count", [0, 1, 7, 1000])
-def test_add_total(count: int) -> None:
+def test_add_total(count: int, scale: float) -> None:
     values = np.random.default_rng(count).normal(size=count)
     total = np.array([0.5])
-    _core.add_total(total, values)
+    _core.add_total(total, values, scale)
     expected = 0.0
     for value in values:
         expected += value
-    assert total[0] == 0.5 + expected
+    assert total[0] == pytest.approx(0.5 + scale * expected, rel=1e-15, abs=1e-15)
     with pytest.raises(ValueError, match=r"^total must not overlap values$"):
-        _core.add_total(total, total)
+        _core.add_total(total, total, 1.0)

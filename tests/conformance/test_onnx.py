@@ -81,7 +81,10 @@ def reasons(name):
     return [reason for pattern, reason in NOT_APPLICABLE.items() if fnmatch(name, pattern)]
 
 
-# ONNX's runner allows 1e-3 (and 1e-7 absolute, as here). The worst of all levels and the reference needs 1.7e-6.
+# ONNX's runner allows 1e-3 (and 1e-7 absolute). The worst of all levels and the reference needs 1.7e-6, but for values
+# that nearly cancel: what is expected was computed in its own dtype, and is as far from the formula in float64 as the
+# terms are rounded (3.5e-7 in layer normalization of 4 axes, where ours is within 2e-7). So the largest value's last
+# digit counts for all.
 RTOL = 1e-5
 
 CASES = all_cases()
@@ -109,4 +112,5 @@ def test_case(name, each_backend):
     assert len(results) >= len(expected)
     for result, value in zip(results, expected, strict=False):
         assert np.shape(result) == np.shape(value)
-        np.testing.assert_allclose(result, value, rtol=RTOL, atol=case.atol)
+        digit = np.finfo(value.dtype).eps * np.abs(value).max(initial=0.0) if value.dtype.kind == "f" else 0.0
+        np.testing.assert_allclose(result, value, rtol=RTOL, atol=max(case.atol, digit))
