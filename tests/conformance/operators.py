@@ -148,6 +148,11 @@ def momentum(rate, step, *arrays, alpha, beta, mode, norm_coefficient):
     return updated(update, len(arrays) // 3, arrays)
 
 
+def prelu(x, slope):
+    """Slopes of the last axes, or of all of them: of one sample then."""
+    return f.prelu_forward(x.reshape(-1, slope.size), slope.ravel()).reshape(x.shape)
+
+
 OPERATORS = {
     "Adagrad": adagrad,
     "Adam": adam,
@@ -168,6 +173,7 @@ OPERATORS = {
     "MeanVarianceNormalization": mean_variance_norm,
     "Mish": activation("mish"),
     "Momentum": momentum,
+    "PRelu": prelu,
     "RMSNormalization": rms_norm,
     "Relu": activation("relu"),
     "Selu": activation("selu"),
@@ -178,4 +184,5 @@ OPERATORS = {
     "Softsign": activation("softsign"),
     "Swish": activation("silu"),
     "Tanh": activation("tanh"),
+    "ThresholdedRelu": lambda x, alpha=1.0: f.relu_forward(x, threshold=alpha),
 }

@@ -59,10 +59,8 @@ NOT_APPLICABLE = {
     "test_identity_sequence": "a list of arrays, not an array",
     "test_matmul_[!2]*": "vectors and stacks of matrices: matmul multiplies two matrices",
     "test_nllloss_*": "scores that are not logarithms of probabilities: flyball's loss begins at logits and normalises",
-    "test_prelu_*": "an activation with weights, which flyball does not have",
     "test_selu": "another alpha and gamma than those the activation is defined with",
     "test_selu_example": "another alpha and gamma than those the activation is defined with",
-    "test_thresholdedrelu*": "an activation that flyball does not have",
     "test_training_dropout": "a mask of NumPy's generator, which is not among the outputs",
     "test_training_dropout_default": "a mask of NumPy's generator, which is not among the outputs",
 }
