@@ -338,7 +338,7 @@ def augmenting_program(dtype, n=24, rows=10):
     """All operations one after the other, on the windows of a data set, in steps of ``rows``."""
     rng = np.random.default_rng(2)
     size = 7 * 6 * 3
-    program = Program()
+    program = Program(batch_rows=rows)
     x = program.buffer("x", rng.random((n, size)).astype(dtype), Kind.WINDOW)
     mask = program.buffer("mask", rng.random((n, size)) < 0.9, Kind.WINDOW)
     noise = program.buffer("noise", rng.standard_normal((n, size)).astype(dtype), Kind.WINDOW)

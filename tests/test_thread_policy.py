@@ -19,7 +19,7 @@ WORTHWHILE = 0.9
 
 def chain(rows, dtype="float32"):
     """Two activations, one after the other: y from x, z from y."""
-    program = Program()
+    program = Program(batch_rows=rows)
     program.buffer("x", np.ones((rows, 16), dtype), Kind.BATCH)
     for y, x in (("y", "x"), ("z", "y")):
         program.batch(y, (rows, 16), np.dtype(dtype))
@@ -37,7 +37,7 @@ def network(widths, batch, kind="float32"):
     model = fb.Sequential([*stack, layers.Dense(classes, activation="softmax")], dtype=kind)
     model.compile("adam", "sparse_categorical_crossentropy")
     x = np.zeros((batch, inputs), kind)
-    return model._trainer(x, np.zeros(batch, int), batch)._runner
+    return model._trainer(x, np.zeros(batch, int), batch)._step_program.runner
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

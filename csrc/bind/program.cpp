@@ -76,8 +76,9 @@ using Row = std::tuple<std::string, std::vector<int>, std::vector<py::object>, P
 // A Program together with the arrays its buffers point into.
 class PyProgram {
  public:
-  PyProgram(const std::vector<Part>& buffers, const std::vector<Row>& rows, std::uint64_t steps_per_update)
-      : program_(views(buffers), steps_per_update) {
+  PyProgram(const std::vector<Part>& buffers, const std::vector<Row>& rows, std::uint64_t steps_per_update,
+            Index batch_rows)
+      : program_(views(buffers), steps_per_update, batch_rows) {
     for (const auto& [array, kind, rows_per_sample] : buffers) arrays_.push_back(array);
     for (const auto& [op, indices, values, place] : rows) {
       std::vector<Scalar> scalars;
@@ -146,8 +147,8 @@ class PyProgram {
 
 void register_program(py::module_& module) {
   py::class_<PyProgram>(module, "Program")
-      .def(py::init<const std::vector<Part>&, const std::vector<Row>&, std::uint64_t>(), py::arg("buffers"),
-           py::arg("instructions"), py::arg("steps_per_update"))
+      .def(py::init<const std::vector<Part>&, const std::vector<Row>&, std::uint64_t, Index>(), py::arg("buffers"),
+           py::arg("instructions"), py::arg("steps_per_update"), py::arg("batch_rows"))
       .def("bind", &PyProgram::bind, py::arg("index"), py::arg("array"))
       .def("profile", &PyProgram::profile, py::arg("bounds"), py::arg("learning_rates"), py::arg("first"))
       .def("threads", &PyProgram::threads, py::arg("rows"))

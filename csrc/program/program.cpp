@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
+#include <string>
 
 #include "program/operations.h"
 #include "runtime/lease.h"
@@ -41,12 +42,17 @@ bool conflict(const Instruction& first, const Instruction& second) {
 
 }  // namespace
 
-Program::Program(std::vector<Buffer> buffers, std::uint64_t steps_per_update)
-    : buffers_(std::move(buffers)), steps_per_update_(steps_per_update) {
+Program::Program(std::vector<Buffer> buffers, std::uint64_t steps_per_update, Index batch_rows)
+    : buffers_(std::move(buffers)), steps_per_update_(steps_per_update), batch_rows_(batch_rows) {
   if (steps_per_update == 0) throw std::invalid_argument("steps_per_update must be at least 1, got 0");
-  for (const Buffer& buffer : buffers_) {
-    if (buffer.kind == Kind::batch) batch_rows_ = std::max(batch_rows_, buffer.rows / buffer.rows_per_sample);
-  }
+  if (batch_rows < 1) throw std::invalid_argument("batch_rows must be at least 1, got " + std::to_string(batch_rows));
+  for (Buffer& buffer : buffers_) buffer = with_most_rows(buffer);
+}
+
+// Costs and workspaces are those of the largest step, however many rows a window has at the moment.
+Buffer Program::with_most_rows(Buffer buffer) const {
+  buffer.most_rows = buffer.kind == Kind::window ? batch_rows_ * buffer.rows_per_sample : buffer.rows;
+  return buffer;
 }
 
 void Program::add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
@@ -105,8 +111,7 @@ void Program::note_written(const Buffer& buffer) {
   const auto same = [&](const Buffer* other) { return overlap(other, &buffer); };
   if (std::any_of(written_.begin(), written_.end(), same)) return;
   written_.push_back(&buffer);
-  const Index rows = buffer.kind == Kind::window ? batch_rows_ * buffer.rows_per_sample : buffer.rows;
-  exchanged_bytes_ += static_cast<double>(rows) * static_cast<double>(buffer.row_bytes);
+  exchanged_bytes_ += static_cast<double>(buffer.most_rows) * static_cast<double>(buffer.row_bytes);
 }
 
 double Program::nanoseconds(int threads, Index rows) const {

@@ -29,6 +29,7 @@ struct Buffer {
   Index row_bytes;                // from one row to the next
   Index rows_per_sample;          // of a batch or a window: more than 1 where a sample is a matrix
   Index extents[max_dimensions];  // of the axes; 1 beyond ndim
+  Index most_rows = 0;            // that a step sees of it, of the largest step; the Program fills it in
 };
 
 // Scalars that the step decides; flyball.program.instructions.Dynamic.
@@ -94,15 +95,15 @@ class StepRunner {
 
 class Program final : public StepRunner {
  public:
-  // An update has `steps_per_update` steps.
-  Program(std::vector<Buffer> buffers, std::uint64_t steps_per_update);
+  // An update has `steps_per_update` steps, and a step `batch_rows` rows at most.
+  Program(std::vector<Buffer> buffers, std::uint64_t steps_per_update, Index batch_rows);
 
   // Appends an instruction; throws std::invalid_argument if the operation or its arguments are unknown.
   void add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
            std::vector<Activation> activations, Turn turn);
 
   // Puts another array in the place of buffer i.
-  void bind(std::size_t i, const Buffer& buffer) { buffers_.at(i) = buffer; }
+  void bind(std::size_t i, const Buffer& buffer) { buffers_.at(i) = with_most_rows(buffer); }
   const Buffer& buffer(std::size_t i) const { return buffers_.at(i); }
 
   void enter() override;
@@ -122,6 +123,7 @@ class Program final : public StepRunner {
   double nanoseconds(int threads, Index rows) const;
 
  private:
+  Buffer with_most_rows(Buffer buffer) const;
   void note_written(const Buffer& buffer);
   bool depends(const Instruction& instruction) const;
   Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) const;
@@ -129,7 +131,7 @@ class Program final : public StepRunner {
   std::vector<Buffer> buffers_;
   std::vector<Instruction> instructions_;
   std::uint64_t steps_per_update_;
-  Index batch_rows_ = 1;        // of the largest step: rows of the batch buffers
+  Index batch_rows_;            // of the largest step
   double step_cost_ = 0;        // nanoseconds of such a step on one thread
   double exchanged_bytes_ = 0;  // of the buffers that it writes
   int barriers_ = 0;            // that it has, beside the one at its end

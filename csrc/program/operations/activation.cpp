@@ -49,7 +49,7 @@ void prelu_backward(Team& team, const Step& s, I i) {
 
 double first_relu_cost(I i) { return elementwise_cost(count(i, 0)); }
 double prelu_backward_cost(I i) { return 2.0 * elementwise_cost(count(i, 2)); }
-std::size_t prelu_backward_workspace(I i) { return prelu_workspace(i.buffers[2]->rows, columns(i, 2)); }
+std::size_t prelu_backward_workspace(I i) { return prelu_workspace(i.buffers[2]->most_rows, columns(i, 2)); }
 
 double first_array_cost(I i) { return activation_cost(i.activations[0], count(i, 0)); }
 
@@ -99,7 +99,7 @@ void activity_penalty_backward(Team& team, const Step& s, I i) {
 double penalty_cost(I i) { return elementwise_cost(count(i, 1)); }
 std::size_t penalty_workspace(I i) { return activity_penalty_workspace(count(i, 1)); }
 
-double first_softmax_cost(I i) { return softmax_cost(i.buffers[0]->rows, columns(i, 0)); }
+double first_softmax_cost(I i) { return softmax_cost(i.buffers[0]->most_rows, columns(i, 0)); }
 
 constexpr Operation rows_of_table[] = {
     {"activation_forward", 2, 1, 1, 1, 0, FLYBALL_BOTH(activation_forward), first_array_cost, nullptr},

@@ -58,7 +58,7 @@ inline std::uint64_t integer(const Step& step, I i, std::size_t k) {
 }
 
 // Elements of the largest batch.
-inline Index count(I i, std::size_t k) { return i.buffers[k]->rows * i.buffers[k]->columns; }
+inline Index count(I i, std::size_t k) { return i.buffers[k]->most_rows * i.buffers[k]->columns; }
 
 // The shape of a matrix in this step.
 struct Shape2 {

@@ -23,7 +23,7 @@ void affine_transform(Team& team, const Step& s, I i) {
                             affine_params(i));
 }
 
-double affine_cost(I i) { return affine_transform_cost(i.buffers[1]->rows, affine_params(i)); }
+double affine_cost(I i) { return affine_transform_cost(i.buffers[1]->most_rows, affine_params(i)); }
 
 std::size_t affine_workspace(I i) {
   return i.buffers[1]->type == SourceType::float64 ? affine_transform_workspace<double>(affine_params(i))
@@ -38,7 +38,7 @@ void affine_matrices(Team& team, const Step& s, I i) {
                            rows(s, i, 0), params, random_key(s, i, 6));
 }
 
-double draw_cost(I i) { return sample_draw_cost(i.buffers[0]->rows); }
+double draw_cost(I i) { return sample_draw_cost(i.buffers[0]->most_rows); }
 
 // y, x, labels, ranges; channels, low, high, seed, stream, step
 template <class T>
@@ -87,7 +87,7 @@ void partner_rows(Team& team, const Step& s, I i) {
   flyball::partner_rows(team, at<Index>(s, i, 0), rows(s, i, 0), random_key(s, i, 0));
 }
 
-std::size_t partner_workspace(I i) { return partner_rows_workspace(i.buffers[0]->rows); }
+std::size_t partner_workspace(I i) { return partner_rows_workspace(i.buffers[0]->most_rows); }
 
 // y, x, boxes, partners, filling; height, width, channels, fill_value
 template <class T>

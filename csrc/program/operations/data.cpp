@@ -11,7 +11,7 @@ void gather(Team& team, const Step& s, I i) {
                   columns(i, 0));
 }
 
-double first_gather_cost(I i) { return gather_cost(i.buffers[0]->rows, columns(i, 0)); }
+double first_gather_cost(I i) { return gather_cost(i.buffers[0]->most_rows, columns(i, 0)); }
 
 // out, labels, rows
 void gather_labels(Team& team, const Step& s, I i) {

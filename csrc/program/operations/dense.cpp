@@ -15,7 +15,7 @@ void dense_forward(Team& team, const Step& s, I i) {
                          rows(s, i, 0), columns(i, 1), columns(i, 2), {i.activations[0], number(s, i, 0)});
 }
 
-double dense_forward_cost(I i) { return matmul_cost(i.buffers[0]->rows, columns(i, 2), columns(i, 1)); }
+double dense_forward_cost(I i) { return matmul_cost(i.buffers[0]->most_rows, columns(i, 2), columns(i, 1)); }
 
 // y, x, w, b, gamma, beta, running_mean, running_var; epsilon, alpha; activation
 template <class T>
@@ -33,7 +33,7 @@ void dense_backward(Team& team, const Step& s, I i) {
                           matrix<T>(s, i, 5), rows(s, i, 3), columns(i, 4), columns(i, 5));
 }
 
-double backward_cost(I i) { return dense_backward_cost(i.buffers[3]->rows, columns(i, 4), columns(i, 5)); }
+double backward_cost(I i) { return dense_backward_cost(i.buffers[3]->most_rows, columns(i, 4), columns(i, 5)); }
 
 constexpr Operation rows_of_table[] = {
     {"dense_forward", 4, 1, 1, 1, 0, FLYBALL_BOTH(dense_forward), dense_forward_cost, nullptr},

@@ -21,7 +21,7 @@ void softmax_cross_entropy_soft(Team& team, const Step& s, I i) {
                                       number(s, i, 0));
 }
 
-double cross_entropy_cost(I i) { return softmax_cost(i.buffers[3]->rows, columns(i, 3)); }
+double cross_entropy_cost(I i) { return softmax_cost(i.buffers[3]->most_rows, columns(i, 3)); }
 
 Loss loss_of(I i) { return static_cast<Loss>(i.scalars[0].integer); }
 
@@ -33,7 +33,7 @@ void pointwise_loss(Team& team, const Step& s, I i) {
                           at<const T>(s, i, 4), n, c, {loss_of(i), number(s, i, 1)}, number(s, i, 2));
 }
 
-double pointwise_cost(I i) { return pointwise_loss_cost(loss_of(i), i.buffers[2]->rows, columns(i, 2)); }
+double pointwise_cost(I i) { return pointwise_loss_cost(loss_of(i), i.buffers[2]->most_rows, columns(i, 2)); }
 
 // losses, dpredictions, predictions, targets, weights; loss, gamma, positive, negative, scale
 template <class T>
@@ -45,7 +45,7 @@ void row_loss(Team& team, const Step& s, I i) {
                     at<const T>(s, i, 4), n, c, params, number(s, i, 4));
 }
 
-double row_loss_cost(I i) { return flyball::row_loss_cost(i.buffers[2]->rows, columns(i, 2)); }
+double row_loss_cost(I i) { return flyball::row_loss_cost(i.buffers[2]->most_rows, columns(i, 2)); }
 
 // losses, dpredictions, predictions, targets, weights; alpha, beta, epsilon, whole, scale
 template <class T>
@@ -56,8 +56,8 @@ void overlap_loss(Team& team, const Step& s, I i) {
                         at<const T>(s, i, 4), n, c, params, number(s, i, 4));
 }
 
-double overlap_loss_cost(I i) { return flyball::overlap_loss_cost(i.buffers[2]->rows, columns(i, 2)); }
-std::size_t overlap_loss_workspace(I i) { return flyball::overlap_loss_workspace(i.buffers[2]->rows); }
+double overlap_loss_cost(I i) { return flyball::overlap_loss_cost(i.buffers[2]->most_rows, columns(i, 2)); }
+std::size_t overlap_loss_workspace(I i) { return flyball::overlap_loss_workspace(i.buffers[2]->most_rows); }
 
 // out, kept, weights, labels; ignored, divisor
 template <class T>
@@ -66,7 +66,7 @@ void loss_weights(Team& team, const Step& s, I i) {
                         rows(s, i, 0), static_cast<Index>(integer(s, i, 0)), static_cast<Index>(integer(s, i, 1)));
 }
 
-double loss_weights_cost(I i) { return flyball::loss_weights_cost(i.buffers[0]->rows); }
+double loss_weights_cost(I i) { return flyball::loss_weights_cost(i.buffers[0]->most_rows); }
 
 constexpr Operation rows_of_table[] = {
     {"softmax_cross_entropy", 6, 2, 0, 3, 3, FLYBALL_BOTH(softmax_cross_entropy), cross_entropy_cost, nullptr},

@@ -19,7 +19,7 @@ Sizes sizes(const Step& step, I i, std::size_t array, std::size_t statistics) {
 
 // Of the largest batch.
 Sizes sizes(I i, std::size_t array, std::size_t statistics) {
-  return sizes(i.buffers[array]->rows, i, array, statistics);
+  return sizes(i.buffers[array]->most_rows, i, array, statistics);
 }
 
 template <std::size_t array, std::size_t statistics>
@@ -84,13 +84,13 @@ void ghost_batch_norm_backward(Team& team, const Step& s, I i) {
 
 template <std::size_t array, std::size_t statistics>
 double ghost_batch_norm_cost_of(I i) {
-  const auto [n, c, extent] = ghost_sizes(i.buffers[array]->rows, i, array, statistics);
+  const auto [n, c, extent] = ghost_sizes(i.buffers[array]->most_rows, i, array, statistics);
   return batch_norm_cost(n, c, extent);
 }
 
 template <std::size_t array, std::size_t statistics>
 std::size_t ghost_batch_norm_workspace_of(I i) {
-  const auto [n, c, extent] = ghost_sizes(i.buffers[array]->rows, i, array, statistics);
+  const auto [n, c, extent] = ghost_sizes(i.buffers[array]->most_rows, i, array, statistics);
   return ghost_batch_norm_workspace(n, c, extent, group(i));
 }
 
@@ -138,12 +138,12 @@ void rms_norm_backward(Team& team, const Step& s, I i) {
 
 template <std::size_t array>
 double layer_norm_cost_of(I i) {
-  return layer_norm_cost(i.buffers[array]->rows, columns(i, array));
+  return layer_norm_cost(i.buffers[array]->most_rows, columns(i, array));
 }
 
 template <std::size_t array>
 std::size_t layer_norm_workspace_of(I i) {
-  return layer_norm_workspace(i.buffers[array]->rows, columns(i, array));
+  return layer_norm_workspace(i.buffers[array]->most_rows, columns(i, array));
 }
 
 // Rows, channels, the product of the other axes and groups, of x (N, C, S) or (N, S, C) and mean (N, G).
@@ -178,7 +178,7 @@ void group_norm_backward(Team& team, const Step& step, I i) {
 // Of the largest batch.
 template <std::size_t x, std::size_t mean>
 GroupSizes group_sizes_of(I i) {
-  return group_sizes(i.buffers[x]->rows, i, x, mean, i.scalars[0].number != 0);
+  return group_sizes(i.buffers[x]->most_rows, i, x, mean, i.scalars[0].number != 0);
 }
 
 template <std::size_t x, std::size_t mean>

@@ -53,12 +53,12 @@ void orthogonal_penalty(Team& team, const Step& s, I i) {
 
 double orthogonal_penalty_cost(I i) {
   const bool of_columns = i.scalars[1].number != 0;
-  return flyball::orthogonal_penalty_cost(i.buffers[2]->rows, columns(i, 2), of_columns, i.buffers[1] != nullptr);
+  return flyball::orthogonal_penalty_cost(i.buffers[2]->most_rows, columns(i, 2), of_columns, i.buffers[1] != nullptr);
 }
 
 std::size_t orthogonal_penalty_workspace(I i) {
   const bool of_columns = i.scalars[1].number != 0;
-  return flyball::orthogonal_penalty_workspace<double>(i.buffers[2]->rows, columns(i, 2), of_columns);
+  return flyball::orthogonal_penalty_workspace<double>(i.buffers[2]->most_rows, columns(i, 2), of_columns);
 }
 
 constexpr Operation rows_of_table[] = {

@@ -160,7 +160,7 @@ class Fitting(Feeding):
                 data, held_out = _split(data, 0.0 if validation_data is not None else validation_split)
                 if held_out is not None and class_weights is not None:
                     held_out = DataSet(held_out.x, held_out.y)
-                make_trainer = self._on_arrays(data, batch_size, steps_per_epoch, watched=bool(listed))
+                make_trainer = self._on_arrays(data, batch_size, steps_per_epoch)
             if validation_data is None:
                 validation: DataSet | BatchSource | None = held_out
             else:
@@ -238,22 +238,23 @@ class Fitting(Feeding):
         finally:
             self._run = None
             watchers.release()
+            run.trainer.release()
+            if evaluator is not None:
+                evaluator.release()
         return self.history
 
     # --- what an epoch runs on ---------------------------------------------------------------------------------------
 
-    def _on_arrays(
-        self, data: DataSet, batch_size: int | None, steps: int | None, *, watched: bool
-    ) -> Callable[[], Trainer]:
+    def _on_arrays(self, data: DataSet, batch_size: int | None, steps: int | None) -> Callable[[], Trainer]:
         if batch_size is None:
             batch_size = DEFAULT_BATCH_SIZE if steps is None else -(-len(data) // steps)
         rows = batch_size
-        require_batches(self._nodes(), {"batch_size": rows, "rows of x": len(data)})
 
         def make() -> Trainer:
             _, optimizer = self._require_compiled()
             nodes, memory, goal = self._nodes(), self._require_built(), self._goal()
-            return Trainer(nodes, memory, goal, optimizer, data, rows, self._seed, steps, watched=watched)
+            require_batches(nodes, {"batch_size": rows, "rows of x": len(data)})
+            return Trainer(nodes, memory, goal, optimizer, data, rows, self._seed, steps, self._shelf)
 
         return make
 

@@ -98,6 +98,7 @@ class Inference(Feeding):
         with watchers.testing(found):
             means = evaluator.run(watcher)
             found.update(self._report(means))
+        evaluator.release()
         if verbose in (1, 2):
             print(" - ".join(f"{name}: {value:.4f}" for name, value in self._report(means).items()))
         return self._returned(means, return_dict=return_dict)

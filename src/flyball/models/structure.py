@@ -15,6 +15,7 @@ from flyball._registry import serialize
 from flyball.layers.base import require_free
 from flyball.models.summary import table
 from flyball.program.memory import Memory
+from flyball.training import Shelf
 from flyball.utils import new_seed
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Structure:
         self._input_shape: tuple[int, ...] | None = None
         self._memory: Memory | None = None
         self._predictor: Predictor | None = None
+        self._shelf = Shelf()
         self._programs = 0
         self._seed = new_seed()
         self._draws: tuple[np.random.Generator | None, list[Weight]] = (None, [])
@@ -328,6 +330,7 @@ class Structure:
     def _forget_programs(self) -> None:
         """Let Programs be made anew: layers or memory are others; whoever keeps one compares ``_programs``."""
         self._predictor = None
+        self._shelf = Shelf()
         self._programs += 1
 
     def _require_built(self) -> Memory:

@@ -140,12 +140,14 @@ class Instruction:
 class Program:
     """A flat list of instructions: one step of training, evaluation or prediction.
 
-    ``steps_per_update`` is how many steps there are for each of ``Dynamic.COUNT``.
+    ``steps_per_update`` is how many steps there are for each of ``Dynamic.COUNT``, ``batch_rows`` how many rows the
+    largest step has.
     """
 
     buffers: dict[str, Buffer] = field(default_factory=dict)
     instructions: list[Instruction] = field(default_factory=list)
     steps_per_update: int = 1
+    batch_rows: int = 1
 
     def buffer(self, name: str, array: NDArray[Any], kind: Kind) -> Buffer:
         """Add a buffer; names are unique."""

@@ -102,6 +102,8 @@ class Lowering:
         The samples, or what the nodes so far have made of them.
     target : Buffer or None
         The targets, once something has asked for them.
+    sources : dict of str to Buffer
+        The buffers of the given arrays: ``x``, and of ``y``, ``weights`` and ``order`` what is read.
     """
 
     def __init__(
@@ -115,7 +117,7 @@ class Lowering:
         noisy: bool | None = None,
         seed: int = 0,
     ) -> None:
-        self.program = Program()
+        self.program = Program(batch_rows=batch_size)
         self.memory = memory
         self.training = training
         self.noisy = training if noisy is None else noisy
@@ -130,7 +132,7 @@ class Lowering:
         self._learns = False  # whether a node so far has something to learn
         self._data = data
         self._weights: dict[int, Buffer] = {}
-        self._order: Buffer | None = None
+        self.sources: dict[str, Buffer] = {}
         self._target: Buffer | None = None
         self.value = self._rows_of("x", data.x, "input")
 
@@ -473,23 +475,25 @@ class Lowering:
         labels = array.dtype == np.int64 and name == "y"
         in_order = self._data.order is None and array.flags.c_contiguous
         if in_order and (labels or array.dtype == self.memory.dtype):
-            return self.program.buffer(name, array, Kind.WINDOW)
+            self.sources[name] = self.program.buffer(name, array, Kind.WINDOW)
+            return self.sources[name]
         if labels:
             array = array.reshape(len(array), -1) if array.ndim > 1 else array
             rows = self.program.batch(gathered, (self.rows, *array.shape[1:]), np.int64)
-            whole = self.whole(name, array)
+            whole = self.sources[name] = self.whole(name, array)
             self.add("gather_labels", "input", {"out": rows, "labels": whole, "rows": self._row_order(array)})
             return rows
         matrix = array.reshape(len(array), -1)
         rows = self.batch(gathered, matrix.shape[1:])
-        self.add("gather", "input", {"out": rows, "x": self.whole(name, matrix), "rows": self._row_order(array)})
+        whole = self.sources[name] = self.whole(name, matrix)
+        self.add("gather", "input", {"out": rows, "x": whole, "rows": self._row_order(array)})
         return self.view(rows, array.shape[1:])
 
     def _row_order(self, array: NDArray[Any]) -> Buffer:
-        if self._order is None:
+        if "order" not in self.sources:
             order = np.arange(len(array)) if self._data.order is None else self._data.order
-            self._order = self.program.buffer("order", order, Kind.WINDOW)
-        return self._order
+            self.sources["order"] = self.program.buffer("order", order, Kind.WINDOW)
+        return self.sources["order"]
 
     def _targets_and_weights(self, objective: Objective, outputs: Buffer) -> tuple[Buffer, Buffer | None]:
         """Return the targets of the rows of ``outputs``, and their factors in the loss, or None where all are 1."""

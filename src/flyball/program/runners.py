@@ -155,6 +155,7 @@ class NativeRunner:
             [(buffer.array, int(buffer.kind), buffer.rows_per_sample) for buffer in buffers],
             [self._encode(instruction) for instruction in program.instructions],
             program.steps_per_update,
+            program.batch_rows,
         )
 
     def _encode(self, instruction: Instruction) -> tuple[str, list[int], list[Any], tuple[int, int, int]]:

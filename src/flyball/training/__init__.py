@@ -12,6 +12,7 @@ from flyball.training.monte_carlo import MonteCarlo, MonteCarloPrediction
 from flyball.training.outputs import layer_outputs
 from flyball.training.source import BatchSource, are_batches, unpacked
 from flyball.training.statistics import recompute_statistics
+from flyball.training.step_program import Shelf
 from flyball.training.steps import (
     BatchWatcher,
     EpochEnds,
@@ -35,6 +36,7 @@ __all__ = [
     "MonteCarloPrediction",
     "Position",
     "Predictor",
+    "Shelf",
     "StreamEvaluator",
     "StreamTrainer",
     "Trainer",

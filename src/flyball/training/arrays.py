@@ -15,17 +15,16 @@ from flyball.backend import get_backend
 from flyball.data import step_bounds
 from flyball.program.lowering import Data, Lowering
 from flyball.program.runners import Steps, runner
+from flyball.training.step_program import Recipe, Shelf
 from flyball.training.steps import (
     INTERVAL,
     EpochEnds,
     Position,
     Replayed,
-    Totals,
     batch_statistics_layer,
     means,
     no_learning,
     noise,
-    settings_of,
     shuffled,
     train,
     training_means,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from flyball.data import DataSet
     from flyball.optimizers import Optimizer
+    from flyball.program.instructions import Program
     from flyball.program.memory import Memory
     from flyball.program.nodes import Node
     from flyball.program.profile import Profile
@@ -52,8 +52,8 @@ class Trainer:
     """Trains on one data set, an epoch at a time.
 
     With ``steps`` an epoch is that many steps, and the next one goes on where it ended; where the data end, so does
-    the epoch, and the next one begins at the beginning. A ``watched`` one can be refreshed: what its Program is made of
-    is noted before the first step.
+    the epoch, and the next one begins at the beginning. Its Program comes from the ``shelf``, where :meth:`release`
+    puts it back.
 
     Attributes
     ----------
@@ -75,8 +75,7 @@ class Trainer:
         batch_size: int,
         seed: int,
         steps: int | None = None,
-        *,
-        watched: bool = False,
+        shelf: Shelf | None = None,
     ) -> None:
         self.memory = memory
         self.optimizer = optimizer
@@ -93,27 +92,28 @@ class Trainer:
         self._noisy = np.array(goal.targets(data.y)) if noisy else None
         targets = goal.targets(data.y) if self._noisy is None else self._noisy
         self._data = Data(data.x, targets, self.order, data.weights)
-        self._settings = settings_of(nodes, self.optimizer, self.seed) if watched else None
+        self._shelf = shelf or Shelf()
         memory.set_samples(len(data))
-        self._lower(nodes)
+        self._step_program = self._shelf.take(self._recipe(nodes))
 
     def refresh(self, nodes: list[Node], seed: int) -> None:
         """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
         self.seed = seed
-        settings = settings_of(nodes, self.optimizer, self.seed)
-        if settings != self._settings:
-            self.memory.regroup()
-            self._lower(nodes)
-            self._settings = settings
+        self._step_program = self._shelf.take(self._recipe(nodes), self._step_program)
 
-    def _lower(self, nodes: list[Node]) -> None:
-        largest = int(np.diff(self.bounds).max())
-        lowering = Lowering(nodes, self.memory, self._data, largest, training=True, seed=self.seed)
-        lowering.objective(self._goal.objective, recorded=len(self.order) if self._meters.recorded else None)
-        lowering.update(self.optimizer.update())
-        self.program = lowering.program
-        self._totals = Totals(self.program)
-        self._runner = runner(self.program)
+    def _recipe(self, nodes: list[Node]) -> Recipe:
+        largest, recorded = int(np.diff(self.bounds).max()), len(self.order) if self._meters.recorded else None
+        objective = self._goal.objective
+        return Recipe(nodes, self.memory, objective, self._data, largest, recorded, self.optimizer, self.seed)
+
+    def release(self) -> None:
+        """Let the next run have the Program: this one has ended."""
+        self._shelf.put(self._step_program, training=True)
+
+    @property
+    def program(self) -> Program:
+        """The Program of a step."""
+        return self._step_program.program
 
     @property
     def samples(self) -> NDArray[Any]:
@@ -192,19 +192,19 @@ class Trainer:
         self.done = done
         while self.done < count:
             rate = float(self.optimizer.learning_rates(1)[0])
-            self._totals.begin()
+            self._step_program.totals.begin()
             self._run(first, self.done + 1)
             rows = int(self.bounds[first + self.done] - self.bounds[first + self.done - 1])
-            yield Replayed(rows, self._totals.values()["total_loss"] / rows, rate)
+            yield Replayed(rows, self._step_program.totals.values()["total_loss"] / rows, rate)
 
     def position(self) -> Position:
         """Return where the epoch stands."""
         outputs = self.program.buffers["outputs"].array[self._rows_so_far()].copy() if self._meters.recorded else None
-        return Position(self.done, self.steps, self._totals.values(), outputs)
+        return Position(self.done, self.steps, self._step_program.totals.values(), outputs)
 
     def go_to(self, position: Position) -> None:
         """Stand inside the epoch that was entered last."""
-        self._totals.begin(position.totals)
+        self._step_program.totals.begin(position.totals)
         self.done = position.done
         if self._meters.recorded and position.outputs is not None:
             rows = self._rows_so_far()
@@ -214,12 +214,12 @@ class Trainer:
 
     def loss_is_finite(self) -> bool:
         """Whether the epoch's loss so far is a number."""
-        return math.isfinite(self._totals.values()["total_loss"])
+        return math.isfinite(self._step_program.totals.values()["total_loss"])
 
     def clear(self) -> None:
         """Stand at the beginning of an epoch."""
         self.done = 0
-        self._totals.begin()
+        self._step_program.totals.begin()
         self._meters.reset()
 
     def _run(self, first: int, end: int, progress: Callable[[int], None] | None = None) -> None:
@@ -230,7 +230,7 @@ class Trainer:
         report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
         bounds = self.bounds[first + begin : first + end + 1]
         try:
-            train(self._runner, self.optimizer, self.memory, bounds, report, self._count)
+            train(self._step_program.runner, self.optimizer, self.memory, bounds, report, self._count)
         except EpochEnds:
             self._measure(slice(self.bounds[first + begin], self.bounds[first + self.done]))
             raise
@@ -251,7 +251,7 @@ class Trainer:
 
     def _means(self, first: int) -> dict[str, float]:
         rows = int(self.bounds[first + self.done] - self.bounds[first])
-        found = training_means(self._totals.values(), rows, self.done)
+        found = training_means(self._step_program.totals.values(), rows, self.done)
         return found | self._meters.report(found)
 
     def profile(self, steps: int) -> Profile:
@@ -262,33 +262,47 @@ class Trainer:
         full = self.bounds[: max(2, len(self.order) // rows + 1)]
         rates, first = self.optimizer.learning_rates(len(full) - 1), self.optimizer.steps
         count = len(rates)
+        run = self._step_program.runner
         saved = [array.copy() for array in self.memory.arrays()]
         try:
-            seconds = [
-                self._runner.profile(Steps(full, rates, first + i * count)) for i in range(-(-steps // count) + 1)
-            ]
+            seconds = [run.profile(Steps(full, rates, first + i * count)) for i in range(-(-steps // count) + 1)]
         finally:
             for array, value in zip(self.memory.arrays(), saved, strict=True):
                 array[...] = value
-        limits = measure_limits(self.program, self.memory.dtype, self._runner.threads(rows))
+        limits = measure_limits(self.program, self.memory.dtype, run.threads(rows))
         return summarise(self.program, np.concatenate(seconds[1:]), first + count, rows, limits)
 
 
 class Evaluator:
     """Computes loss and metrics on one data set with the model as it is."""
 
-    def __init__(self, nodes: list[Node], memory: Memory, goal: Goal, data: DataSet, batch_size: int | None) -> None:
+    def __init__(
+        self,
+        nodes: list[Node],
+        memory: Memory,
+        goal: Goal,
+        data: DataSet,
+        batch_size: int | None,
+        shelf: Shelf,
+    ) -> None:
         self.memory, self._data, self._meters = memory, data, goal.meters(weighted=data.weights is not None)
         if memory.samples is None:
             memory.set_samples(len(data))
         rows = min(len(data), batch_size or INFERENCE_ROWS)
         self.bounds = step_bounds(len(data), rows, batch_statistics=False)
-        targets = goal.targets(data.y)
-        lowering = Lowering(nodes, memory, Data(data.x, targets, None, data.weights), rows, training=False)
-        lowering.objective(goal.objective, recorded=len(data) if self._meters.recorded else None)
-        self.program = lowering.program
-        self._totals = Totals(self.program)
-        self._runner = runner(self.program)
+        given = Data(data.x, goal.targets(data.y), None, data.weights)
+        recorded = len(data) if self._meters.recorded else None
+        self._shelf = shelf
+        self._step_program = shelf.take(Recipe(nodes, memory, goal.objective, given, rows, recorded))
+
+    def release(self) -> None:
+        """Let the next run have the Program: this one has ended."""
+        self._shelf.put(self._step_program, training=False)
+
+    @property
+    def program(self) -> Program:
+        """The Program of a step."""
+        return self._step_program.program
 
     @property
     def steps(self) -> int:
@@ -300,7 +314,7 @@ class Evaluator:
 
         With a ``watcher`` every batch returns to Python, and the last one is the one after which it says so.
         """
-        self._totals.begin()
+        self._step_program.totals.begin()
         self._meters.reset()
         if watcher is None:
             return self._run(0, self.steps)
@@ -316,11 +330,11 @@ class Evaluator:
         """Take in some batches; return the means over them and those before them."""
         bounds = self.bounds[first : end + 1]
         rows = slice(bounds[0], bounds[-1])
-        self._runner.run(no_learning(bounds))
+        self._step_program.runner.run(no_learning(bounds))
         if self._meters.recorded:
             data = self._data[rows]
             self._meters.update(data.y, self.program.buffers["outputs"].array[rows], data.weights)
-        found = means(self._totals.values(), int(bounds[-1]), self.memory.penalty())
+        found = means(self._step_program.totals.values(), int(bounds[-1]), self.memory.penalty())
         return found | self._meters.report(found)
 
 

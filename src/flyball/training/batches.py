@@ -259,6 +259,9 @@ class StreamTrainer:
         """Whether there can be no more epochs."""
         return self.source.exhausted
 
+    def release(self) -> None:
+        """End; its Program depends on the batches, and nobody else has use for it."""
+
     def refresh(self, nodes: list[Node], seed: int) -> None:
         """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
         self.source.seed = seed
@@ -318,6 +321,9 @@ class StreamEvaluator:
     def steps(self) -> int | None:
         """Batches there are, where that is known."""
         return self._source.steps
+
+    def release(self) -> None:
+        """End; its Program depends on the batches, and nobody else has use for it."""
 
     def run(self, watcher: BatchWatcher | None = None) -> dict[str, float] | None:
         """Return the means over the samples, or None if there was no batch; see :meth:`Evaluator.run`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flyball.backend import OPERATIONS, get_backend
-from flyball.program.instructions import Instruction, Program
+from flyball.program.instructions import Instruction
 from flyball.program.lowering import Data, Lowering
 from flyball.program.runners import runner
 from flyball.training.steps import no_learning
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flyball.program.instructions import Buffer
+    from flyball.program.instructions import Buffer, Program
     from flyball.program.memory import Memory
     from flyball.program.nodes import Node
 
@@ -61,7 +62,7 @@ def _set(program: Program, places: list[int], chunks: Chunks, *, average_of_batc
     from flyball.functional.norm_steps import population_statistics  # a face that models need for nothing else
 
     layers = [program.instructions[place] for place in places]
-    part = Program(program.buffers, program.instructions[: places[-1]]) if places else program
+    part = replace(program, instructions=program.instructions[: places[-1]]) if places else program
     inputs = [_buffer(layer, "x") for layer in layers]
     moments: list[list[Moments]] = [[] for _ in layers]
     for rows in _runs(part, chunks):

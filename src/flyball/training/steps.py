@@ -93,20 +93,26 @@ def require_batches(nodes: list[Node], counts: Mapping[str, int]) -> None:
             raise ValueError(msg)
 
 
-def settings_of(nodes: list[Node], optimizer: Optimizer, seed: int) -> object:
+def settings_of(nodes: list[Node], optimizer: Optimizer | None, seed: int) -> object:
     """Return all that is written into a Program of these, to be compared with what it is later."""
-    return [_plain(node) for node in nodes], optimizer.update(), seed
+    return [_plain(node) for node in nodes], None if optimizer is None else optimizer.update(), seed
+
+
+_PLAIN = frozenset((bool, int, float, str, type(None)))
 
 
 def _plain(value: Any) -> object:
     """Return ``value`` as a list of what it is made of; arrays, which training changes, by identity."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     names = getattr(value, "__dataclass_fields__", None)
     if names is None:
         return id(value) if isinstance(value, np.ndarray) else value
     skipped = ("value", "initializer") if isinstance(value, Weight) else ()
-    return [type(value), *(_plain(getattr(value, name)) for name in names if name not in skipped)]
+    return [kind, *[_plain(getattr(value, name)) for name in names if name not in skipped]]
 
 
 def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
