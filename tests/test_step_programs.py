@@ -290,3 +290,61 @@ def test_costs_and_workspaces_are_those_of_the_largest_step(shape, layer):
     few = model.predict(x[:5], verbose=0)
     model._forget_programs()
     np.testing.assert_array_equal(few, model.predict(x[:5], verbose=0))
+
+
+class Subclass(np.ndarray):
+    pass
+
+
+X = data(5)[0]
+SAMPLES = {
+    "the same kind": X * 2,
+    "one": X[:1],
+    "many": np.tile(X, (500, 1)),
+    "strided rows": np.tile(X, (2, 1))[::2],
+    "columns first": np.asfortranarray(X),
+    "read-only": np.broadcast_to(X[:1], (3, 6)),
+    "float64": X.astype(float),
+    "integers": X.astype(int),
+    "big-endian": X.astype(">f4"),
+    "unaligned": np.frombuffer(b"0" + X.tobytes(), "u1")[1:].view(np.float32).reshape(X.shape),
+    "a list": X.tolist(),
+    "a subclass": X.view(Subclass),
+    "none": X[:0],
+    "a sample": X[0],
+    "too many features": np.ones((2, 7), np.float32),
+    "too many axes": np.ones((2, 6, 2), np.float32),
+    "text": np.array([["a"] * 6]),
+}
+
+
+@pytest.mark.usefixtures("_backend")
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("first", ["the same kind", "integers", "columns first"])
+def test_prediction_does_not_depend_on_what_was_predicted_before(name, first):
+    def predicted(model):
+        try:
+            return model.predict(SAMPLES[name])
+        except (TypeError, ValueError) as error:
+            return str(error)
+
+    model, fresh = network(), network()
+    model.predict(SAMPLES[first])
+    found = predicted(model)
+    np.testing.assert_array_equal(found, predicted(fresh))
+    assert type(found) is str or (type(found) is np.ndarray and found.flags.owndata)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"verbose": 3}, {"steps": -1}, {"seed": 1}, {"unknown": 1}])
+def test_arguments_of_a_prediction_are_checked_each_time(options):
+    model = network()
+    model.predict(X)
+    with pytest.raises((TypeError, ValueError), match=next(iter(options))):
+        model.predict(X, **options)
+
+
+def test_a_prediction_follows_the_weights():
+    model = network()
+    before = model.predict(X)
+    model.set_weights([w * 2 for w in model.get_weights()])
+    assert not np.array_equal(model.predict(X), before)

@@ -178,6 +178,9 @@ class Inference(Feeding):
         """
         _checks.no_more_arguments("predict", unknown, Inference.predict)
         check_verbose(verbose)
+        plain = batch_size is None and steps is None and callbacks is None and mc_dropout is None and seed is None
+        if plain and self._predictor is not None and self._predictor.takes_as_it_is(x):
+            return self._predictor.run(x)
         batch_size = _checks.optional_count("batch_size", batch_size)
         steps = _checks.optional_count("steps", steps)
         passes = _checks.optional_count("mc_dropout", mc_dropout)
@@ -322,7 +325,7 @@ class Inference(Feeding):
             self.build(samples.shape[1:])
         memory = self._require_built()
         predictor = self._predictor
-        if predictor is None or predictor.key != Predictor.key_of(samples, batch_size):
+        if predictor is None or not predictor.is_for(samples, batch_size):
             shape = self.layers[-1].output_shape or ()
             predictor = self._predictor = Predictor(self._nodes(), memory, samples, batch_size, shape)
         return predictor.run(samples)

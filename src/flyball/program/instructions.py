@@ -78,12 +78,11 @@ class Buffer:
                 return self.array[start * each : end * each]
         return self.array
 
-    def replace(self, array: NDArray[Any]) -> list[Buffer]:
-        """Put ``array`` in the place of this one's, and of its views'; return all that have changed."""
+    def replace(self, array: NDArray[Any]) -> None:
+        """Put ``array`` in the place of this one's, and of its views'."""
         self.array = array
         for view in self.views:
             view.array = array.reshape(-1, *view.sample_shape)
-        return [self, *self.views]
 
 
 Scalar = bool | int | float | str | Dynamic

@@ -147,8 +147,9 @@ class NativeRunner:
     """Runs whole epochs in native code: one team, no Python between steps."""
 
     def __init__(self, program: Program) -> None:
-        from flyball import _core
+        from flyball import _core, _loop
 
+        self._loop = _loop.run
         buffers = list(program.buffers.values())
         self._index = {id(buffer): i for i, buffer in enumerate(buffers)}
         self._program = _core.Program(
@@ -166,8 +167,10 @@ class NativeRunner:
 
     def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
         """See :class:`Runner`."""
-        for changed in buffer.replace(array):
-            self._program.bind(self._index[id(changed)], changed.array)
+        buffer.replace(array)
+        self._program.bind(self._index[id(buffer)], array)
+        for view in buffer.views:
+            self._program.bind(self._index[id(view)], view.array)
 
     def run(
         self,
@@ -177,9 +180,7 @@ class NativeRunner:
         between: Callable[[], None] | None = None,
     ) -> None:
         """See :class:`Runner`."""
-        from flyball import _loop
-
-        _loop.run(self._program, steps, progress, interval, between)
+        self._loop(self._program, steps, progress, interval, between)
 
     def profile(self, steps: Steps) -> NDArray[np.float64]:
         """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""

@@ -7,7 +7,7 @@ import time
 import warnings
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -344,34 +344,55 @@ class Predictor:
     def __init__(
         self, nodes: list[Node], memory: Memory, x: NDArray[Any], batch_size: int | None, shape: tuple[int, ...]
     ) -> None:
-        self._shape = shape
-        self.rows = batch_size or INFERENCE_ROWS
-        self.key = self.key_of(x, batch_size)
+        self._sample_shape, self._shape = x.shape[1:], shape
+        self._batch_size, self.rows = batch_size, batch_size or INFERENCE_ROWS
+        self._dtype, self._contiguous, self._backend = x.dtype, x.flags.c_contiguous, get_backend()
         lowering = Lowering(nodes, memory, Data(x, None), self.rows, training=False)
         lowering.predictions(len(x))
         self.program = lowering.program
         self._x, self._out = self.program.buffers["x"], self.program.buffers["predictions"]
+        self._order = self.program.buffers.get("order")
+        self._row, self._out_dtype = self._out.sample_shape, self._out.array.dtype
         self._runner = runner(self.program)
+        self._count = len(x)
         self._steps = no_learning(step_bounds(len(x), self.rows, batch_statistics=False))
         self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
 
-    @staticmethod
-    def key_of(x: NDArray[Any], batch_size: int | None) -> tuple[object, ...]:
-        """What a Predictor is made for: another key needs another one."""
-        return x.dtype, x.flags.c_contiguous, batch_size, get_backend().name
+    def is_for(self, x: NDArray[Any], batch_size: int | None) -> bool:
+        """Whether it was made for samples like ``x``: others need another one."""
+        return (
+            x.dtype == self._dtype
+            and x.flags.c_contiguous == self._contiguous
+            and batch_size == self._batch_size
+            and get_backend() is self._backend
+        )
+
+    def takes_as_it_is(self, x: object) -> TypeGuard[NDArray[Any]]:
+        """Whether ``x`` is an array that needs no look but this one before :meth:`run` with the usual batches."""
+        return (
+            type(x) is np.ndarray
+            and x.dtype == self._dtype
+            and x.shape[1:] == self._sample_shape
+            and len(x) > 0
+            and x.flags.carray
+            and self._contiguous
+            and self._batch_size is None
+            and get_backend() is self._backend
+        )
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs, one row for each row of ``x``."""
         rows = len(x)
-        bind, buffers = self._runner.bind, self.program.buffers
-        out = np.empty((rows, *self._out.array.shape[1:]), self._out.array.dtype)
+        bind = self._runner.bind
+        out = np.empty((rows, *self._row), self._out_dtype)
         with self._lock:
-            if rows != self._steps.bounds[-1]:
+            if rows != self._count:
                 self._steps = no_learning(step_bounds(rows, self.rows, batch_statistics=False))
-            bind(self._x, x.reshape(rows, *self._x.sample_shape))
+                self._count = rows
+                if self._order is not None:
+                    bind(self._order, np.arange(rows, dtype=np.int64))
+            bind(self._x, x if x.ndim == 2 else x.reshape(rows, *self._x.sample_shape))
             bind(self._out, out)
-            if "order" in buffers:
-                bind(buffers["order"], np.arange(rows, dtype=np.int64))
             self._runner.run(self._steps)
         # Where no layer computes anything, the Program hands on rows that are flat.
-        return out.reshape(rows, *self._shape)
+        return out if self._row == self._shape else out.reshape(rows, *self._shape)
