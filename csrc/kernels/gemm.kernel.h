@@ -61,8 +61,8 @@ constexpr Index colliding_bytes = 2048;
 
 // c += x * b, on the registers that c, x and b are in.
 //
-// With 16 registers, of which a tile needs 15, GCC 12 moves its sums from one to another and spills some where a loop is
-// unrolled: whole products took 3 % longer on a Zen 3 at rest, up to 10 % where another process shared the core.
+// With 16 registers, of which a tile needs 15, GCC 12 moves its sums from one to another and spills some where a loop
+// is unrolled: whole products took 3 % longer on a Zen 3 at rest, up to 10 % where another process shared the core.
 template <class T>
 FLYBALL_INLINE void multiply_add(Vec<T>& c, Vec<T> x, Vec<T> b) {
 #if defined(__FMA__) && !defined(__AVX512F__)

@@ -20,11 +20,15 @@ namespace flyball {
 // Private scratch of each thread, in bytes.
 inline constexpr std::size_t scratch_bytes = 1024 * 1024;
 
+// What one thread tells another at a barrier: how many it has reached. A cache line of its own.
+struct alignas(64) Signal {
+  std::atomic<std::uint32_t> phase{0};
+};
+
 struct TeamState {
   int size = 1;
   void* workspace = nullptr;
-  alignas(64) std::atomic<int> arrived{0};
-  alignas(64) std::atomic<std::uint32_t> phase{0};
+  Signal* signals = nullptr;  // of each round of a barrier, one to each thread
 };
 
 class Team {
@@ -60,6 +64,7 @@ class Team {
   TeamState* state_;
   int rank_;
   void* scratch_;
+  std::uint32_t phase_ = 0;
 };
 
 using TeamFunction = void (*)(void* context, Team& team);
