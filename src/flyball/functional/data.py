@@ -72,7 +72,7 @@ def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = Non
         wanted = float_dtype("out", plain("out", out))
     else:
         wanted = data.dtype if data.dtype.kind == "f" else FLOAT32
-    result = new_or_given(out, (indices.size, *data.shape[1:]), wanted, x=data, rows=indices)
+    result = new_or_given(out, (indices.size, *data.shape[1:]), wanted, False, "x rows", data, indices)
     get_backend().gather(
         result.reshape(indices.size, columns), data if data.ndim == 2 else data.reshape(len(data), columns), indices
     )
@@ -107,6 +107,6 @@ def swap_axes(x: Floats, *, out: Floats | None = None) -> Floats:
     if x.ndim < 3:
         wrong_shape("x", x, "(N, A, B, ...)")
     n, first, second, *rest = x.shape
-    y = new_or_given(out, (n, second, first, *rest), x.dtype, x=x)
+    y = new_or_given(out, (n, second, first, *rest), x.dtype, False, "x", x)
     get_backend().swap_axes(y.reshape(n, -1), x.reshape(n, -1), first, second)
     return y
