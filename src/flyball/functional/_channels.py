@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import empty
 
-from flyball.functional._checks import new_or_given, wrong_shape
+from flyball.functional._checks import out_like, wrong_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,10 +70,12 @@ class Layout:
             wrong_shape(name, array, str(self.shape))
         return self.packed(array)
 
-    def result(self, out: Any, dtype: np.dtype[Any], names: str, *inputs: Array | None) -> tuple[Array, Array]:
+    def result(self, out: Any, names: str, like: Array, *others: Array | None) -> tuple[Array, Array]:
         """Return the array to return, and the one for the operation to write: a view of it, if the layout is kept."""
-        array = new_or_given(out, self.shape, dtype, True, names, *inputs)
-        return array, self.packed(array) if self.kept else empty(self.packed_shape, dtype)
+        array = out_like(out, names, like, *others)
+        if self.as_is:
+            return array, array
+        return array, self.packed(array) if self.kept else empty(self.packed_shape, like.dtype)
 
     def restore(self, array: Array, written: Array) -> None:
         """Copy back what was written, if the layout was not kept."""

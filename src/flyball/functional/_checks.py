@@ -128,13 +128,31 @@ def wrong_shape(name: str, array: Array, expected: str) -> NoReturn:
     raise ValueError(msg)
 
 
+def out_like(out: Any, names: str, like: Array, *others: Array | None) -> Array:
+    """Return ``out`` if it fits the input ``like``, which it may be, or a new array if it is None.
+
+    ``names`` are those of ``like`` and ``others``, with spaces between them: only an error has a use for them.
+    """
+    if (
+        type(out) is ndarray
+        and out.dtype is like.dtype
+        and out.shape == like.shape
+        and out.flags.carray
+        and out.base is None
+        and like.base is None
+    ):
+        for x in others:
+            if x is not None and (x.base is not None or x is out):
+                break
+        else:
+            return out
+    return new_or_given(out, like.shape, like.dtype, True, names, like, *others)
+
+
 def new_or_given(
     out: Any, shape: tuple[int, ...], dtype: Dtype, in_place: bool = False, names: str = "", *inputs: Array | None
 ) -> Array:
-    """Return ``out`` if it fits, a new array if it is None; with ``in_place`` it may be exactly the first input.
-
-    ``names`` are those of the inputs, with spaces between them: only an error has a use for them.
-    """
+    """Return ``out`` if it fits, a new array if it is None; with ``in_place`` it may be exactly the first input."""
     if out is None:
         return empty(shape, dtype)
     if type(out) is not ndarray or out.dtype is not dtype or out.shape != shape or not out.flags.carray:
@@ -142,7 +160,7 @@ def new_or_given(
         out = plain("out", out)
     mine = out if out.base is None else owner(out)
     may_be = in_place
-    for x in inputs:  # a generator would take half the time of a call on an array of (8, 8)
+    for x in inputs:
         if x is not None and not (may_be and x is out):
             other = x if x.base is None else owner(x)
             if other is mine or other is None or mine is None:
@@ -152,11 +170,9 @@ def new_or_given(
     return out  # type: ignore[no-any-return]
 
 
-def owner(array: Array) -> Array | None:
-    """Return the array whose memory it is, and no other's; None where that cannot be told."""
-    base = array.base
-    if base is None:
-        return array
+def owner(view: Array) -> Array | None:
+    """Return the array whose memory a view is of; None where that cannot be told."""
+    base = view.base
     return base if type(base) is ndarray and base.base is None else None
 
 

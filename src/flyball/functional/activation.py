@@ -11,9 +11,9 @@ from flyball.functional._checks import (
     at_least_1d,
     floats,
     matching,
-    new_or_given,
     not_negative,
     number,
+    out_like,
     rows_of,
     typed,
     written,
@@ -77,7 +77,7 @@ def activation_forward(x: Floats, activation: str, *, alpha: float | None = None
     """
     x = floats("x", x)
     slope = alpha_of(activation, alpha)
-    y = new_or_given(out, x.shape, x.dtype, True, "x", x)
+    y = out_like(out, "x", x)
     get_backend().activation_forward(y, x, activation, slope)
     return y
 
@@ -125,7 +125,7 @@ def activation_backward(
     x = None if x is None else typed("x", x, dtype, "dy")
     y = None if y is None else typed("y", y, dtype, "dy")
     slope = alpha_of(activation, alpha)
-    dx = new_or_given(out, dy.shape, dtype, True, "dy x y", dy, x, y)
+    dx = out_like(out, "dy x y", dy, x, y)
     get_backend().activation_backward(dx, dy, x, y, activation, slope)
     return dx
 
@@ -158,7 +158,7 @@ def softmax_forward(x: Floats, *, out: Floats | None = None) -> Floats:
         If ``x`` is empty or has no dimensions, or ``out`` does not fit or overlaps ``x`` in part.
     """
     x = at_least_1d("x", floats("x", x))
-    y = new_or_given(out, x.shape, x.dtype, True, "x", x)
+    y = out_like(out, "x", x)
     get_backend().softmax_forward(rows_of(y), rows_of(x))
     return y
 
@@ -189,7 +189,7 @@ def softmax_backward(dy: Floats, y: Floats, *, out: Floats | None = None) -> Flo
     """
     dy = at_least_1d("dy", floats("dy", dy))
     y = matching("y", y, dy, "dy")
-    dx = new_or_given(out, dy.shape, dy.dtype, True, "dy y", dy, y)
+    dx = out_like(out, "dy y", dy, y)
     get_backend().softmax_backward(rows_of(dx), rows_of(dy), rows_of(y))
     return dx
 
@@ -217,7 +217,7 @@ def log_softmax_forward(x: Floats, *, out: Floats | None = None) -> Floats:
         If ``x`` is empty or has no dimensions, or ``out`` does not fit or overlaps ``x`` in part.
     """
     x = at_least_1d("x", floats("x", x))
-    y = new_or_given(out, x.shape, x.dtype, True, "x", x)
+    y = out_like(out, "x", x)
     get_backend().log_softmax_forward(rows_of(y), rows_of(x))
     return y
 
@@ -248,7 +248,7 @@ def log_softmax_backward(dy: Floats, y: Floats, *, out: Floats | None = None) ->
     """
     dy = at_least_1d("dy", floats("dy", dy))
     y = matching("y", y, dy, "dy")
-    dx = new_or_given(out, dy.shape, dy.dtype, True, "dy y", dy, y)
+    dx = out_like(out, "dy y", dy, y)
     get_backend().log_softmax_backward(rows_of(dx), rows_of(dy), rows_of(y))
     return dx
 
@@ -315,7 +315,7 @@ def activity_penalty_backward(
     """
     dy = floats("dy", dy)
     x = matching("x", x, dy, "dy")
-    dx = new_or_given(out, dy.shape, dy.dtype, True, "dy x", dy, x)
+    dx = out_like(out, "dy x", dy, x)
     numbers = not_negative("l1", l1), not_negative("l2", l2), number("scale", scale)
     get_backend().activity_penalty_backward(dx, dy, x, *numbers)
     return dx

@@ -16,6 +16,7 @@ from flyball.functional._checks import (
     matching,
     new_or_given,
     number,
+    out_like,
     plain,
     positive,
     samples_of,
@@ -269,7 +270,7 @@ def dropout_inference(x: Floats, rate: float, *, out: Floats | None = None) -> F
     Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
     """
     x = floats("x", x)
-    y = new_or_given(out, x.shape, x.dtype, True, "x", x)
+    y = out_like(out, "x", x)
     get_backend().dropout_inference(y, x, fraction("rate", rate))
     return y
 
@@ -420,7 +421,7 @@ def forward(
         mask = given_mask(mask, seed, noise_shape)
         seed = stream = step = 0
     scalars = (factor(scales[0], rate),) if scales else ()
-    y = new_or_given(out, x.shape, x.dtype, True, "x mask", x, mask)
+    y = out_like(out, "x mask", x, mask)
     getattr(get_backend(), operation)(y, mask, x, rate, seed, stream, step, draw, *scalars)
     return (y, mask) if return_mask and mask is not None else y
 
@@ -449,7 +450,7 @@ def backward(
         mask = given_mask(mask, seed, noise_shape)
         seed = stream = step = 0
     scalars = (factor(scales[0], rate),) if scales else ()
-    dx = new_or_given(out, dy.shape, dy.dtype, True, "dy mask", dy, mask)
+    dx = out_like(out, "dy mask", dy, mask)
     getattr(get_backend(), operation)(dx, dy, mask, rate, seed, stream, step, *scalars)
     return dx
 
@@ -465,13 +466,12 @@ def given_mask(mask: Any, seed: int | None, noise_shape: NoiseShape | None) -> M
         name, value = ("noise_shape", noise_shape) if seed is None else ("seed", seed)
         msg = f"{name} must be None where mask is given, got {value}"
         raise ValueError(msg)
-    if type(mask) is np.ndarray and mask.dtype is BOOL:
-        return typed("mask", mask, BOOL)
     array = plain("mask", mask)
-    if array.dtype not in (BOOL, UINT8):
-        msg = f"mask must be bool, got {array.dtype}"
+    dtype = array.dtype
+    if dtype not in (BOOL, UINT8):
+        msg = f"mask must be bool, got {dtype}"
         raise TypeError(msg)
-    return tidy(array, array.dtype)
+    return tidy(array, dtype)
 
 
 def noise_extents(noise_shape: NoiseShape, shape: tuple[int, ...], packed: bool = False) -> tuple[int, ...]:
@@ -531,7 +531,7 @@ def add_branch(
     x = at_least_1d("x", floats("x", x))
     branch = matching("branch", branch, x, "x")
     kept = None if mask is None else typed("mask", mask, BOOL)
-    y = new_or_given(out, x.shape, x.dtype, True, "x branch", x, branch)
+    y = out_like(out, "x branch", x, branch)
     scale = number("scale", scale)
     get_backend().add_branch(samples_of(y), samples_of(x), samples_of(branch), kept, scale)
     return y

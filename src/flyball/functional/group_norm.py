@@ -87,7 +87,7 @@ def group_norm_forward(
     gamma = None if gamma is None else typed("gamma", gamma, x.dtype, "x")
     beta = None if beta is None else typed("beta", beta, x.dtype, "x")
     epsilon = positive("epsilon", epsilon)
-    y, target = layout.result(out, x.dtype, "x gamma beta", x, gamma, beta)
+    y, target = layout.result(out, "x gamma beta", x, gamma, beta)
     mean, rstd = empty((layout.shape[0], count)), empty((layout.shape[0], count))
     get_backend().group_norm_forward(
         target,
@@ -157,7 +157,7 @@ def group_norm_backward(
     beta = None if beta is None else typed("beta", beta, x.dtype, "x")
     mean, rstd = typed("mean", mean, FLOAT64), typed("rstd", rstd, FLOAT64)
     packed_dy = layout.checked("dy", dy)
-    dx, target = layout.result(out, x.dtype, "dy x gamma", dy, x, gamma) if need_dx else (None, None)
+    dx, target = layout.result(out, "dy x gamma", dy, x, gamma) if need_dx else (None, None)
     dgamma = None if gamma is None else empty(layout.channels, x.dtype)
     dbeta = None if beta is None else empty(layout.channels, x.dtype)
     get_backend().group_norm_backward(

@@ -14,7 +14,7 @@ from flyball.backend import get_backend
 from flyball.functional._checks import (
     floats,
     matching,
-    new_or_given,
+    out_like,
     positive,
     typed,
     wrong_shape,
@@ -103,7 +103,7 @@ def layer_norm_forward(
     gamma = None if gamma is None else rows.parameter("gamma", gamma, x.dtype)
     beta = None if beta is None else rows.parameter("beta", beta, x.dtype)
     epsilon = positive("epsilon", epsilon)
-    y = new_or_given(out, x.shape, x.dtype, True, "x gamma beta", x, gamma, beta)
+    y = out_like(out, "x gamma beta", x, gamma, beta)
     mean, rstd = empty(rows.outer), empty(rows.outer)
     get_backend().layer_norm_forward(
         rows.matrix(y), flat(mean), flat(rstd), rows.matrix(x), flat(gamma), flat(beta), epsilon
@@ -164,7 +164,7 @@ def layer_norm_backward(
     gamma = None if gamma is None else rows.parameter("gamma", gamma, x.dtype)
     beta = None if beta is None else rows.parameter("beta", beta, x.dtype)
     mean, rstd = rows.statistic("mean", mean), rows.statistic("rstd", rstd)
-    dx = new_or_given(out, x.shape, x.dtype, True, "dy x gamma", dy, x, gamma) if need_dx else None
+    dx = out_like(out, "dy x gamma", dy, x, gamma) if need_dx else None
     dgamma = None if gamma is None else empty(rows.inner, x.dtype)
     dbeta = None if beta is None else empty(rows.inner, x.dtype)
     get_backend().layer_norm_backward(
@@ -225,7 +225,7 @@ def rms_norm_forward(
     rows = rows_from(x, axis)
     gamma = None if gamma is None else rows.parameter("gamma", gamma, x.dtype)
     epsilon = positive("epsilon", epsilon)
-    y = new_or_given(out, x.shape, x.dtype, True, "x gamma", x, gamma)
+    y = out_like(out, "x gamma", x, gamma)
     rstd = empty(rows.outer)
     get_backend().rms_norm_forward(rows.matrix(y), flat(rstd), rows.matrix(x), flat(gamma), epsilon)
     return RmsNorm(y, rstd)
@@ -280,7 +280,7 @@ def rms_norm_backward(
     dy = matching("dy", dy, x, "x")
     gamma = None if gamma is None else rows.parameter("gamma", gamma, x.dtype)
     rstd = rows.statistic("rstd", rstd)
-    dx = new_or_given(out, x.shape, x.dtype, True, "dy x gamma", dy, x, gamma) if need_dx else None
+    dx = out_like(out, "dy x gamma", dy, x, gamma) if need_dx else None
     dgamma = None if gamma is None else empty(rows.inner, x.dtype)
     get_backend().rms_norm_backward(
         None if dx is None else rows.matrix(dx),

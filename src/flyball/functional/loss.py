@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
-from numpy import empty, vdot
+from numpy import empty, vdot, zeros
 
 from flyball.backend import get_backend
 from flyball.functional._checks import (
@@ -15,7 +15,7 @@ from flyball.functional._checks import (
     fraction,
     integers,
     matching,
-    new_or_given,
+    out_like,
     plain,
     positive,
     samples_of,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats
 
 REDUCTIONS = ("mean", "sum", "weighted_mean", "none")
+MANY = 500
+"""Of more rows than these NumPy adds up the losses sooner: it takes twice the time for a call, a quarter for a row."""
 
 
 class CrossEntropy(NamedTuple):
@@ -103,7 +105,8 @@ def softmax_cross_entropy(
     if logits.ndim != 2:
         need_ndim("logits", logits, 2)
     rows, classes = logits.shape
-    need_reduction(reduction)
+    if reduction not in REDUCTIONS:
+        wrong_reduction(reduction)
     eps = smoothing(label_smoothing, smooth, classes)
     weights = None if weights is None else row_weights("weights", weights, dtype, rows)
     if class_weights is not None:
@@ -124,7 +127,7 @@ def softmax_cross_entropy(
         if class_weights is not None:
             targets = targets * class_weights
         scale = gradient_scale(reduction, rows, weights)
-        dlogits = new_or_given(out, logits.shape, dtype, True, "logits labels weights", logits, targets, weights)
+        dlogits = out_like(out, "logits labels weights", logits, targets, weights)
         get_backend().softmax_cross_entropy_soft(losses, None, dlogits, logits, targets, weights, scale)
     else:
         indices = integers("labels", labels)
@@ -134,7 +137,7 @@ def softmax_cross_entropy(
             need_indices("labels", "row", indices, classes)
             weights = class_weights[indices] if weights is None else class_weights[indices] * weights
         scale = gradient_scale(reduction, rows, weights)
-        dlogits = new_or_given(out, logits.shape, dtype, True, "logits labels weights", logits, indices, weights)
+        dlogits = out_like(out, "logits labels weights", logits, indices, weights)
         get_backend().softmax_cross_entropy(losses, None, dlogits, logits, indices, weights, eps, scale)
     return CrossEntropy(reduce(losses, reduction, scale), dlogits)
 
@@ -225,14 +228,15 @@ def loss_of_matrices(
     predictions = at_least_1d("predictions", floats("predictions", predictions))
     dtype = predictions.dtype
     count = len(predictions)
-    need_reduction(reduction)
+    if reduction not in REDUCTIONS:
+        wrong_reduction(reduction)
     targets = matching("targets", targets, predictions, "predictions")
     need_numbers("targets", targets)
     weights = None if weights is None else row_weights("weights", weights, dtype, count)
     scale = gradient_scale(reduction, count, weights)
     losses = empty(count)
     names = "predictions targets weights"
-    gradient = new_or_given(out, predictions.shape, dtype, True, names, predictions, targets, weights)
+    gradient = out_like(out, names, predictions, targets, weights)
     getattr(get_backend(), op)(
         losses,
         samples_of(gradient),
@@ -254,8 +258,8 @@ def smoothing(label_smoothing: float, smooth: str, classes: int) -> float:
     return eps / (classes if smooth == "all" else max(classes - 1, 1))
 
 
-def row_weights(name: str, weights: Floats | None, dtype: np.dtype[Any], count: int) -> Floats | None:
-    """Return weights as operations want them; None stays None."""
+def row_weights(name: str, weights: Floats, dtype: np.dtype[Any], count: int) -> Floats:
+    """Return weights as operations want them."""
     weights = typed(name, weights, dtype, "the predictions")
     if weights.shape != (count,):
         wrong_shape(name, weights, f"({count},)")
@@ -264,11 +268,10 @@ def row_weights(name: str, weights: Floats | None, dtype: np.dtype[Any], count: 
     return weights
 
 
-def need_reduction(reduction: str) -> None:
-    """Refuse an unknown reduction."""
-    if reduction not in REDUCTIONS:
-        msg = f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}"
-        raise ValueError(msg)
+def wrong_reduction(reduction: str) -> NoReturn:
+    """Raise the error of what is no way to join losses."""
+    msg = f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}"
+    raise ValueError(msg)
 
 
 def gradient_scale(reduction: str, rows: int, weights: Floats | None) -> float:
@@ -288,7 +291,9 @@ def reduce(losses: Doubles, reduction: str, scale: float) -> float | Doubles:
     """Join the losses of the rows."""
     if reduction == "none":
         return losses
-    total = np.zeros(1)
+    if losses.size > MANY:
+        return float(np.add.reduce(losses)) * scale
+    total = zeros(1)
     get_backend().add_total(total, losses, scale)
     return total.item()
 

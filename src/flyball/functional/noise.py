@@ -10,8 +10,8 @@ from flyball.functional._checks import (
     floats,
     fraction,
     matching,
-    new_or_given,
     not_negative,
+    out_like,
     samples_of,
     typed,
     wrong_shape,
@@ -58,7 +58,7 @@ def gaussian_noise_forward(
     """
     x = floats("x", x)
     std = not_negative("std", std)
-    y = new_or_given(out, x.shape, x.dtype, True, "x", x)
+    y = out_like(out, "x", x)
     get_backend().gaussian_noise_forward(y, x, std, *address(seed, stream, step))
     return y
 
@@ -100,7 +100,7 @@ def gaussian_dropout_forward(
     """
     x = floats("x", x)
     rate = fraction("rate", rate)
-    y = new_or_given(out, x.shape, x.dtype, True, "x", x)
+    y = out_like(out, "x", x)
     get_backend().gaussian_dropout_forward(y, x, rate, *address(seed, stream, step))
     return y
 
@@ -133,7 +133,7 @@ def gaussian_dropout_backward(
     """
     dy = floats("dy", dy)
     rate = fraction("rate", rate)
-    dx = new_or_given(out, dy.shape, dy.dtype, True, "dy", dy)
+    dx = out_like(out, "dy", dy)
     get_backend().gaussian_dropout_backward(dx, dy, rate, *address(seed, stream, step))
     return dx
 
@@ -184,7 +184,7 @@ def add_noise(
     if scale is not None and scale.shape != x.shape[1:]:
         wrong_shape("scale", scale, str(x.shape[1:]))
     low, high = value_bounds(value_range)
-    y = new_or_given(out, x.shape, x.dtype, True, "x noise scale", x, noise, scale)
+    y = out_like(out, "x noise scale", x, noise, scale)
     deviation = not_negative("deviation", deviation)
     scale = None if scale is None else scale.ravel()
     get_backend().add_noise(samples_of(y), samples_of(x), samples_of(noise), scale, deviation, low, high)

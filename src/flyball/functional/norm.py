@@ -136,7 +136,7 @@ def batch_norm_forward(
     if running_var is not None:
         written("running_var", running_var, dtype, (channels,))
     packed_mask = None if mask is None else layout.checked("mask", mask)
-    y, target = layout.result(out, dtype, "x gamma beta mask", x, gamma, beta, mask)
+    y, target = layout.result(out, "x gamma beta mask", x, gamma, beta, mask)
     shape = (groups, channels) if group else channels
     mean, rstd = empty(shape), empty(shape)
     arrays = (target, mean, rstd, running_mean, running_var, layout.packed(x), gamma, beta, packed_mask)
@@ -224,7 +224,7 @@ def batch_norm_backward(
     packed_x, packed_dy = layout.packed(x), layout.checked("dy", dy)
     packed_y = packed_x if y is x else layout.checked("y", y)
     packed_mask = None if mask is None else layout.checked("mask", mask)
-    dx, target = layout.result(out, dtype, "dy x y gamma mask", dy, x, y, gamma, mask) if need_dx else (None, None)
+    dx, target = layout.result(out, "dy x y gamma mask", dy, x, y, gamma, mask) if need_dx else (None, None)
     dgamma = None if gamma is None else empty(channels, dtype)
     dbeta = None if beta is None else empty(channels, dtype)
     arrays = (target, dgamma, dbeta, packed_dy, packed_y, packed_x, gamma, beta, mean, rstd, packed_mask)
@@ -292,7 +292,7 @@ def batch_norm_inference(
     need_rectifier(activation)
     epsilon = positive("epsilon", epsilon)
     arrays = (x, gamma, beta, running_mean, running_var)
-    y, target = layout.result(out, dtype, "x gamma beta running_mean running_var", *arrays)
+    y, target = layout.result(out, "x gamma beta running_mean running_var", *arrays)
     get_backend().batch_norm_inference(target, layout.packed(x), *arrays[1:], epsilon, activation)
     layout.restore(y, target)
     return y
@@ -323,8 +323,9 @@ def output_of_activation(y: Floats | None, x: Floats, activation: str) -> Floats
 def ghost_groups(layout: Layout, virtual_batch_size: int | None, least: int = 2) -> tuple[int, int]:
     """Return the number of groups with statistics of their own, and a group's rows in packed arrays; 0 for all."""
     samples, extent = layout.shape[0], layout.extent
-    size = samples if virtual_batch_size is None else whole("virtual_batch_size", virtual_batch_size, 1, 63)
-    size = min(size, samples)
+    size = samples
+    if virtual_batch_size is not None:
+        size = min(whole("virtual_batch_size", virtual_batch_size, 1, 63), samples)
     if size * extent < least:
         if virtual_batch_size is not None and samples * extent >= least:
             msg = f"virtual_batch_size must be at least 2 for batch statistics, got {virtual_batch_size}"

@@ -274,7 +274,7 @@ def batch_norm_apply(
     rate = dropout_rate(rate, mask)
     packed_mask = None if mask is None else layout.checked("mask", mask)
     arrays = (x, gamma, beta, mean, rstd)
-    y, target = layout.result(out, dtype, "x gamma beta mean rstd mask", *arrays, mask)
+    y, target = layout.result(out, "x gamma beta mean rstd mask", *arrays, mask)
     get_backend().batch_norm_apply(target, layout.packed(x), *arrays[1:], packed_mask, activation, rate)
     layout.restore(y, target)
     return y
@@ -328,6 +328,7 @@ def batch_norm_backward_sums(
     """
     x = floats("x", x)
     layout = layout_of(x, axis, True)
+    dy = typed("dy", dy, x.dtype, "x")
     packed = backward_arguments(dy, x, mean, rstd, gamma, beta, layout, y, activation, mask, rate)
     sum_dz, sum_dz_xhat = np.empty(layout.channels), np.empty(layout.channels)
     get_backend().batch_norm_backward_sums(sum_dz, sum_dz_xhat, *packed)
@@ -375,18 +376,19 @@ def batch_norm_backward_apply(
     """
     x = floats("x", x)
     layout = layout_of(x, axis, True)
+    dy = typed("dy", dy, x.dtype, "x")
     packed = backward_arguments(dy, x, mean, rstd, gamma, beta, layout, y, activation, mask, rate)
     count = whole("n", sums[0], 1, 63)
     sum_dz, sum_dz_xhat = typed("sum_dz", sums[1], FLOAT64), typed("sum_dz_xhat", sums[2], FLOAT64)
     names = "dy x y gamma sum_dz sum_dz_xhat"
-    dx, target = layout.result(out, x.dtype, names, plain("dy", dy), x, y, gamma, sum_dz, sum_dz_xhat)
+    dx, target = layout.result(out, names, dy, x, y, gamma, sum_dz, sum_dz_xhat)
     get_backend().batch_norm_backward_apply(target, *packed[:7], sum_dz, sum_dz_xhat, packed[7], count, *packed[8:])
     layout.restore(dx, target)
     return dx
 
 
 def backward_arguments(
-    dy: Any,
+    dy: Floats,
     x: Floats,
     mean: Any,
     rstd: Any,
@@ -400,7 +402,6 @@ def backward_arguments(
 ) -> tuple[Any, Any, Any, Any, Any, Any, Any, Any, str, float]:
     """Return the inputs of both steps of the backward pass, checked, as the operations order and shape them."""
     dtype = x.dtype
-    dy = typed("dy", dy, dtype, "x")
     mask = None if mask is None else typed("mask", mask, BOOL)
     need_rectifier(activation)
     y = output_of_activation(y, x, activation)

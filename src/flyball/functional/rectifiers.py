@@ -12,8 +12,8 @@ from flyball.functional._checks import (
     at_least_1d,
     floats,
     matching,
-    new_or_given,
     not_negative,
+    out_like,
     typed,
     wrong_shape,
 )
@@ -58,7 +58,7 @@ def relu_forward(
         If ``x`` is empty, a number is negative or not finite, or ``out`` does not fit or overlaps ``x`` in part.
     """
     x = floats("x", x)
-    y = new_or_given(out, x.shape, x.dtype, True, "x", x)
+    y = out_like(out, "x", x)
     get_backend().relu_forward(y, x, *_relu_numbers(negative_slope, max_value, threshold))
     return y
 
@@ -100,7 +100,7 @@ def relu_backward(
     """
     dy = floats("dy", dy)
     x = matching("x", x, dy, "dy")
-    dx = new_or_given(out, dy.shape, dy.dtype, True, "dy x", dy, x)
+    dx = out_like(out, "dy x", dy, x)
     get_backend().relu_backward(dx, dy, x, *_relu_numbers(negative_slope, max_value, threshold))
     return dx
 
@@ -144,7 +144,7 @@ def prelu_forward(x: Floats, alpha: Floats, *, out: Floats | None = None) -> Flo
     """
     x = at_least_1d("x", floats("x", x))
     alpha = _slopes(alpha, x)
-    y = new_or_given(out, x.shape, x.dtype, True, "x alpha", x, alpha)
+    y = out_like(out, "x alpha", x, alpha)
     rows = (x.size // alpha.size, alpha.size)
     get_backend().prelu_forward(y.reshape(rows), x.reshape(rows), alpha)
     return y
@@ -182,7 +182,7 @@ def prelu_backward(
     x = matching("x", x, dy, "dy")
     shape = np.shape(alpha)
     alpha = _slopes(alpha, x)
-    dx = new_or_given(out, dy.shape, dy.dtype, True, "dy x alpha", dy, x, alpha) if need_dx else None
+    dx = out_like(out, "dy x alpha", dy, x, alpha) if need_dx else None
     dalpha = np.empty(alpha.size, alpha.dtype)
     rows = (x.size // alpha.size, alpha.size)
     get_backend().prelu_backward(
