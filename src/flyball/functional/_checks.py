@@ -133,20 +133,16 @@ def out_like(out: Any, names: str, like: Array, *others: Array | None) -> Array:
 
     ``names`` are those of ``like`` and ``others``, with spaces between them: only an error has a use for them.
     """
-    if (
-        type(out) is ndarray
-        and out.dtype is like.dtype
-        and out.shape == like.shape
-        and out.flags.carray
-        and out.base is None
-        and like.base is None
-    ):
-        for x in others:
+    if type(out) is not ndarray or out.dtype is not like.dtype or out.shape != like.shape or not out.flags.carray:
+        return new_or_given(out, like.shape, like.dtype, True, names, like, *others)
+    if out.base is None and like.base is None:  # arrays that own their memory are apart
+        for x in others:  # a generator would take half the time of a call on an array of (8, 8)
             if x is not None and (x.base is not None or x is out):
                 break
         else:
             return out
-    return new_or_given(out, like.shape, like.dtype, True, names, like, *others)
+    keep_apart(out, True, names, like, *others)
+    return out
 
 
 def new_or_given(
@@ -158,6 +154,18 @@ def new_or_given(
     if type(out) is not ndarray or out.dtype is not dtype or out.shape != shape or not out.flags.carray:
         written("out", out, dtype, shape)
         out = plain("out", out)
+    if out.base is None:
+        for x in inputs:
+            if x is not None and (x.base is not None or x is out):
+                break
+        else:
+            return out  # type: ignore[no-any-return]
+    keep_apart(out, in_place, names, *inputs)
+    return out  # type: ignore[no-any-return]
+
+
+def keep_apart(out: Array, in_place: bool, names: str, *inputs: Array | None) -> None:
+    """Refuse an output that shares memory with an input; with ``in_place`` it may be exactly the first."""
     mine = out if out.base is None else owner(out)
     may_be = in_place
     for x in inputs:
@@ -165,9 +173,8 @@ def new_or_given(
             other = x if x.base is None else owner(x)
             if other is mine or other is None or mine is None:
                 refuse_overlap({"out": out}, dict(zip(names.split(), inputs, strict=True)), in_place)
-                break
+                return
         may_be = False
-    return out  # type: ignore[no-any-return]
 
 
 def owner(view: Array) -> Array | None:

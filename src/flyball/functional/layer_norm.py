@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import prod
 from operator import index
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVarTuple
 
 import numpy as np
 from numpy import empty
@@ -23,6 +23,9 @@ from flyball.reference._arrays import FLOAT64
 
 if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats
+
+
+Arrays = TypeVarTuple("Arrays")
 
 
 class LayerNorm(NamedTuple):
@@ -105,9 +108,7 @@ def layer_norm_forward(
     epsilon = positive("epsilon", epsilon)
     y = out_like(out, "x gamma beta", x, gamma, beta)
     mean, rstd = empty(rows.outer), empty(rows.outer)
-    get_backend().layer_norm_forward(
-        rows.matrix(y), flat(mean), flat(rstd), rows.matrix(x), flat(gamma), flat(beta), epsilon
-    )
+    get_backend().layer_norm_forward(*rows.of(y, mean, rstd, x, gamma, beta), epsilon)
     return LayerNorm(y, mean, rstd)
 
 
@@ -167,16 +168,7 @@ def layer_norm_backward(
     dx = out_like(out, "dy x gamma", dy, x, gamma) if need_dx else None
     dgamma = None if gamma is None else empty(rows.inner, x.dtype)
     dbeta = None if beta is None else empty(rows.inner, x.dtype)
-    get_backend().layer_norm_backward(
-        None if dx is None else rows.matrix(dx),
-        flat(dgamma),
-        flat(dbeta),
-        rows.matrix(dy),
-        rows.matrix(x),
-        flat(gamma),
-        mean,
-        rstd,
-    )
+    get_backend().layer_norm_backward(*rows.of(dx, dgamma, dbeta, dy, x, gamma, mean, rstd))
     return LayerNormGradients(dx, dgamma, dbeta)
 
 
@@ -227,7 +219,7 @@ def rms_norm_forward(
     epsilon = positive("epsilon", epsilon)
     y = out_like(out, "x gamma", x, gamma)
     rstd = empty(rows.outer)
-    get_backend().rms_norm_forward(rows.matrix(y), flat(rstd), rows.matrix(x), flat(gamma), epsilon)
+    get_backend().rms_norm_forward(*rows.of(y, rstd, x, gamma), epsilon)
     return RmsNorm(y, rstd)
 
 
@@ -282,14 +274,7 @@ def rms_norm_backward(
     rstd = rows.statistic("rstd", rstd)
     dx = out_like(out, "dy x gamma", dy, x, gamma) if need_dx else None
     dgamma = None if gamma is None else empty(rows.inner, x.dtype)
-    get_backend().rms_norm_backward(
-        None if dx is None else rows.matrix(dx),
-        flat(dgamma),
-        rows.matrix(dy),
-        rows.matrix(x),
-        flat(gamma),
-        rstd,
-    )
+    get_backend().rms_norm_backward(*rows.of(dx, dgamma, dy, x, gamma, rstd))
     return RmsNormGradients(dx, dgamma)
 
 
@@ -299,7 +284,7 @@ def rms_norm_backward(
 class Rows:
     """Arrays of one shape as rows of the axes from ``axis`` on."""
 
-    __slots__ = ("inner", "outer", "shape")
+    __slots__ = ("inner", "ndim", "outer", "shape")
 
     def __init__(self, shape: tuple[int, ...], axis: Any) -> None:
         try:
@@ -307,16 +292,22 @@ class Rows:
         except TypeError:
             msg = f"axis must be an integer, got {axis!r}"
             raise TypeError(msg) from None
-        ndim = len(shape)
+        self.ndim = ndim = len(shape)
         if not -ndim < position < ndim or position == 0:
             msg = f"axis must be in [1, {ndim}) or [{1 - ndim}, 0), got {axis}"
             raise ValueError(msg)
         self.outer, self.inner = shape[:position], shape[position:]
         self.shape = (prod(self.outer), prod(self.inner))
 
-    def matrix(self, array: Any) -> Any:
-        """Return a contiguous array as its rows."""
-        return array if array.ndim == 2 else array.reshape(self.shape)
+    def of(self, *arrays: *Arrays) -> tuple[*Arrays]:
+        """Return contiguous arrays of the shape as matrices of its rows, others as vectors, None as it is."""
+        if self.ndim == 2:
+            return arrays
+        each: tuple[Any, ...] = arrays
+        return tuple(  # type: ignore[return-value]
+            None if array is None else array.reshape(self.shape) if array.ndim == self.ndim else array.ravel()
+            for array in each
+        )
 
     def parameter(self, name: str, value: Floats, dtype: np.dtype[Any]) -> Floats:
         """Return gamma or beta, which have the shape of what is normalised together."""
@@ -326,11 +317,11 @@ class Rows:
         return array
 
     def statistic(self, name: str, value: Doubles) -> Doubles:
-        """Return mean or rstd as one value a row."""
+        """Return mean or rstd, which have one value a row."""
         array = typed(name, value, FLOAT64)
         if array.shape != self.outer:
             wrong_shape(name, array, str(self.outer))
-        return array if array.ndim == 1 else array.ravel()
+        return array
 
 
 _rows = lru_cache(maxsize=1024)(Rows)
@@ -339,8 +330,3 @@ _rows = lru_cache(maxsize=1024)(Rows)
 def rows_from(x: Floats, axis: Any) -> Rows:
     """Return where the rows of ``x`` are; the same for arrays of the same shape."""
     return _rows(x.shape, axis) if type(axis) is int else Rows(x.shape, axis)
-
-
-def flat(array: Any) -> Any:
-    """Return all elements in one dimension, None for None."""
-    return array if array is None or array.ndim == 1 else array.ravel()

@@ -237,15 +237,10 @@ def loss_of_matrices(
     losses = empty(count)
     names = "predictions targets weights"
     gradient = out_like(out, names, predictions, targets, weights)
-    getattr(get_backend(), op)(
-        losses,
-        samples_of(gradient),
-        samples_of(predictions),
-        samples_of(targets),
-        weights,
-        *scalars,
-        scale,
-    )
+    arrays = (gradient, predictions, targets)
+    if predictions.ndim != 2:
+        arrays = (samples_of(gradient), samples_of(predictions), samples_of(targets))
+    getattr(get_backend(), op)(losses, *arrays, weights, *scalars, scale)
     return PointwiseLoss(reduce(losses, reduction, scale), gradient)
 
 
