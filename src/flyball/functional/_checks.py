@@ -7,7 +7,7 @@ copied once if only layout or byte order is wrong. Arrays that are written to ar
 from __future__ import annotations
 
 import sys
-from math import inf, prod
+from math import inf
 from numbers import Real
 from operator import index
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -91,7 +91,10 @@ def plain(name: str, value: Any) -> Array:
 
 def native_float(name: str, array: Array) -> Dtype:
     """Return float32 or float64 in the machine's byte order, whichever ``array`` has in any byte order."""
-    dtype = array.dtype.newbyteorder("=")
+    dtype = array.dtype
+    if dtype is FLOAT32 or dtype is FLOAT64:
+        return dtype
+    dtype = dtype.newbyteorder("=")
     if dtype not in (FLOAT32, FLOAT64):
         msg = f"{name} must be float32 or float64, got {array.dtype}"
         raise TypeError(msg)
@@ -192,8 +195,7 @@ def written(name: str, value: Any, dtype: Dtype, shape: tuple[int, ...]) -> None
 def flat(name: str, value: Any) -> Floats:
     """Return a flat view of an array of floats that is written to."""
     array = plain(name, value)
-    dtype = array.dtype
-    written(name, array, dtype if dtype is FLOAT32 or dtype is FLOAT64 else native_float(name, array), array.shape)
+    written(name, array, native_float(name, array), array.shape)
     return array if array.ndim == 1 else array.ravel()
 
 
@@ -289,14 +291,17 @@ def address(seed: Any, stream: Any, step: Any) -> tuple[int, int, int]:
 def shape_of(value: Any) -> tuple[int, ...]:
     """Return a shape, given as an integer or a sequence of them, that has an array's worth of elements."""
     try:
-        shape = tuple(index(size) for size in value) if hasattr(value, "__iter__") else (index(value),)
+        shape = tuple(map(index, value)) if hasattr(value, "__iter__") else (index(value),)
     except TypeError:
         msg = f"shape must be an integer or a sequence of integers, got {value!r}"
         raise TypeError(msg) from None
-    if any(size < 0 for size in shape):
-        msg = f"shape must not have negative sizes, got {shape}"
-        raise ValueError(msg)
-    if prod(max(size, 1) for size in shape) > sys.maxsize:
+    elements = 1
+    for size in shape:
+        if size < 0:
+            msg = f"shape must not have negative sizes, got {shape}"
+            raise ValueError(msg)
+        elements *= size or 1
+    if elements > sys.maxsize:
         msg = f"shape {shape} has too many elements"
         raise ValueError(msg)
     return shape

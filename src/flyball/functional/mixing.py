@@ -16,6 +16,7 @@ from flyball.functional._checks import (
     number,
     plain,
     positive,
+    samples_of,
     share,
     tidy,
     typed,
@@ -102,11 +103,8 @@ def random_erasing(
         len(images), height, width, share("factor", factor), 0.0, (low, high), aspect, address(seed, stream, step)
     )
     y = new_or_given(out, images.shape, images.dtype, False, "x", images)
-    n = len(images)
     value = number("fill_value", fill_value)
-    get_backend().paste_boxes(
-        y.reshape(n, -1), images.reshape(n, -1), boxes, None, None, height, width, channels, value
-    )
+    get_backend().paste_boxes(samples_of(y), samples_of(images), boxes, None, None, height, width, channels, value)
     return y
 
 
@@ -166,7 +164,7 @@ def soft_targets(targets: Any, classes: int | None, x: Floats) -> Floats:
 def mixed_rows(rows: Floats, partners: Integers, weights: Doubles, out: Floats | None = None) -> Floats:
     """Return rows of any shape mixed with their partners."""
     y = new_or_given(out, rows.shape, rows.dtype, False, "x", rows)
-    get_backend().mix_rows(y.reshape(len(rows), -1), rows.reshape(len(rows), -1), partners, weights)
+    get_backend().mix_rows(samples_of(y), samples_of(rows), partners, weights)
     return y
 
 
@@ -285,9 +283,7 @@ def cut_mix(
     boxes, weights = draw_boxes(n, height, width, share("factor", factor), alpha, (0.0, 0.0), 1.0, key)
     partners = draw_partners(n, key)
     y = new_or_given(out, images.shape, images.dtype, False, "x", images)
-    get_backend().paste_boxes(
-        y.reshape(n, -1), images.reshape(n, -1), boxes, partners, None, height, width, channels, 0.0
-    )
+    get_backend().paste_boxes(samples_of(y), samples_of(images), boxes, partners, None, height, width, channels, 0.0)
     return Mixed(y, mixed_rows(soft, partners, weights), partners, weights)
 
 
@@ -357,11 +353,10 @@ def swap_features(
         key = address(seed, stream, step)
         partners = draw_partners(len(x), (key[0], key[1] ^ 1 << 31, key[2]))
     y = new_or_given(out, x.shape, x.dtype, False, "x mask", x, chosen)
-    n = len(x)
     get_backend().swap_features(
-        y.reshape(n, -1),
-        x.reshape(n, -1),
-        chosen.reshape(n, -1),
+        samples_of(y),
+        samples_of(x),
+        samples_of(chosen),
         partners,
         0.0 if fill_value is None else number("fill_value", fill_value),
     )

@@ -186,8 +186,9 @@ def constrain_norm(w: Floats, *, min_value: float = 0.0, max_value: float = inf,
     low, high = not_negative("min_value", min_value), number("max_value", max_value)
     if not low <= high:
         outside("max_value", f"[{low}, inf]", max_value)
-    columns = array.reshape(-1, array.shape[-1]) if array.size else array.reshape(0, array.shape[-1])
-    get_backend().constrain_norm(columns, low, high, share("rate", rate))
+    if array.ndim != 2:
+        array = array.reshape(-1 if array.size else 0, array.shape[-1])
+    get_backend().constrain_norm(array, low, high, share("rate", rate))
 
 
 def accumulate(y: Floats, x: Floats, *, keep: float = 1.0, scale: float = 1.0) -> None:
