@@ -298,9 +298,10 @@ def dense_backward(
 
 def weight_units(w: Floats, x: Floats) -> int:
     """Return the number of units of weights that fit the input ``x``."""
-    if w.ndim != 2 or w.shape[0] != x.shape[-1] or not w.size:
+    shape: tuple[int, ...] = w.shape
+    if len(shape) != 2 or shape[0] != x.shape[-1] or not shape[1]:
         wrong_shape("w", w, f"({x.shape[-1]}, units)")
-    return int(w.shape[1])
+    return shape[1]
 
 
 def gradient(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Floats:
