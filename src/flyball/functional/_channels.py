@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import empty
 
-from flyball.functional._checks import new_or_given, wrong_shape
+from flyball.functional._checks import out_like, wrong_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,13 +22,13 @@ class Layout:
     """Where the channels of arrays of one shape are.
 
     Channels last are the columns of a matrix, channels first (axis 1) the middle of three axes. Anything else is copied
-    into an array with channels last, and results are copied back.
+    into an array with channels last, and results are copied back. With ``joined`` samples and positions are the rows of
+    one matrix where the channels come last, which is what batch normalisation takes.
     """
 
-    __slots__ = ("axis", "channels", "kept", "last", "shape")
+    __slots__ = ("as_is", "axis", "channels", "channels_last", "extent", "kept", "packed_shape", "shape")
 
-    def __init__(self, x: Array, axis: Any) -> None:
-        shape = x.shape
+    def __init__(self, shape: tuple[int, ...], axis: Any, joined: bool) -> None:
         ndim = len(shape)
         if ndim < 2:
             msg = f"x must have at least 2 dimensions, got shape {shape}"
@@ -41,21 +43,26 @@ class Layout:
             raise ValueError(msg)
         self.shape = shape
         self.axis = position % ndim
-        self.last = self.axis == ndim - 1
-        self.kept = self.last or self.axis == 1
-        self.channels = shape[self.axis]
+        last = self.axis == ndim - 1
+        self.kept = last or self.axis == 1
+        self.channels_last = last or not self.kept
+        """Whether the channels are the last axis of what :meth:`packed` returns."""
+        n, c = shape[0], shape[self.axis]
+        self.channels = c
+        self.extent = prod(shape[1:]) // c
+        if not self.channels_last:
+            self.packed_shape: tuple[int, ...] = (n, c, self.extent)
+        else:
+            self.packed_shape = (n * self.extent, c) if joined else (n, self.extent, c)
+        self.as_is = self.packed_shape == shape
 
     def packed(self, array: Array) -> Array:
-        """Return ``array`` as (N, C, S), or (N, S, C) if the channels come last."""
-        n, c = self.shape[0], self.channels
+        """Return ``array`` as (N, C, S), or (N, S, C) if the channels come last, or that joined: (N * S, C)."""
+        if self.as_is:
+            return array
         if not self.kept:
-            return np.ascontiguousarray(np.moveaxis(array, self.axis, -1)).reshape(n, -1, c)
-        return array.reshape(n, prod(self.shape[1:-1]), c) if self.last else array.reshape(n, c, -1)
-
-    @property
-    def channels_last(self) -> bool:
-        """Whether the channels are the last axis of what :meth:`packed` returns."""
-        return self.last or not self.kept
+            array = np.ascontiguousarray(np.moveaxis(array, self.axis, -1))
+        return array.reshape(self.packed_shape)
 
     def checked(self, name: str, array: Array) -> Array:
         """Return :meth:`packed` of an array that must have the shape of ``x``."""
@@ -63,15 +70,12 @@ class Layout:
             wrong_shape(name, array, str(self.shape))
         return self.packed(array)
 
-    def result(self, out: Any, dtype: np.dtype[Any], **inputs: Array | None) -> tuple[Array, Array]:
+    def result(self, out: Any, names: str, like: Array, *others: Array | None) -> tuple[Array, Array]:
         """Return the array to return, and the one for the operation to write: a view of it, if the layout is kept."""
-        array = new_or_given(out, self.shape, dtype, in_place=True, **inputs)
-        return array, self.packed(array) if self.kept else np.empty(self.moved_shape, dtype)
-
-    @property
-    def moved_shape(self) -> tuple[int, int, int]:
-        """(N, S, C)."""
-        return self.shape[0], prod(self.shape[1:]) // self.channels, self.channels
+        array = out_like(out, names, like, *others)
+        if self.as_is:
+            return array, array
+        return array, self.packed(array) if self.kept else empty(self.packed_shape, like.dtype)
 
     def restore(self, array: Array, written: Array) -> None:
         """Copy back what was written, if the layout was not kept."""
@@ -80,6 +84,9 @@ class Layout:
             array[...] = np.moveaxis(written.reshape(moved), -1, self.axis)
 
 
-def columns(array: Array, layout: Layout) -> Array:
-    """Return (N, S, C) as (N * S, C), which is what batch normalisation takes; (N, C, S) as it is."""
-    return array.reshape(-1, layout.channels) if layout.channels_last else array
+_layout = lru_cache(maxsize=1024)(Layout)
+
+
+def layout_of(x: Array, axis: Any, joined: bool = False) -> Layout:
+    """Return where the channels of ``x`` are; the same for arrays of the same shape."""
+    return _layout(x.shape, axis, joined) if type(axis) is int else Layout(x.shape, axis, joined)

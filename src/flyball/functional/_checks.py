@@ -7,19 +7,20 @@ copied once if only layout or byte order is wrong. Arrays that are written to ar
 from __future__ import annotations
 
 import sys
-from math import inf, prod
+from math import inf
 from numbers import Real
 from operator import index
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
+from numpy import empty, ndarray
 
-from flyball.reference._arrays import BOOL, FLOAT32, FLOAT64, INT64, need_out, refuse_overlap
+from flyball.reference._arrays import FLOAT32, FLOAT64, INT64, need_out, refuse_overlap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flyball.backend.types import Bools, Floats, Integers
+    from flyball.backend.types import Floats, Integers
 
     Array = NDArray[Any]
     Dtype = np.dtype[Any]
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def floats(name: str, value: Any) -> Floats:
     """Return a float array as operations want it."""
-    if type(value) is np.ndarray:
+    if type(value) is ndarray:
         dtype = value.dtype
         if dtype is FLOAT32 or dtype is FLOAT64:
             flags = value.flags
@@ -39,46 +40,35 @@ def floats(name: str, value: Any) -> Floats:
     return tidy(array, native_float(name, array))
 
 
-def floats_like(name: str, value: Any, dtype: Dtype, like: str) -> Floats:
-    """Return a float array of the dtype that the argument ``like`` has."""
-    if type(value) is np.ndarray and value.dtype is dtype:
+def typed(name: str, value: Any, dtype: Dtype, like: str = "") -> Array:
+    """Return an array of ``dtype`` as operations want it; ``like`` names the argument that the dtype is taken from."""
+    if type(value) is ndarray and value.dtype is dtype:
         flags = value.flags
         if flags.c_contiguous and flags.aligned:
             return value
     array = plain(name, value)
     if array.dtype.newbyteorder("=") != dtype:
-        msg = f"{name} must be {dtype} like {like}, got {array.dtype}"
+        msg = f"{name} must be {dtype}{like and f' like {like}'}, got {array.dtype}"
         raise TypeError(msg)
     return tidy(array, dtype)
 
 
-def optional_like(name: str, value: Any, dtype: Dtype, like: str) -> Floats | None:
-    """Return None for None, else what :func:`floats_like` does."""
-    return None if value is None else floats_like(name, value, dtype, like)
-
-
-def doubles(name: str, value: Any) -> NDArray[np.float64]:
-    """Return a float64 array as operations want it."""
-    array = plain(name, value)
-    if array.dtype.newbyteorder("=") != FLOAT64:
-        msg = f"{name} must be float64, got {array.dtype}"
-        raise TypeError(msg)
-    return tidy(array, FLOAT64)
-
-
-def bools(name: str, value: Any) -> Bools | None:
-    """Return None for None, else a bool array as operations want it."""
-    if value is None:
-        return None
-    array = plain(name, value)
-    if array.dtype != BOOL:
-        msg = f"{name} must be bool, got {array.dtype}"
-        raise TypeError(msg)
-    return tidy(array, BOOL)
+def matching(name: str, value: Any, like: Array, like_name: str) -> Array:
+    """Return an array of the dtype and shape of the argument ``like`` as operations want it."""
+    if type(value) is ndarray and value.dtype is like.dtype and value.shape == like.shape:
+        flags = value.flags
+        if flags.c_contiguous and flags.aligned:
+            return value
+    array = typed(name, value, like.dtype, like_name)
+    if array.shape != like.shape:
+        wrong_shape(name, array, str(like.shape))
+    return array
 
 
 def integers(name: str, value: Any) -> Integers:
     """Return an int64 array as operations want it, converted from any integer dtype."""
+    if type(value) is ndarray and value.dtype is INT64:
+        return typed(name, value, INT64)
     array = plain(name, value)
     if array.dtype.kind not in "iu":
         msg = f"{name} must be integers, got {array.dtype}"
@@ -91,7 +81,9 @@ def integers(name: str, value: Any) -> Integers:
 
 def plain(name: str, value: Any) -> Array:
     """Return ``value`` as a base-class array without a copy; refuse what is no array, or has a mask of its own."""
-    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
+    if type(value) is ndarray:
+        return value
+    if isinstance(value, ndarray) and not isinstance(value, np.ma.MaskedArray):
         return np.asarray(value)
     msg = f"{name} must be a NumPy array, got {type(value).__name__}"
     raise TypeError(msg)
@@ -99,7 +91,10 @@ def plain(name: str, value: Any) -> Array:
 
 def native_float(name: str, array: Array) -> Dtype:
     """Return float32 or float64 in the machine's byte order, whichever ``array`` has in any byte order."""
-    dtype = array.dtype.newbyteorder("=")
+    dtype = array.dtype
+    if dtype is FLOAT32 or dtype is FLOAT64:
+        return dtype
+    dtype = dtype.newbyteorder("=")
     if dtype not in (FLOAT32, FLOAT64):
         msg = f"{name} must be float32 or float64, got {array.dtype}"
         raise TypeError(msg)
@@ -130,38 +125,70 @@ def at_least_1d(name: str, array: Array) -> Array:
     return array
 
 
-def same_shape(name: str, array: Array, like: Array) -> None:
-    """Refuse an array of another shape; where the backend would name the shape of a reshaped view."""
-    if array.shape != like.shape:
-        wrong_shape(name, array, str(like.shape))
-
-
 def wrong_shape(name: str, array: Array, expected: str) -> NoReturn:
     """Raise the error of a shape that does not fit."""
     msg = f"{name} must have shape {expected}, got {array.shape}"
     raise ValueError(msg)
 
 
+def out_like(out: Any, names: str, like: Array, *others: Array | None) -> Array:
+    """Return ``out`` if it fits the input ``like``, which it may be, or a new array if it is None.
+
+    ``names`` are those of ``like`` and ``others``, with spaces between them: only an error has a use for them.
+    """
+    if type(out) is not ndarray or out.dtype is not like.dtype or out.shape != like.shape or not out.flags.carray:
+        return new_or_given(out, like.shape, like.dtype, True, names, like, *others)
+    if out.base is None and like.base is None:  # arrays that own their memory are apart
+        for x in others:  # a generator would take half the time of a call on an array of (8, 8)
+            if x is not None and (x.base is not None or x is out):
+                break
+        else:
+            return out
+    keep_apart(out, True, names, like, *others)
+    return out
+
+
 def new_or_given(
-    out: Any, shape: tuple[int, ...], dtype: Dtype, in_place: bool = False, **inputs: Array | None
+    out: Any, shape: tuple[int, ...], dtype: Dtype, in_place: bool = False, names: str = "", *inputs: Array | None
 ) -> Array:
     """Return ``out`` if it fits, a new array if it is None; with ``in_place`` it may be exactly the first input."""
     if out is None:
-        return np.empty(shape, dtype)
-    if type(out) is not np.ndarray or out.dtype is not dtype or out.shape != shape or not out.flags.carray:
+        return empty(shape, dtype)
+    if type(out) is not ndarray or out.dtype is not dtype or out.shape != shape or not out.flags.carray:
         written("out", out, dtype, shape)
         out = plain("out", out)
-    apart = out.base is None
-    for x in inputs.values():  # a generator would take half the time of a call on an array of (8, 8)
-        apart = apart and (x is None or (x is not out and x.base is None))
-    if not apart:
-        refuse_overlap({"out": out}, inputs, in_place)
+    if out.base is None:
+        for x in inputs:
+            if x is not None and (x.base is not None or x is out):
+                break
+        else:
+            return out  # type: ignore[no-any-return]
+    keep_apart(out, in_place, names, *inputs)
     return out  # type: ignore[no-any-return]
 
 
+def keep_apart(out: Array, in_place: bool, names: str, *inputs: Array | None) -> None:
+    """Refuse an output that shares memory with an input; with ``in_place`` it may be exactly the first."""
+    mine = out if out.base is None else owner(out)
+    may_be = in_place
+    for x in inputs:
+        if x is not None and not (may_be and x is out):
+            other = x if x.base is None else owner(x)
+            if other is mine or other is None or mine is None:
+                refuse_overlap({"out": out}, dict(zip(names.split(), inputs, strict=True)), in_place)
+                return
+        may_be = False
+
+
+def owner(view: Array) -> Array | None:
+    """Return the array whose memory a view is of; None where that cannot be told."""
+    base = view.base
+    return base if type(base) is ndarray and base.base is None else None
+
+
 def written(name: str, value: Any, dtype: Dtype, shape: tuple[int, ...]) -> None:
-    """Refuse an array that is to be written to unless it is None or fits without a copy."""
-    if value is not None:
+    """Refuse an array that is to be written to unless it fits without a copy."""
+    if type(value) is not ndarray or value.dtype is not dtype or value.shape != shape or not value.flags.carray:
         need_out(name, plain(name, value), dtype, shape)
 
 
@@ -169,7 +196,17 @@ def flat(name: str, value: Any) -> Floats:
     """Return a flat view of an array of floats that is written to."""
     array = plain(name, value)
     written(name, array, native_float(name, array), array.shape)
-    return array.reshape(-1)
+    return array if array.ndim == 1 else array.ravel()
+
+
+def rows_of(array: Array) -> Array:
+    """Return a contiguous array as a matrix whose rows are those of its last axis."""
+    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+
+
+def samples_of(array: Array) -> Array:
+    """Return a contiguous array as a matrix whose rows are those of its first axis."""
+    return array if array.ndim == 2 else array.reshape(len(array), -1)
 
 
 # --- scalars ----------------------------------------------------------------------------------------------------
@@ -193,6 +230,8 @@ def outside(name: str, interval: str, value: object) -> NoReturn:
 
 def fraction(name: str, value: Any) -> float:
     """Return a number in [0, 1)."""
+    if type(value) is float and 0.0 <= value < 1.0:
+        return value
     result = number(name, value)
     if not 0.0 <= result < 1.0:
         outside(name, "[0, 1)", value)
@@ -201,6 +240,8 @@ def fraction(name: str, value: Any) -> float:
 
 def share(name: str, value: Any) -> float:
     """Return a number in [0, 1]."""
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value
     result = number(name, value)
     if not 0.0 <= result <= 1.0:
         outside(name, "[0, 1]", value)
@@ -209,6 +250,8 @@ def share(name: str, value: Any) -> float:
 
 def positive(name: str, value: Any) -> float:
     """Return a finite number above 0."""
+    if type(value) is float and 0.0 < value < inf:
+        return value
     result = number(name, value)
     if not 0.0 < result < inf:
         outside(name, "(0, inf)", value)
@@ -217,6 +260,8 @@ def positive(name: str, value: Any) -> float:
 
 def not_negative(name: str, value: Any) -> float:
     """Return a finite number, 0 or above."""
+    if type(value) is float and 0.0 <= value < inf:
+        return value
     result = number(name, value)
     if not 0.0 <= result < inf:
         outside(name, "[0, inf)", value)
@@ -246,14 +291,17 @@ def address(seed: Any, stream: Any, step: Any) -> tuple[int, int, int]:
 def shape_of(value: Any) -> tuple[int, ...]:
     """Return a shape, given as an integer or a sequence of them, that has an array's worth of elements."""
     try:
-        shape = tuple(index(size) for size in value) if hasattr(value, "__iter__") else (index(value),)
+        shape = tuple(map(index, value)) if hasattr(value, "__iter__") else (index(value),)
     except TypeError:
         msg = f"shape must be an integer or a sequence of integers, got {value!r}"
         raise TypeError(msg) from None
-    if any(size < 0 for size in shape):
-        msg = f"shape must not have negative sizes, got {shape}"
-        raise ValueError(msg)
-    if prod(max(size, 1) for size in shape) > sys.maxsize:
+    elements = 1
+    for size in shape:
+        if size < 0:
+            msg = f"shape must not have negative sizes, got {shape}"
+            raise ValueError(msg)
+        elements *= size or 1
+    if elements > sys.maxsize:
         msg = f"shape {shape} has too many elements"
         raise ValueError(msg)
     return shape

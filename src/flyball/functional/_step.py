@@ -9,11 +9,10 @@ from flyball._checks import no_more_arguments
 from flyball.backend import get_backend
 from flyball.functional._checks import (
     flat,
-    floats_like,
+    matching,
     not_negative,
     plain,
     positive,
-    same_shape,
     whole,
     written,
 )
@@ -83,35 +82,33 @@ def run_update(
 ) -> None:
     """Check what all updates share, and run the operation on each range of the weights."""
     weights = flat("w", w)
-    gradient = floats_like("g", g, weights.dtype, "w")
-    same_shape("g", gradient, w)
+    gradient = matching("g", g, w, "w")
     for name, array in state.items():
-        written(name, array, weights.dtype, w.shape)
-    unknown: dict[str, Any] = {name: value for name, value in options.items() if name not in _OPTIONS}
-    no_more_arguments(operation, unknown, _OPTIONS)
-    penalty, gradient_scale = options.get("penalty"), options.get("gradient_scale")
-    written("penalty", penalty, FLOAT64, (1,))
-    need("gradient_scale", None if gradient_scale is None else plain("gradient_scale", gradient_scale), FLOAT64, (1,))
-    clip_value = options.get("clip_value")
-    bound = inf if clip_value is None else positive("clip_value", clip_value)
-    clipping = (bool(options.get("proximal")), bound, bool(options.get("clip_penalty")))
-    penalties = options.get("l1", 0.0), options.get("l2", 0.0), options.get("weight_decay", 0.0)
-    ranges = _pieces(_checked("", UpdateRange(0, weights.size, *penalties)), options.get("ranges") or ())
-
-    flat_gradient = gradient.reshape(-1)
-    arrays = [None if array is None else array.reshape(-1) for array in state.values()]
+        if array is not None:
+            written(name, array, weights.dtype, w.shape)
+    shared = _settings(operation, options) if options else _DEFAULTS
+    penalty, gradient_scale, penalties, clipping = shared
+    ranges = options.get("ranges")
+    pieces = _pieces(UpdateRange(0, weights.size, *penalties), ranges) if ranges else None
     rate = not_negative("learning_rate", learning_rate)
-    if len(ranges) > 1:
-        outputs = {"w": weights, **state, "penalty": penalty}
-        refuse_overlap(outputs, {"g": flat_gradient, "gradient_scale": gradient_scale})
+
+    if weights is not w:
+        gradient = gradient.ravel()
+        state = {name: None if array is None else array.ravel() for name, array in state.items()}
     run = getattr(get_backend(), operation)
-    for part in ranges:
+    if pieces is None:
+        run(weights, *state.values(), penalty, gradient, gradient_scale, rate, *own, *penalties, *clipping)
+        return
+    if len(pieces) > 1:
+        outputs = {"w": weights, **state, "penalty": penalty}
+        refuse_overlap(outputs, {"g": gradient, "gradient_scale": gradient_scale})
+    for part in pieces:
         elements = slice(part.begin, part.end)
         run(
             weights[elements],
-            *(None if array is None else array[elements] for array in arrays),
+            *(None if array is None else array[elements] for array in state.values()),
             penalty,
-            flat_gradient[elements],
+            gradient[elements],
             gradient_scale,
             rate * part.learning_rate,
             *own,
@@ -120,6 +117,26 @@ def run_update(
             part.weight_decay,
             *clipping,
         )
+
+
+def _settings(operation: str, options: UpdateOptions) -> tuple[Any, Any, tuple[float, ...], tuple[Any, ...]]:
+    """Return penalty, gradient_scale, the penalties' factors and how to clip, checked."""
+    unknown: dict[str, Any] = {name: value for name, value in options.items() if name not in _OPTIONS}
+    if unknown:
+        no_more_arguments(operation, unknown, _OPTIONS)
+    penalty, gradient_scale = options.get("penalty"), options.get("gradient_scale")
+    if penalty is not None:
+        written("penalty", penalty, FLOAT64, (1,))
+    if gradient_scale is not None:
+        need("gradient_scale", plain("gradient_scale", gradient_scale), FLOAT64, (1,))
+    clip_value = options.get("clip_value")
+    bound = inf if clip_value is None else positive("clip_value", clip_value)
+    factors = (
+        not_negative("l1", options.get("l1", 0.0)),
+        not_negative("l2", options.get("l2", 0.0)),
+        not_negative("weight_decay", options.get("weight_decay", 0.0)),
+    )
+    return penalty, gradient_scale, factors, (bool(options.get("proximal")), bound, bool(options.get("clip_penalty")))
 
 
 def _checked(name: str, part: UpdateRange) -> UpdateRange:
@@ -147,3 +164,4 @@ def _pieces(everywhere: UpdateRange, ranges: Sequence[UpdateRange]) -> list[Upda
 
 
 _OPTIONS = tuple(UpdateOptions.__annotations__)
+_DEFAULTS = _settings("", {})

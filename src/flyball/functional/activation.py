@@ -10,12 +10,12 @@ from flyball.backend import ALPHAS, get_backend
 from flyball.functional._checks import (
     at_least_1d,
     floats,
-    floats_like,
-    new_or_given,
+    matching,
     not_negative,
     number,
-    optional_like,
-    same_shape,
+    out_like,
+    rows_of,
+    typed,
     written,
 )
 from flyball.reference._arrays import FLOAT64
@@ -77,7 +77,7 @@ def activation_forward(x: Floats, activation: str, *, alpha: float | None = None
     """
     x = floats("x", x)
     slope = alpha_of(activation, alpha)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
+    y = out_like(out, "x", x)
     get_backend().activation_forward(y, x, activation, slope)
     return y
 
@@ -122,10 +122,10 @@ def activation_backward(
     """
     dy = floats("dy", dy)
     dtype = dy.dtype
-    x = optional_like("x", x, dtype, "dy")
-    y = optional_like("y", y, dtype, "dy")
+    x = None if x is None else typed("x", x, dtype, "dy")
+    y = None if y is None else typed("y", y, dtype, "dy")
     slope = alpha_of(activation, alpha)
-    dx = new_or_given(out, dy.shape, dtype, in_place=True, dy=dy, x=x, y=y)
+    dx = out_like(out, "dy x y", dy, x, y)
     get_backend().activation_backward(dx, dy, x, y, activation, slope)
     return dx
 
@@ -158,9 +158,8 @@ def softmax_forward(x: Floats, *, out: Floats | None = None) -> Floats:
         If ``x`` is empty or has no dimensions, or ``out`` does not fit or overlaps ``x`` in part.
     """
     x = at_least_1d("x", floats("x", x))
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
-    rows = (-1, x.shape[-1])
-    get_backend().softmax_forward(y.reshape(rows), x.reshape(rows))
+    y = out_like(out, "x", x)
+    get_backend().softmax_forward(rows_of(y), rows_of(x))
     return y
 
 
@@ -189,11 +188,9 @@ def softmax_backward(dy: Floats, y: Floats, *, out: Floats | None = None) -> Flo
         If a shape does not fit, or ``out`` overlaps an input otherwise than by being ``dy``.
     """
     dy = at_least_1d("dy", floats("dy", dy))
-    y = floats_like("y", y, dy.dtype, "dy")
-    same_shape("y", y, dy)
-    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, y=y)
-    rows = (-1, dy.shape[-1])
-    get_backend().softmax_backward(dx.reshape(rows), dy.reshape(rows), y.reshape(rows))
+    y = matching("y", y, dy, "dy")
+    dx = out_like(out, "dy y", dy, y)
+    get_backend().softmax_backward(rows_of(dx), rows_of(dy), rows_of(y))
     return dx
 
 
@@ -220,9 +217,8 @@ def log_softmax_forward(x: Floats, *, out: Floats | None = None) -> Floats:
         If ``x`` is empty or has no dimensions, or ``out`` does not fit or overlaps ``x`` in part.
     """
     x = at_least_1d("x", floats("x", x))
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
-    rows = (-1, x.shape[-1])
-    get_backend().log_softmax_forward(y.reshape(rows), x.reshape(rows))
+    y = out_like(out, "x", x)
+    get_backend().log_softmax_forward(rows_of(y), rows_of(x))
     return y
 
 
@@ -251,11 +247,9 @@ def log_softmax_backward(dy: Floats, y: Floats, *, out: Floats | None = None) ->
         If a shape does not fit, or ``out`` overlaps an input otherwise than by being ``dy``.
     """
     dy = at_least_1d("dy", floats("dy", dy))
-    y = floats_like("y", y, dy.dtype, "dy")
-    same_shape("y", y, dy)
-    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, y=y)
-    rows = (-1, dy.shape[-1])
-    get_backend().log_softmax_backward(dx.reshape(rows), dy.reshape(rows), y.reshape(rows))
+    y = matching("y", y, dy, "dy")
+    dx = out_like(out, "dy y", dy, y)
+    get_backend().log_softmax_backward(rows_of(dx), rows_of(dy), rows_of(y))
     return dx
 
 
@@ -320,9 +314,8 @@ def activity_penalty_backward(
         If a shape does not fit, arrays overlap, or ``l1`` or ``l2`` is negative.
     """
     dy = floats("dy", dy)
-    x = floats_like("x", x, dy.dtype, "dy")
-    same_shape("x", x, dy)
-    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, x=x)
+    x = matching("x", x, dy, "dy")
+    dx = out_like(out, "dy x", dy, x)
     numbers = not_negative("l1", l1), not_negative("l2", l2), number("scale", scale)
     get_backend().activity_penalty_backward(dx, dy, x, *numbers)
     return dx

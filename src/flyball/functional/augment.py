@@ -8,8 +8,9 @@ import numpy as np
 
 from flyball.backend import get_backend
 from flyball.backend.augment import AFFINE_NAMES, AFFINE_RANGES, FILL_MODES, FLIPS
-from flyball.functional._checks import address, doubles, new_or_given, number, share, whole, wrong_shape
+from flyball.functional._checks import address, new_or_given, number, share, typed, whole, wrong_shape
 from flyball.functional._images import images_of, interval, one_of, size_of, table
+from flyball.reference._arrays import FLOAT64
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +85,7 @@ def affine_transform(
     """
     images, height, width, channels = images_of(x)
     n = len(images)
-    maps = doubles("matrices", matrices)
+    maps = typed("matrices", matrices, FLOAT64)
     if maps.shape != (n, 6):
         wrong_shape("matrices", maps, f"({n}, 6)")
     if not (np.abs(maps) < 2.0**31).all():
@@ -95,7 +96,7 @@ def affine_transform(
     fill_value = number("fill_value", fill_value)
     out_height, out_width = (height, width) if size is None else size_of("size", size)
     shape = (n, out_height, out_width, *images.shape[3:])
-    y = new_or_given(out, shape, images.dtype, True, x=images, matrices=maps)
+    y = new_or_given(out, shape, images.dtype, True, "x matrices", images, maps)
     get_backend().affine_transform(
         y.reshape(n, -1),
         images.reshape(n, -1),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.backend import get_backend
 from flyball.backend.augment import PIXEL_RANGES, TONE_RANGES, UNTOUCHED_TONES
-from flyball.functional._checks import address, new_or_given, share
+from flyball.functional._checks import address, out_like, share
 from flyball.functional._images import finite_bounds, images_of, interval, table
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def adjust_pixels(
     places = {name: slice(2 * k, 2 * k + 2) for k, name in enumerate(PIXEL_RANGES)} | {"grayscale": slice(-1, None)}
     ranges, chosen = table([row], policy, labels, len(images), places, columns)
     seed, stream, step = address(seed, stream, step)
-    y = new_or_given(out, images.shape, images.dtype, True, x=images)
+    y = out_like(out, "x", images)
     n = len(images)
     get_backend().adjust_pixels(
         y.reshape(n, -1), images.reshape(n, -1), chosen, ranges, channels, low, high, seed, stream, step
@@ -185,7 +185,7 @@ def adjust_tones(
     places = {name: slice(2 * k, 2 * k + 2) for k, name in enumerate(TONE_RANGES)} | {"inversion": slice(-1, None)}
     ranges, chosen = table([row], policy, labels, len(images), places, columns)
     seed, stream, step = address(seed, stream, step)
-    y = new_or_given(out, images.shape, images.dtype, True, x=images)
+    y = out_like(out, "x", images)
     n = len(images)
     get_backend().adjust_tones(y.reshape(n, -1), images.reshape(n, -1), chosen, ranges, low, high, seed, stream, step)
     return y

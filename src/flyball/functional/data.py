@@ -14,6 +14,7 @@ from flyball.functional._checks import (
     new_or_given,
     not_empty,
     plain,
+    samples_of,
     tidy,
     wrong_shape,
 )
@@ -56,7 +57,6 @@ def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = Non
     if data.dtype.kind not in "fiu":
         msg = f"x must be of a float or integer dtype, got {data.dtype}"
         raise TypeError(msg)
-    columns = data[0].size
     if data.dtype.kind == "f" and data.itemsize not in (4, 8):
         data = data.astype(FLOAT32 if data.itemsize < 4 else FLOAT64)
     elif data.ndim != 2 or data.strides[1] != data.itemsize or not data.flags.aligned or not data.dtype.isnative:
@@ -72,10 +72,8 @@ def gather(x: NDArray[Any], rows: NDArray[Any], *, dtype: DTypeLike | None = Non
         wanted = float_dtype("out", plain("out", out))
     else:
         wanted = data.dtype if data.dtype.kind == "f" else FLOAT32
-    result = new_or_given(out, (indices.size, *data.shape[1:]), wanted, x=data, rows=indices)
-    get_backend().gather(
-        result.reshape(indices.size, columns), data if data.ndim == 2 else data.reshape(len(data), columns), indices
-    )
+    result = new_or_given(out, (indices.size, *data.shape[1:]), wanted, False, "x rows", data, indices)
+    get_backend().gather(samples_of(result), samples_of(data), indices)
     return result
 
 
@@ -107,6 +105,6 @@ def swap_axes(x: Floats, *, out: Floats | None = None) -> Floats:
     if x.ndim < 3:
         wrong_shape("x", x, "(N, A, B, ...)")
     n, first, second, *rest = x.shape
-    y = new_or_given(out, (n, second, first, *rest), x.dtype, x=x)
-    get_backend().swap_axes(y.reshape(n, -1), x.reshape(n, -1), first, second)
+    y = new_or_given(out, (n, second, first, *rest), x.dtype, False, "x", x)
+    get_backend().swap_axes(samples_of(y), samples_of(x), first, second)
     return y

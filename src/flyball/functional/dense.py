@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy import empty, ndarray
 
 from flyball.backend import get_backend
 from flyball.functional._checks import (
     at_least_1d,
-    floats_like,
     native_float,
     new_or_given,
     not_empty,
-    optional_like,
     plain,
     positive,
+    rows_of,
     tidy,
+    typed,
     written,
     wrong_shape,
 )
@@ -79,23 +80,23 @@ def matmul(
     a = matrix("a", a)
     dtype = a.dtype
     b = matrix_like("b", b, dtype, "a")
-    for name, operand in (("a", a), ("b", b)):
-        if operand.ndim != 2:
-            need_ndim(name, operand, 2)
-    bias = optional_like("bias", bias, dtype, "a")
+    if a.ndim != 2 or b.ndim != 2:
+        need_ndim("a", a, 2)
+        need_ndim("b", b, 2)
+    bias = None if bias is None else typed("bias", bias, dtype, "a")
     slope = alpha_of(activation, alpha)
-    inner = a.shape[0 if transpose_a else 1]
-    if b.shape[1 if transpose_b else 0] != inner:
+    inner, m = a.shape if transpose_a else a.shape[::-1]
+    n, depth = b.shape if transpose_b else b.shape[::-1]
+    if depth != inner:
         wrong_shape("b", b, f"(N, {inner})" if transpose_b else f"({inner}, N)")
-    shape = (a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1])
-    c = new_or_given(out, shape, dtype, a=a, b=b, bias=bias)
+    c = new_or_given(out, (m, n), dtype, False, "a b bias", a, b, bias)
     get_backend().matmul(c, a, b, bias, bool(transpose_a), bool(transpose_b), activation, slope)
     return c
 
 
 def matrix(name: str, value: Any) -> Floats:
     """Return a float array that is not empty, as it is unless its elements cannot be read where they are."""
-    if type(value) is np.ndarray:
+    if type(value) is ndarray:
         dtype = value.dtype
         if (dtype is FLOAT32 or dtype is FLOAT64) and value.flags.aligned and value.size:
             return value
@@ -105,7 +106,7 @@ def matrix(name: str, value: Any) -> Floats:
 
 def matrix_like(name: str, value: Any, dtype: np.dtype[Any], like: str) -> Floats:
     """Return a float array of the dtype that the argument ``like`` has, copied as :func:`matrix` does."""
-    if type(value) is np.ndarray and value.dtype is dtype and value.flags.aligned:
+    if type(value) is ndarray and value.dtype is dtype and value.flags.aligned:
         return value
     array = plain(name, value)
     if array.dtype.newbyteorder("=") != dtype:
@@ -161,14 +162,11 @@ def dense_forward(
     x = at_least_1d("x", matrix("x", x))
     dtype = x.dtype
     w = matrix_like("w", w, dtype, "x")
-    b = optional_like("b", b, dtype, "x")
+    b = None if b is None else typed("b", b, dtype, "x")
     slope = alpha_of(activation, alpha)
     units = weight_units(w, x)
-    y = new_or_given(out, (*x.shape[:-1], units), dtype, x=x, w=w, b=b)
-    if x.ndim == 2:
-        get_backend().dense_forward(y, x, w, b, activation, slope)
-    else:
-        get_backend().dense_forward(y.reshape(-1, units), x.reshape(-1, x.shape[-1]), w, b, activation, slope)
+    y = new_or_given(out, (*x.shape[:-1], units), dtype, False, "x w b", x, w, b)
+    get_backend().dense_forward(rows_of(y), rows_of(x), w, b, activation, slope)
     return y
 
 
@@ -228,16 +226,17 @@ def dense_batch_norm_inference(
     dtype = x.dtype
     w = matrix_like("w", w, dtype, "x")
     units = weight_units(w, x)
-    columns: dict[str, Any] = {"b": b, "gamma": gamma, "beta": beta}
-    columns = {name: optional_like(name, value, dtype, "x") for name, value in columns.items()}
-    statistics = {"running_mean": running_mean, "running_var": running_var}
-    columns |= {name: floats_like(name, value, dtype, "x") for name, value in statistics.items()}
+    b = None if b is None else typed("b", b, dtype, "x")
+    gamma = None if gamma is None else typed("gamma", gamma, dtype, "x")
+    beta = None if beta is None else typed("beta", beta, dtype, "x")
+    mean = typed("running_mean", running_mean, dtype, "x")
+    var = typed("running_var", running_var, dtype, "x")
     slope = alpha_of(activation, alpha)
     epsilon = positive("epsilon", epsilon)
-    y = new_or_given(out, (*x.shape[:-1], units), dtype, x=x, w=w, **columns)
-    rows, flat = y.reshape(-1, units), x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    inputs = (x, w, b, gamma, beta, mean, var)
+    y = new_or_given(out, (*x.shape[:-1], units), dtype, False, "x w b gamma beta running_mean running_var", *inputs)
     get_backend().dense_batch_norm_inference(
-        rows, flat, w, **columns, epsilon=epsilon, activation=activation, alpha=slope
+        rows_of(y), rows_of(x), w, b, gamma, beta, mean, var, epsilon, activation, slope
     )
     return y
 
@@ -290,35 +289,25 @@ def dense_backward(
     if dy.shape[:-1] != x.shape[:-1] or dy.shape[-1] != units:
         wrong_shape("dy", dy, str((*x.shape[:-1], units)))
     dx, dw, db = (None, None, None) if out is None else out
-    if need_dx:
-        dx = gradient("dx", dx, x.shape, dtype)
-    if need_dw:
-        dw = gradient("dw", dw, w.shape, dtype)
-    if need_db:
-        db = gradient("db", db, (units,), dtype)
-    rows = (-1, x.shape[-1])
-    get_backend().dense_backward(
-        dx.reshape(rows) if need_dx and dx is not None else None,
-        dw if need_dw else None,
-        db if need_db else None,
-        dy.reshape(-1, units),
-        x.reshape(rows),
-        w,
-    )
-    return DenseGradients(dx if need_dx else None, dw if need_dw else None, db if need_db else None)
+    dx = gradient("dx", dx, x.shape, dtype) if need_dx else None
+    dw = gradient("dw", dw, w.shape, dtype) if need_dw else None
+    db = gradient("db", db, (units,), dtype) if need_db else None
+    get_backend().dense_backward(None if dx is None else rows_of(dx), dw, db, rows_of(dy), rows_of(x), w)
+    return DenseGradients(dx, dw, db)
 
 
 def weight_units(w: Floats, x: Floats) -> int:
     """Return the number of units of weights that fit the input ``x``."""
-    if w.ndim != 2 or w.shape[0] != x.shape[-1] or not w.size:
+    shape: tuple[int, ...] = w.shape
+    if len(shape) != 2 or shape[0] != x.shape[-1] or not shape[1]:
         wrong_shape("w", w, f"({x.shape[-1]}, units)")
-    return int(w.shape[1])
+    return shape[1]
 
 
 def gradient(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Floats:
     """Return ``out`` if it fits, a new array if it is None."""
     if out is None:
-        return new_or_given(None, shape, dtype)
+        return empty(shape, dtype)
     written(name, out, dtype, shape)
     result: Floats = out
     return result

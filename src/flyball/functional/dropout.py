@@ -11,17 +11,18 @@ from flyball.backend import get_backend, keep_probability
 from flyball.functional._checks import (
     address,
     at_least_1d,
-    bools,
     floats,
-    floats_like,
     fraction,
+    matching,
     new_or_given,
     number,
+    out_like,
     plain,
     positive,
-    same_shape,
+    samples_of,
     shape_of,
     tidy,
+    typed,
 )
 from flyball.reference._arrays import BOOL, UINT8
 
@@ -269,7 +270,7 @@ def dropout_inference(x: Floats, rate: float, *, out: Floats | None = None) -> F
     Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
     """
     x = floats("x", x)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
+    y = out_like(out, "x", x)
     get_backend().dropout_inference(y, x, fraction("rate", rate))
     return y
 
@@ -420,7 +421,7 @@ def forward(
         mask = given_mask(mask, seed, noise_shape)
         seed = stream = step = 0
     scalars = (factor(scales[0], rate),) if scales else ()
-    y = np.empty(x.shape, x.dtype) if out is None else new_or_given(out, x.shape, x.dtype, True, x=x, mask=mask)
+    y = out_like(out, "x mask", x, mask)
     getattr(get_backend(), operation)(y, mask, x, rate, seed, stream, step, draw, *scalars)
     return (y, mask) if return_mask and mask is not None else y
 
@@ -449,7 +450,7 @@ def backward(
         mask = given_mask(mask, seed, noise_shape)
         seed = stream = step = 0
     scalars = (factor(scales[0], rate),) if scales else ()
-    dx = np.empty(dy.shape, dy.dtype) if out is None else new_or_given(out, dy.shape, dy.dtype, True, dy=dy, mask=mask)
+    dx = out_like(out, "dy mask", dy, mask)
     getattr(get_backend(), operation)(dx, dy, mask, rate, seed, stream, step, *scalars)
     return dx
 
@@ -461,19 +462,16 @@ def factor(scale: float | None, rate: float) -> float:
 
 def given_mask(mask: Any, seed: int | None, noise_shape: NoiseShape | None) -> Mask:
     """Return a mask as operations want it; refuse what a mask that is drawn would need."""
-    for name, value in (("seed", seed), ("noise_shape", noise_shape)):
-        if value is not None:
-            msg = f"{name} must be None where mask is given, got {value}"
-            raise ValueError(msg)
-    if type(mask) is np.ndarray and mask.dtype is BOOL:
-        flags = mask.flags
-        if flags.c_contiguous and flags.aligned:
-            return mask
+    if seed is not None or noise_shape is not None:
+        name, value = ("noise_shape", noise_shape) if seed is None else ("seed", seed)
+        msg = f"{name} must be None where mask is given, got {value}"
+        raise ValueError(msg)
     array = plain("mask", mask)
-    if array.dtype not in (BOOL, UINT8):
-        msg = f"mask must be bool, got {array.dtype}"
+    dtype = array.dtype
+    if dtype not in (BOOL, UINT8):
+        msg = f"mask must be bool, got {dtype}"
         raise TypeError(msg)
-    return tidy(array, array.dtype)
+    return tidy(array, dtype)
 
 
 def noise_extents(noise_shape: NoiseShape, shape: tuple[int, ...], packed: bool = False) -> tuple[int, ...]:
@@ -531,10 +529,9 @@ def add_branch(
     He et al., "Deep residual learning", 2016; Huang et al., "Deep networks with stochastic depth", 2016.
     """
     x = at_least_1d("x", floats("x", x))
-    branch = floats_like("branch", branch, x.dtype, "x")
-    same_shape("branch", branch, x)
-    kept = bools("mask", mask)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, branch=branch)
-    shape = len(x), -1
-    get_backend().add_branch(y.reshape(shape), x.reshape(shape), branch.reshape(shape), kept, number("scale", scale))
+    branch = matching("branch", branch, x, "x")
+    kept = None if mask is None else typed("mask", mask, BOOL)
+    y = out_like(out, "x branch", x, branch)
+    scale = number("scale", scale)
+    get_backend().add_branch(samples_of(y), samples_of(x), samples_of(branch), kept, scale)
     return y

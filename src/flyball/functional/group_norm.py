@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
+from numpy import empty
 
 from flyball.backend import get_backend
-from flyball.functional._channels import Layout
-from flyball.functional._checks import doubles, floats, floats_like, optional_like, positive, whole
+from flyball.functional._channels import layout_of
+from flyball.functional._checks import floats, positive, typed, whole
+from flyball.reference._arrays import FLOAT64
 
 if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats
@@ -78,16 +79,16 @@ def group_norm_forward(
     Wu and He, "Group normalization", 2018.
     """
     x = floats("x", x)
-    layout = Layout(x, axis)
+    layout = layout_of(x, axis)
     count = whole("groups", groups, 1, 63)
     if layout.channels % count:
         msg = f"groups must divide the {layout.channels} channels of x, got {groups}"
         raise ValueError(msg)
-    gamma = optional_like("gamma", gamma, x.dtype, "x")
-    beta = optional_like("beta", beta, x.dtype, "x")
+    gamma = None if gamma is None else typed("gamma", gamma, x.dtype, "x")
+    beta = None if beta is None else typed("beta", beta, x.dtype, "x")
     epsilon = positive("epsilon", epsilon)
-    y, target = layout.result(out, x.dtype, x=x, gamma=gamma, beta=beta)
-    mean, rstd = np.empty((len(x), count)), np.empty((len(x), count))
+    y, target = layout.result(out, "x gamma beta", x, gamma, beta)
+    mean, rstd = empty((layout.shape[0], count)), empty((layout.shape[0], count))
     get_backend().group_norm_forward(
         target,
         mean,
@@ -150,15 +151,15 @@ def group_norm_backward(
         If an array is empty, a shape does not fit, or an argument is outside what is said above.
     """
     x = floats("x", x)
-    layout = Layout(x, axis)
-    dy = floats_like("dy", dy, x.dtype, "x")
-    gamma = optional_like("gamma", gamma, x.dtype, "x")
-    beta = optional_like("beta", beta, x.dtype, "x")
-    mean, rstd = doubles("mean", mean), doubles("rstd", rstd)
+    layout = layout_of(x, axis)
+    dy = typed("dy", dy, x.dtype, "x")
+    gamma = None if gamma is None else typed("gamma", gamma, x.dtype, "x")
+    beta = None if beta is None else typed("beta", beta, x.dtype, "x")
+    mean, rstd = typed("mean", mean, FLOAT64), typed("rstd", rstd, FLOAT64)
     packed_dy = layout.checked("dy", dy)
-    dx, target = layout.result(out, x.dtype, dy=dy, x=x, gamma=gamma) if need_dx else (None, None)
-    dgamma = None if gamma is None else np.empty(layout.channels, x.dtype)
-    dbeta = None if beta is None else np.empty(layout.channels, x.dtype)
+    dx, target = layout.result(out, "dy x gamma", dy, x, gamma) if need_dx else (None, None)
+    dgamma = None if gamma is None else empty(layout.channels, x.dtype)
+    dbeta = None if beta is None else empty(layout.channels, x.dtype)
     get_backend().group_norm_backward(
         target, dgamma, dbeta, packed_dy, layout.packed(x), gamma, mean, rstd, layout.channels_last
     )
@@ -197,7 +198,7 @@ def instance_norm_forward(
     ----------
     Ulyanov, Vedaldi and Lempitsky, "Instance normalization", 2016.
     """
-    groups = Layout(floats("x", x), axis).channels
+    groups = layout_of(floats("x", x), axis).channels
     return group_norm_forward(x, groups, gamma, beta, axis=axis, epsilon=epsilon, out=out)
 
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from operator import index
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVarTuple
 
 import numpy as np
+from numpy import empty
 
 from flyball.backend import get_backend
 from flyball.functional._checks import (
-    doubles,
     floats,
-    floats_like,
-    new_or_given,
-    optional_like,
+    matching,
+    out_like,
     positive,
-    same_shape,
+    typed,
     wrong_shape,
 )
+from flyball.reference._arrays import FLOAT64
 
 if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats
+
+
+Arrays = TypeVarTuple("Arrays")
 
 
 class LayerNorm(NamedTuple):
@@ -98,15 +102,14 @@ def layer_norm_forward(
     Ba, Kiros and Hinton, "Layer normalization", 2016.
     """
     x = floats("x", x)
-    rows = Rows(x, axis)
-    gamma, beta = rows.parameter("gamma", gamma), rows.parameter("beta", beta)
+    rows = rows_from(x, axis)
+    gamma = None if gamma is None else rows.parameter("gamma", gamma, x.dtype)
+    beta = None if beta is None else rows.parameter("beta", beta, x.dtype)
     epsilon = positive("epsilon", epsilon)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, gamma=gamma, beta=beta)
-    mean, rstd = np.empty(rows.shape[0]), np.empty(rows.shape[0])
-    get_backend().layer_norm_forward(
-        y.reshape(rows.shape), mean, rstd, x.reshape(rows.shape), flat(gamma), flat(beta), epsilon
-    )
-    return LayerNorm(y, mean.reshape(rows.outer), rstd.reshape(rows.outer))
+    y = out_like(out, "x gamma beta", x, gamma, beta)
+    mean, rstd = empty(rows.outer), empty(rows.outer)
+    get_backend().layer_norm_forward(*rows.of(y, mean, rstd, x, gamma, beta), epsilon)
+    return LayerNorm(y, mean, rstd)
 
 
 def layer_norm_backward(
@@ -157,23 +160,15 @@ def layer_norm_backward(
         If an array is empty, a shape does not fit, or an argument is outside what is said above.
     """
     x = floats("x", x)
-    rows = Rows(x, axis)
-    dy = floats_like("dy", dy, x.dtype, "x")
-    same_shape("dy", dy, x)
-    gamma, beta = rows.parameter("gamma", gamma), rows.parameter("beta", beta)
+    rows = rows_from(x, axis)
+    dy = matching("dy", dy, x, "x")
+    gamma = None if gamma is None else rows.parameter("gamma", gamma, x.dtype)
+    beta = None if beta is None else rows.parameter("beta", beta, x.dtype)
     mean, rstd = rows.statistic("mean", mean), rows.statistic("rstd", rstd)
-    dx = new_or_given(out, x.shape, x.dtype, in_place=True, dy=dy, x=x, gamma=gamma) if need_dx else None
-    dgamma, dbeta = empty_like(gamma), empty_like(beta)
-    get_backend().layer_norm_backward(
-        None if dx is None else dx.reshape(rows.shape),
-        flat(dgamma),
-        flat(dbeta),
-        dy.reshape(rows.shape),
-        x.reshape(rows.shape),
-        flat(gamma),
-        mean,
-        rstd,
-    )
+    dx = out_like(out, "dy x gamma", dy, x, gamma) if need_dx else None
+    dgamma = None if gamma is None else empty(rows.inner, x.dtype)
+    dbeta = None if beta is None else empty(rows.inner, x.dtype)
+    get_backend().layer_norm_backward(*rows.of(dx, dgamma, dbeta, dy, x, gamma, mean, rstd))
     return LayerNormGradients(dx, dgamma, dbeta)
 
 
@@ -219,13 +214,13 @@ def rms_norm_forward(
     Zhang and Sennrich, "Root mean square layer normalization", 2019.
     """
     x = floats("x", x)
-    rows = Rows(x, axis)
-    gamma = rows.parameter("gamma", gamma)
+    rows = rows_from(x, axis)
+    gamma = None if gamma is None else rows.parameter("gamma", gamma, x.dtype)
     epsilon = positive("epsilon", epsilon)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, gamma=gamma)
-    rstd = np.empty(rows.shape[0])
-    get_backend().rms_norm_forward(y.reshape(rows.shape), rstd, x.reshape(rows.shape), flat(gamma), epsilon)
-    return RmsNorm(y, rstd.reshape(rows.outer))
+    y = out_like(out, "x gamma", x, gamma)
+    rstd = empty(rows.outer)
+    get_backend().rms_norm_forward(*rows.of(y, rstd, x, gamma), epsilon)
+    return RmsNorm(y, rstd)
 
 
 def rms_norm_backward(
@@ -273,21 +268,13 @@ def rms_norm_backward(
         If an array is empty, a shape does not fit, or an argument is outside what is said above.
     """
     x = floats("x", x)
-    rows = Rows(x, axis)
-    dy = floats_like("dy", dy, x.dtype, "x")
-    same_shape("dy", dy, x)
-    gamma = rows.parameter("gamma", gamma)
+    rows = rows_from(x, axis)
+    dy = matching("dy", dy, x, "x")
+    gamma = None if gamma is None else rows.parameter("gamma", gamma, x.dtype)
     rstd = rows.statistic("rstd", rstd)
-    dx = new_or_given(out, x.shape, x.dtype, in_place=True, dy=dy, x=x, gamma=gamma) if need_dx else None
-    dgamma = empty_like(gamma)
-    get_backend().rms_norm_backward(
-        None if dx is None else dx.reshape(rows.shape),
-        flat(dgamma),
-        dy.reshape(rows.shape),
-        x.reshape(rows.shape),
-        flat(gamma),
-        rstd,
-    )
+    dx = out_like(out, "dy x gamma", dy, x, gamma) if need_dx else None
+    dgamma = None if gamma is None else empty(rows.inner, x.dtype)
+    get_backend().rms_norm_backward(*rows.of(dx, dgamma, dy, x, gamma, rstd))
     return RmsNormGradients(dx, dgamma)
 
 
@@ -295,43 +282,51 @@ def rms_norm_backward(
 
 
 class Rows:
-    """An array as rows of the axes from ``axis`` on."""
+    """Arrays of one shape as rows of the axes from ``axis`` on."""
 
-    __slots__ = ("dtype", "inner", "outer", "shape")
+    __slots__ = ("inner", "ndim", "outer", "shape")
 
-    def __init__(self, x: Floats, axis: Any) -> None:
+    def __init__(self, shape: tuple[int, ...], axis: Any) -> None:
         try:
             position = index(axis)
         except TypeError:
             msg = f"axis must be an integer, got {axis!r}"
             raise TypeError(msg) from None
-        if not -x.ndim < position < x.ndim or position == 0:
-            msg = f"axis must be in [1, {x.ndim}) or [{1 - x.ndim}, 0), got {axis}"
+        self.ndim = ndim = len(shape)
+        if not -ndim < position < ndim or position == 0:
+            msg = f"axis must be in [1, {ndim}) or [{1 - ndim}, 0), got {axis}"
             raise ValueError(msg)
-        self.dtype = x.dtype
-        self.outer, self.inner = x.shape[:position], x.shape[position:]
+        self.outer, self.inner = shape[:position], shape[position:]
         self.shape = (prod(self.outer), prod(self.inner))
 
-    def parameter(self, name: str, value: Floats | None) -> Floats | None:
+    def of(self, *arrays: *Arrays) -> tuple[*Arrays]:
+        """Return contiguous arrays of the shape as matrices of its rows, others as vectors, None as it is."""
+        if self.ndim == 2:
+            return arrays
+        each: tuple[Any, ...] = arrays
+        return tuple(  # type: ignore[return-value]
+            None if array is None else array.reshape(self.shape) if array.ndim == self.ndim else array.ravel()
+            for array in each
+        )
+
+    def parameter(self, name: str, value: Floats, dtype: np.dtype[Any]) -> Floats:
         """Return gamma or beta, which have the shape of what is normalised together."""
-        array = optional_like(name, value, self.dtype, "x")
-        if array is not None and array.shape != self.inner:
+        array = typed(name, value, dtype, "x")
+        if array.shape != self.inner:
             wrong_shape(name, array, str(self.inner))
         return array
 
     def statistic(self, name: str, value: Doubles) -> Doubles:
-        """Return mean or rstd as one value a row."""
-        array = doubles(name, value)
+        """Return mean or rstd, which have one value a row."""
+        array = typed(name, value, FLOAT64)
         if array.shape != self.outer:
             wrong_shape(name, array, str(self.outer))
-        return array.reshape(-1)
+        return array
 
 
-def flat(array: Any) -> Any:
-    """Return all elements in one dimension, None for None."""
-    return None if array is None else array.reshape(-1)
+_rows = lru_cache(maxsize=1024)(Rows)
 
 
-def empty_like(array: Any) -> Any:
-    """Return a new array of the same shape, None for None."""
-    return None if array is None else np.empty_like(array)
+def rows_from(x: Floats, axis: Any) -> Rows:
+    """Return where the rows of ``x`` are; the same for arrays of the same shape."""
+    return _rows(x.shape, axis) if type(axis) is int else Rows(x.shape, axis)

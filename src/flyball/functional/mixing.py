@@ -9,17 +9,17 @@ import numpy as np
 from flyball.backend import get_backend
 from flyball.functional._checks import (
     address,
-    bools,
     floats,
-    floats_like,
     integers,
     new_or_given,
     not_empty,
     number,
     plain,
     positive,
+    samples_of,
     share,
     tidy,
+    typed,
     whole,
     wrong_shape,
 )
@@ -102,12 +102,9 @@ def random_erasing(
     boxes, _ = draw_boxes(
         len(images), height, width, share("factor", factor), 0.0, (low, high), aspect, address(seed, stream, step)
     )
-    y = new_or_given(out, images.shape, images.dtype, x=images)
-    n = len(images)
+    y = new_or_given(out, images.shape, images.dtype, False, "x", images)
     value = number("fill_value", fill_value)
-    get_backend().paste_boxes(
-        y.reshape(n, -1), images.reshape(n, -1), boxes, None, None, height, width, channels, value
-    )
+    get_backend().paste_boxes(samples_of(y), samples_of(images), boxes, None, None, height, width, channels, value)
     return y
 
 
@@ -144,7 +141,7 @@ def soft_targets(targets: Any, classes: int | None, x: Floats) -> Floats:
     """Return targets that can be mixed: distributions as they are, labels as rows with a one."""
     array = plain("targets", targets)
     if array.dtype.kind not in "iu":
-        values = floats_like("targets", array, x.dtype, "x")
+        values = typed("targets", array, x.dtype, "x")
         if values.ndim < 1 or len(values) != len(x):
             wrong_shape("targets", values, f"({len(x)}, ...)")
         return values
@@ -166,8 +163,8 @@ def soft_targets(targets: Any, classes: int | None, x: Floats) -> Floats:
 
 def mixed_rows(rows: Floats, partners: Integers, weights: Doubles, out: Floats | None = None) -> Floats:
     """Return rows of any shape mixed with their partners."""
-    y = new_or_given(out, rows.shape, rows.dtype, x=rows)
-    get_backend().mix_rows(y.reshape(len(rows), -1), rows.reshape(len(rows), -1), partners, weights)
+    y = new_or_given(out, rows.shape, rows.dtype, False, "x", rows)
+    get_backend().mix_rows(samples_of(y), samples_of(rows), partners, weights)
     return y
 
 
@@ -285,10 +282,8 @@ def cut_mix(
     n = len(images)
     boxes, weights = draw_boxes(n, height, width, share("factor", factor), alpha, (0.0, 0.0), 1.0, key)
     partners = draw_partners(n, key)
-    y = new_or_given(out, images.shape, images.dtype, x=images)
-    get_backend().paste_boxes(
-        y.reshape(n, -1), images.reshape(n, -1), boxes, partners, None, height, width, channels, 0.0
-    )
+    y = new_or_given(out, images.shape, images.dtype, False, "x", images)
+    get_backend().paste_boxes(samples_of(y), samples_of(images), boxes, partners, None, height, width, channels, 0.0)
     return Mixed(y, mixed_rows(soft, partners, weights), partners, weights)
 
 
@@ -346,7 +341,7 @@ def swap_features(
         msg = f"rate must be given if and only if mask is not, got {rate}"
         raise ValueError(msg)
     if rate is None:
-        chosen = bools("mask", mask)
+        chosen = None if mask is None else typed("mask", mask, BOOL)
     else:
         kept = np.empty(x.shape, BOOL)
         dropout_mask(x.shape, rate, seed=seed, step=step, stream=stream, out=kept)  # type: ignore[arg-type]  # refused
@@ -357,12 +352,11 @@ def swap_features(
     if fill_value is None:
         key = address(seed, stream, step)
         partners = draw_partners(len(x), (key[0], key[1] ^ 1 << 31, key[2]))
-    y = new_or_given(out, x.shape, x.dtype, x=x, mask=chosen)
-    n = len(x)
+    y = new_or_given(out, x.shape, x.dtype, False, "x mask", x, chosen)
     get_backend().swap_features(
-        y.reshape(n, -1),
-        x.reshape(n, -1),
-        chosen.reshape(n, -1),
+        samples_of(y),
+        samples_of(x),
+        samples_of(chosen),
         partners,
         0.0 if fill_value is None else number("fill_value", fill_value),
     )

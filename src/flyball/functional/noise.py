@@ -8,11 +8,12 @@ from flyball.backend import get_backend
 from flyball.functional._checks import (
     address,
     floats,
-    floats_like,
     fraction,
-    new_or_given,
+    matching,
     not_negative,
-    optional_like,
+    out_like,
+    samples_of,
+    typed,
     wrong_shape,
 )
 from flyball.functional._images import value_bounds
@@ -57,7 +58,7 @@ def gaussian_noise_forward(
     """
     x = floats("x", x)
     std = not_negative("std", std)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
+    y = out_like(out, "x", x)
     get_backend().gaussian_noise_forward(y, x, std, *address(seed, stream, step))
     return y
 
@@ -99,7 +100,7 @@ def gaussian_dropout_forward(
     """
     x = floats("x", x)
     rate = fraction("rate", rate)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
+    y = out_like(out, "x", x)
     get_backend().gaussian_dropout_forward(y, x, rate, *address(seed, stream, step))
     return y
 
@@ -132,7 +133,7 @@ def gaussian_dropout_backward(
     """
     dy = floats("dy", dy)
     rate = fraction("rate", rate)
-    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy)
+    dx = out_like(out, "dy", dy)
     get_backend().gaussian_dropout_backward(dx, dy, rate, *address(seed, stream, step))
     return dx
 
@@ -178,22 +179,13 @@ def add_noise(
     x = floats("x", x)
     if x.ndim < 1:
         wrong_shape("x", x, "(N, ...)")
-    noise = floats_like("noise", noise, x.dtype, "x")
-    if noise.shape != x.shape:
-        wrong_shape("noise", noise, str(x.shape))
-    scale = optional_like("scale", scale, x.dtype, "x")
+    noise = matching("noise", noise, x, "x")
+    scale = None if scale is None else typed("scale", scale, x.dtype, "x")
     if scale is not None and scale.shape != x.shape[1:]:
         wrong_shape("scale", scale, str(x.shape[1:]))
     low, high = value_bounds(value_range)
-    y = new_or_given(out, x.shape, x.dtype, True, x=x, noise=noise, scale=scale)
-    n = len(x)
-    get_backend().add_noise(
-        y.reshape(n, -1),
-        x.reshape(n, -1),
-        noise.reshape(n, -1),
-        None if scale is None else scale.reshape(-1),
-        not_negative("deviation", deviation),
-        low,
-        high,
-    )
+    y = out_like(out, "x noise scale", x, noise, scale)
+    deviation = not_negative("deviation", deviation)
+    scale = None if scale is None else scale.ravel()
+    get_backend().add_noise(samples_of(y), samples_of(x), samples_of(noise), scale, deviation, low, high)
     return y

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
+from numpy import empty
 
 from flyball.backend import get_backend
-from flyball.functional._channels import Layout, columns
+from flyball.functional._channels import Layout, layout_of
 from flyball.functional._checks import (
-    bools,
-    doubles,
     floats,
-    floats_like,
     fraction,
-    optional_like,
     positive,
     share,
+    typed,
     whole,
     written,
     wrong_shape,
 )
-from flyball.reference._arrays import FLOAT64, need_rectifier
+from flyball.reference._arrays import BOOL, FLOAT64, need_rectifier
 
 if TYPE_CHECKING:
     from flyball.backend.types import Bools, Doubles, Floats
@@ -124,24 +121,25 @@ def batch_norm_forward(
     """
     x = floats("x", x)
     dtype = x.dtype
-    layout = Layout(x, axis)
-    gamma = optional_like("gamma", gamma, dtype, "x")
-    beta = optional_like("beta", beta, dtype, "x")
-    mask = bools("mask", mask)
+    layout = layout_of(x, axis, True)
+    gamma = None if gamma is None else typed("gamma", gamma, dtype, "x")
+    beta = None if beta is None else typed("beta", beta, dtype, "x")
+    mask = None if mask is None else typed("mask", mask, BOOL)
     need_rectifier(activation)
     momentum = share("momentum", momentum)
     epsilon = positive("epsilon", epsilon)
     rate = dropout_rate(rate, mask)
     channels = layout.channels
     groups, group = ghost_groups(layout, virtual_batch_size)
-    written("running_mean", running_mean, dtype, (channels,))
-    written("running_var", running_var, dtype, (channels,))
-    packed_mask = None if mask is None else columns(layout.checked("mask", mask), layout)
-    y, target = layout.result(out, dtype, x=x, gamma=gamma, beta=beta, mask=mask)
-    mean = np.empty((groups, channels) if group else channels, FLOAT64)
-    rstd = np.empty_like(mean)
-    packed = columns(layout.packed(x), layout)
-    arrays = (columns(target, layout), mean, rstd, running_mean, running_var, packed, gamma, beta, packed_mask)
+    if running_mean is not None:
+        written("running_mean", running_mean, dtype, (channels,))
+    if running_var is not None:
+        written("running_var", running_var, dtype, (channels,))
+    packed_mask = None if mask is None else layout.checked("mask", mask)
+    y, target = layout.result(out, "x gamma beta mask", x, gamma, beta, mask)
+    shape = (groups, channels) if group else channels
+    mean, rstd = empty(shape), empty(shape)
+    arrays = (target, mean, rstd, running_mean, running_var, layout.packed(x), gamma, beta, packed_mask)
     scalars = (momentum, epsilon, bool(unbiased), activation, rate)
     if group:
         get_backend().ghost_batch_norm_forward(*arrays, group, *scalars)
@@ -207,13 +205,13 @@ def batch_norm_backward(
     """
     x = floats("x", x)
     dtype = x.dtype
-    layout = Layout(x, axis)
-    dy = floats_like("dy", dy, dtype, "x")
-    gamma = optional_like("gamma", gamma, dtype, "x")
-    beta = optional_like("beta", beta, dtype, "x")
-    mean = doubles("mean", mean)
-    rstd = doubles("rstd", rstd)
-    mask = bools("mask", mask)
+    layout = layout_of(x, axis, True)
+    dy = typed("dy", dy, dtype, "x")
+    gamma = None if gamma is None else typed("gamma", gamma, dtype, "x")
+    beta = None if beta is None else typed("beta", beta, dtype, "x")
+    mean = typed("mean", mean, FLOAT64)
+    rstd = typed("rstd", rstd, FLOAT64)
+    mask = None if mask is None else typed("mask", mask, BOOL)
     need_rectifier(activation)
     rate = dropout_rate(rate, mask)
     y = output_of_activation(y, x, activation)
@@ -223,17 +221,13 @@ def batch_norm_backward(
         for name, value in (("mean", mean), ("rstd", rstd)):
             if value.shape != (groups, channels):
                 wrong_shape(name, value, str((groups, channels)))
-    packed_x, packed_dy, packed_y = (
-        columns(layout.checked(name, array), layout) for name, array in (("x", x), ("dy", dy), ("y", y))
-    )
-    packed_mask = None if mask is None else columns(layout.checked("mask", mask), layout)
-    dx, target = None, None
-    if need_dx:
-        dx, target = layout.result(out, dtype, dy=dy, x=x, y=y, gamma=gamma, mask=mask)
-        target = columns(target, layout)
-    dgamma, dbeta = (None if parameter is None else np.empty(channels, dtype) for parameter in (gamma, beta))
-    outputs = (target, dgamma, dbeta)
-    arrays = (*outputs, packed_dy, packed_y, packed_x, gamma, beta, mean, rstd, packed_mask)
+    packed_x, packed_dy = layout.packed(x), layout.checked("dy", dy)
+    packed_y = packed_x if y is x else layout.checked("y", y)
+    packed_mask = None if mask is None else layout.checked("mask", mask)
+    dx, target = layout.result(out, "dy x y gamma mask", dy, x, y, gamma, mask) if need_dx else (None, None)
+    dgamma = None if gamma is None else empty(channels, dtype)
+    dbeta = None if beta is None else empty(channels, dtype)
+    arrays = (target, dgamma, dbeta, packed_dy, packed_y, packed_x, gamma, beta, mean, rstd, packed_mask)
     if group:
         get_backend().ghost_batch_norm_backward(*arrays, group, activation, rate)
     else:
@@ -290,25 +284,16 @@ def batch_norm_inference(
     """
     x = floats("x", x)
     dtype = x.dtype
-    layout = Layout(x, axis)
-    running_mean = floats_like("running_mean", running_mean, dtype, "x")
-    running_var = floats_like("running_var", running_var, dtype, "x")
-    gamma = optional_like("gamma", gamma, dtype, "x")
-    beta = optional_like("beta", beta, dtype, "x")
+    layout = layout_of(x, axis, True)
+    running_mean = typed("running_mean", running_mean, dtype, "x")
+    running_var = typed("running_var", running_var, dtype, "x")
+    gamma = None if gamma is None else typed("gamma", gamma, dtype, "x")
+    beta = None if beta is None else typed("beta", beta, dtype, "x")
     need_rectifier(activation)
     epsilon = positive("epsilon", epsilon)
-    inputs = {"x": x, "gamma": gamma, "beta": beta, "running_mean": running_mean, "running_var": running_var}
-    y, target = layout.result(out, dtype, **inputs)
-    get_backend().batch_norm_inference(
-        columns(target, layout),
-        columns(layout.packed(x), layout),
-        gamma,
-        beta,
-        running_mean,
-        running_var,
-        epsilon,
-        activation,
-    )
+    arrays = (x, gamma, beta, running_mean, running_var)
+    y, target = layout.result(out, "x gamma beta running_mean running_var", *arrays)
+    get_backend().batch_norm_inference(target, layout.packed(x), *arrays[1:], epsilon, activation)
     layout.restore(y, target)
     return y
 
@@ -328,7 +313,7 @@ def dropout_rate(rate: float, mask: Bools | None) -> float:
 def output_of_activation(y: Floats | None, x: Floats, activation: str) -> Floats:
     """Return the forward pass's output where the activation's derivative is found from it."""
     if y is not None:
-        return floats_like("y", y, x.dtype, "x")
+        return typed("y", y, x.dtype, "x")
     if activation == "linear":
         return x  # the operation wants an array of the shape, and does not read it
     msg = f"y must be given where activation is {activation!r}, got None"
@@ -337,10 +322,10 @@ def output_of_activation(y: Floats | None, x: Floats, activation: str) -> Floats
 
 def ghost_groups(layout: Layout, virtual_batch_size: int | None, least: int = 2) -> tuple[int, int]:
     """Return the number of groups with statistics of their own, and a group's rows in packed arrays; 0 for all."""
-    samples = layout.shape[0]
-    extent = layout.moved_shape[1]
-    size = samples if virtual_batch_size is None else whole("virtual_batch_size", virtual_batch_size, 1, 63)
-    size = min(size, samples)
+    samples, extent = layout.shape[0], layout.extent
+    size = samples
+    if virtual_batch_size is not None:
+        size = min(whole("virtual_batch_size", virtual_batch_size, 1, 63), samples)
     if size * extent < least:
         if virtual_batch_size is not None and samples * extent >= least:
             msg = f"virtual_batch_size must be at least 2 for batch statistics, got {virtual_batch_size}"

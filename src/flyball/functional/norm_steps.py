@@ -7,23 +7,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from flyball.backend import get_backend
-from flyball.functional._channels import Layout, columns
+from flyball.functional._channels import Layout, layout_of
 from flyball.functional._checks import (
-    bools,
-    doubles,
     floats,
-    floats_like,
     native_float,
-    optional_like,
     plain,
     positive,
     share,
+    typed,
     whole,
     written,
     wrong_shape,
 )
 from flyball.functional.norm import dropout_rate, output_of_activation
-from flyball.reference._arrays import INT64, need_rectifier
+from flyball.reference._arrays import BOOL, FLOAT64, INT64, need_rectifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,9 +78,9 @@ def batch_norm_moments(x: Floats, *, axis: int = -1) -> Moments:
         If ``x`` is empty or ``axis`` is not one of its axes beside the first.
     """
     x = floats("x", x)
-    layout = Layout(x, axis)
+    layout = layout_of(x, axis, True)
     mean, m2 = np.empty(layout.channels), np.empty(layout.channels)
-    get_backend().batch_norm_moments(mean, m2, columns(layout.packed(x), layout))
+    get_backend().batch_norm_moments(mean, m2, layout.packed(x))
     return Moments(x.size // layout.channels, mean, m2)
 
 
@@ -215,8 +212,9 @@ def batch_norm_statistics(
     if given is not None:
         name = "running_mean" if running_mean is not None else "running_var"
         dtype = native_float(name, plain(name, given))
-        written("running_mean", running_mean, dtype, mean.shape)
-        written("running_var", running_var, dtype, mean.shape)
+        for name, array in (("running_mean", running_mean), ("running_var", running_var)):
+            if array is not None:
+                written(name, array, dtype, mean.shape)
     rstd = np.empty_like(mean)
     get_backend().batch_norm_statistics(
         rstd, running_mean, running_var, mean, m2, count, momentum, epsilon, bool(unbiased)
@@ -266,28 +264,18 @@ def batch_norm_apply(
     """
     x = floats("x", x)
     dtype = x.dtype
-    layout = Layout(x, axis)
-    gamma = optional_like("gamma", gamma, dtype, "x")
-    beta = optional_like("beta", beta, dtype, "x")
-    mean = doubles("mean", mean)
-    rstd = doubles("rstd", rstd)
-    mask = bools("mask", mask)
+    layout = layout_of(x, axis, True)
+    gamma = None if gamma is None else typed("gamma", gamma, dtype, "x")
+    beta = None if beta is None else typed("beta", beta, dtype, "x")
+    mean = typed("mean", mean, FLOAT64)
+    rstd = typed("rstd", rstd, FLOAT64)
+    mask = None if mask is None else typed("mask", mask, BOOL)
     need_rectifier(activation)
     rate = dropout_rate(rate, mask)
-    packed_mask = None if mask is None else columns(layout.checked("mask", mask), layout)
-    inputs = {"x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
-    y, target = layout.result(out, dtype, **inputs)
-    get_backend().batch_norm_apply(
-        columns(target, layout),
-        columns(layout.packed(x), layout),
-        gamma,
-        beta,
-        mean,
-        rstd,
-        packed_mask,
-        activation,
-        rate,
-    )
+    packed_mask = None if mask is None else layout.checked("mask", mask)
+    arrays = (x, gamma, beta, mean, rstd)
+    y, target = layout.result(out, "x gamma beta mean rstd mask", *arrays, mask)
+    get_backend().batch_norm_apply(target, layout.packed(x), *arrays[1:], packed_mask, activation, rate)
     layout.restore(y, target)
     return y
 
@@ -339,7 +327,8 @@ def batch_norm_backward_sums(
         If an array is empty, a shape does not fit, ``y`` is missing, or an argument is outside what is said above.
     """
     x = floats("x", x)
-    layout = Layout(x, axis)
+    layout = layout_of(x, axis, True)
+    dy = typed("dy", dy, x.dtype, "x")
     packed = backward_arguments(dy, x, mean, rstd, gamma, beta, layout, y, activation, mask, rate)
     sum_dz, sum_dz_xhat = np.empty(layout.channels), np.empty(layout.channels)
     get_backend().batch_norm_backward_sums(sum_dz, sum_dz_xhat, *packed)
@@ -386,21 +375,20 @@ def batch_norm_backward_apply(
         If an array is empty, a shape does not fit, ``y`` is missing, or an argument is outside what is said above.
     """
     x = floats("x", x)
-    layout = Layout(x, axis)
+    layout = layout_of(x, axis, True)
+    dy = typed("dy", dy, x.dtype, "x")
     packed = backward_arguments(dy, x, mean, rstd, gamma, beta, layout, y, activation, mask, rate)
     count = whole("n", sums[0], 1, 63)
-    sum_dz, sum_dz_xhat = doubles("sum_dz", sums[1]), doubles("sum_dz_xhat", sums[2])
-    inputs = {"dy": plain("dy", dy), "x": x, "y": y, "gamma": gamma, "sum_dz": sum_dz, "sum_dz_xhat": sum_dz_xhat}
-    dx, target = layout.result(out, x.dtype, **inputs)
-    get_backend().batch_norm_backward_apply(
-        columns(target, layout), *packed[:7], sum_dz, sum_dz_xhat, packed[7], count, *packed[8:]
-    )
+    sum_dz, sum_dz_xhat = typed("sum_dz", sums[1], FLOAT64), typed("sum_dz_xhat", sums[2], FLOAT64)
+    names = "dy x y gamma sum_dz sum_dz_xhat"
+    dx, target = layout.result(out, names, dy, x, y, gamma, sum_dz, sum_dz_xhat)
+    get_backend().batch_norm_backward_apply(target, *packed[:7], sum_dz, sum_dz_xhat, packed[7], count, *packed[8:])
     layout.restore(dx, target)
     return dx
 
 
 def backward_arguments(
-    dy: Any,
+    dy: Floats,
     x: Floats,
     mean: Any,
     rstd: Any,
@@ -414,19 +402,18 @@ def backward_arguments(
 ) -> tuple[Any, Any, Any, Any, Any, Any, Any, Any, str, float]:
     """Return the inputs of both steps of the backward pass, checked, as the operations order and shape them."""
     dtype = x.dtype
-    dy = floats_like("dy", dy, dtype, "x")
-    mask = bools("mask", mask)
+    mask = None if mask is None else typed("mask", mask, BOOL)
     need_rectifier(activation)
     y = output_of_activation(y, x, activation)
     return (
-        columns(layout.checked("dy", dy), layout),
-        columns(layout.checked("y", y), layout),
-        columns(layout.packed(x), layout),
-        optional_like("gamma", gamma, dtype, "x"),
-        optional_like("beta", beta, dtype, "x"),
-        doubles("mean", mean),
-        doubles("rstd", rstd),
-        None if mask is None else columns(layout.checked("mask", mask), layout),
+        layout.checked("dy", dy),
+        layout.checked("y", y),
+        layout.packed(x),
+        None if gamma is None else typed("gamma", gamma, dtype, "x"),
+        None if beta is None else typed("beta", beta, dtype, "x"),
+        typed("mean", mean, FLOAT64),
+        typed("rstd", rstd, FLOAT64),
+        None if mask is None else layout.checked("mask", mask),
         activation,
         dropout_rate(rate, mask),
     )
@@ -434,7 +421,7 @@ def backward_arguments(
 
 def vector(name: str, value: Any, like: list[Doubles]) -> Doubles:
     """Return a float64 array of one dimension, of the shape of the first of ``like``."""
-    array = doubles(name, value)
+    array = typed(name, value, FLOAT64)
     if array.ndim != 1 or (like and array.shape != like[0].shape):
         wrong_shape(name, array, str(like[0].shape) if like else "(C,)")
     return array

@@ -291,6 +291,8 @@ def destination(shape: int | Sequence[int], dtype: DTypeLike, out: Any) -> Float
 
 def finite(name: str, value: Any) -> float:
     """Return a finite number."""
+    if type(value) is float and -inf < value < inf:
+        return value
     result = number(name, value)
     if not -inf < result < inf:
         outside(name, "(-inf, inf)", value)

@@ -11,10 +11,10 @@ from flyball.backend import get_backend
 from flyball.functional._checks import (
     at_least_1d,
     floats,
-    floats_like,
-    new_or_given,
+    matching,
     not_negative,
-    same_shape,
+    out_like,
+    typed,
     wrong_shape,
 )
 
@@ -58,7 +58,7 @@ def relu_forward(
         If ``x`` is empty, a number is negative or not finite, or ``out`` does not fit or overlaps ``x`` in part.
     """
     x = floats("x", x)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x)
+    y = out_like(out, "x", x)
     get_backend().relu_forward(y, x, *_relu_numbers(negative_slope, max_value, threshold))
     return y
 
@@ -99,9 +99,8 @@ def relu_backward(
         being ``dy``.
     """
     dy = floats("dy", dy)
-    x = floats_like("x", x, dy.dtype, "dy")
-    same_shape("x", x, dy)
-    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, x=x)
+    x = matching("x", x, dy, "dy")
+    dx = out_like(out, "dy x", dy, x)
     get_backend().relu_backward(dx, dy, x, *_relu_numbers(negative_slope, max_value, threshold))
     return dx
 
@@ -145,8 +144,8 @@ def prelu_forward(x: Floats, alpha: Floats, *, out: Floats | None = None) -> Flo
     """
     x = at_least_1d("x", floats("x", x))
     alpha = _slopes(alpha, x)
-    y = new_or_given(out, x.shape, x.dtype, in_place=True, x=x, alpha=alpha)
-    rows = (-1, alpha.size)
+    y = out_like(out, "x alpha", x, alpha)
+    rows = (x.size // alpha.size, alpha.size)
     get_backend().prelu_forward(y.reshape(rows), x.reshape(rows), alpha)
     return y
 
@@ -180,13 +179,12 @@ def prelu_backward(
         If an array is empty, a shape does not fit, or ``out`` overlaps an input otherwise than by being ``dy``.
     """
     dy = at_least_1d("dy", floats("dy", dy))
-    x = floats_like("x", x, dy.dtype, "dy")
-    same_shape("x", x, dy)
+    x = matching("x", x, dy, "dy")
     shape = np.shape(alpha)
     alpha = _slopes(alpha, x)
-    dx = new_or_given(out, dy.shape, dy.dtype, in_place=True, dy=dy, x=x, alpha=alpha) if need_dx else None
-    dalpha = np.empty_like(alpha)
-    rows = (-1, alpha.size)
+    dx = out_like(out, "dy x alpha", dy, x, alpha) if need_dx else None
+    dalpha = np.empty(alpha.size, alpha.dtype)
+    rows = (x.size // alpha.size, alpha.size)
     get_backend().prelu_backward(
         None if dx is None else dx.reshape(rows), dalpha, dy.reshape(rows), x.reshape(rows), alpha
     )
@@ -195,7 +193,7 @@ def prelu_backward(
 
 def _slopes(alpha: Floats, x: Floats) -> Floats:
     """Return the slopes as a vector."""
-    slopes = floats_like("alpha", alpha, x.dtype, "x")
+    slopes = typed("alpha", alpha, x.dtype, "x")
     if not slopes.ndim or slopes.shape != x.shape[x.ndim - slopes.ndim :]:
         wrong_shape("alpha", slopes, f"the shape of x's last axes, x being of {x.shape}")
-    return slopes.reshape(-1)
+    return slopes if slopes.ndim == 1 else slopes.ravel()

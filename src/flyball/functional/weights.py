@@ -11,14 +11,13 @@ from flyball.backend import get_backend
 from flyball.functional._checks import (
     flat,
     floats,
-    floats_like,
+    matching,
     native_float,
     not_negative,
     number,
     outside,
     plain,
     positive,
-    same_shape,
     share,
     whole,
     written,
@@ -59,13 +58,11 @@ def squared_norm(
     gradient = floats("g", g)
     weights = None
     if w is not None:
-        weights = floats_like("w", w, gradient.dtype, "g")
-        same_shape("w", weights, gradient)
-        weights = weights.reshape(-1)
+        weights = matching("w", w, gradient, "g").ravel()
     numbers = not_negative("l1", l1), not_negative("l2", l2)
     total = np.zeros(1) if out is None else out
     written("out", total, FLOAT64, (1,))
-    get_backend().squared_norm(total, gradient.reshape(-1), weights, *numbers)
+    get_backend().squared_norm(total, gradient.ravel(), weights, *numbers)
     return total
 
 
@@ -189,8 +186,9 @@ def constrain_norm(w: Floats, *, min_value: float = 0.0, max_value: float = inf,
     low, high = not_negative("min_value", min_value), number("max_value", max_value)
     if not low <= high:
         outside("max_value", f"[{low}, inf]", max_value)
-    columns = array.reshape(-1, array.shape[-1]) if array.size else array.reshape(0, array.shape[-1])
-    get_backend().constrain_norm(columns, low, high, share("rate", rate))
+    if array.ndim != 2:
+        array = array.reshape(-1 if array.size else 0, array.shape[-1])
+    get_backend().constrain_norm(array, low, high, share("rate", rate))
 
 
 def accumulate(y: Floats, x: Floats, *, keep: float = 1.0, scale: float = 1.0) -> None:
@@ -251,6 +249,5 @@ def average_update(average: Floats, w: Floats, *, decay: float, step: int | None
 def _pair(name: str, y: Any, other: str, x: Any) -> tuple[Floats, Floats]:
     """Return flat views of an array that is written to, and of one like it."""
     written_to = flat(name, y)
-    read = floats_like(other, x, written_to.dtype, name)
-    same_shape(other, read, y)
-    return written_to, read.reshape(-1)
+    read = matching(other, x, y, name)
+    return written_to, read.ravel()
