@@ -54,6 +54,13 @@ FLYBALL_INLINE double row_squares(const T* x, Index columns) {
 // one set of the first level. Short rows go as many at a time as a vector has lanes (short_row.kernel.h).
 constexpr Index long_row = run_values;
 
+// Statistics of a batch of rows stand in functions of their own, and a batch is what is common to all lengths of rows:
+// they are the larger part of the code, and the same whatever becomes of the rows. Compiled with each of the ways to
+// store, scale and shift, they made norm.cpp two thirds of a build.
+
+template <class T>
+constexpr Index most_batch = lanes<T> > 4 ? lanes<T> : 4;
+
 // Not inlined: a row must have the same bits alone and among four, and GCC found other multiply-adds for four at once.
 template <class T>
 __attribute__((noinline)) double row_m2(double mean, const T* x, Index columns) {
@@ -74,50 +81,42 @@ FLYBALL_INLINE void rows_moments(double* averages, double* m2, bool means, const
 }
 
 template <class T>
+__attribute__((noinline)) void batch_moments(double* averages, double* m2, bool means, const T* x, Index count,
+                                             Index columns) {
+  if (count == 4) return rows_moments<4>(averages, m2, means, x, columns);
+  for (Index r = 0; r < count; ++r) rows_moments<1>(averages + r, m2 + r, means, x + r * columns, columns);
+}
+
+template <class T>
 void row_normalise(T* y, double* mean, double* rstd, const T* x, const T* gamma, const T* beta, double epsilon,
                    Stores stores, Index first, Index period, Index rows, Index columns) {
-  const auto run = [&](auto store, auto times, auto plus) {
-    Phase phase(first, period, columns);
-    const auto finish = [&](Index i, Index count, const double* averages, const double* m2) FLYBALL_INLINE_LAMBDA {
-      for (Index r = 0; r < count; ++r, phase.next()) {
-        const double average = averages[r];
-        const double inverse = 1.0 / __builtin_sqrt(m2[r] / static_cast<double>(columns) + epsilon);
-        if (mean != nullptr) mean[i + r] = average;
-        rstd[i + r] = inverse;
-        const T center = static_cast<T>(average);
-        const T scale = static_cast<T>(inverse);
-        const T shift = static_cast<T>((static_cast<double>(center) - average) * inverse);
-        const T* from = x + (i + r) * columns;
-        T* to = y + (i + r) * columns;
-        const Index at = phase.begin();
-        for_each_vector<T>(columns, [&](auto part, Index j) {
-          const Vec<T> xhat = (part.load(from + j) - center) * scale + shift;
-          store(part, to + j, plus(part, at + j, times(part, at + j, xhat)));
-        });
-      }
-    };
-    const auto group_of = [&](auto group, Index i) FLYBALL_INLINE_LAMBDA {
-      constexpr int count = decltype(group)::rows;
-      double averages[count] = {};
-      double m2[count];
-      rows_moments<count>(averages, m2, mean != nullptr, x + i * columns, columns);
-      finish(i, count, averages, m2);
-    };
-    if (columns <= short_row) {
-      for_each_batch<T>(rows, [&](Index i, Index count) {
-        double averages[lanes<T>] = {};
-        double m2[lanes<T>];
-        short_rows_moments(averages, m2, mean != nullptr, x + i * columns, count, columns);
-        finish(i, count, averages, m2);
-      });
-    } else if (columns <= long_row) {
-      for_each_group<4>(rows, group_of);
-    } else {
-      for_each_group<1>(rows, group_of);
-    }
-  };
+  const Index batch = columns <= short_row ? lanes<T> : columns <= long_row ? 4 : 1;
   with_stores(stores, y, columns, [&](auto store) {
-    with_affine<T>(gamma, beta, [&](auto times, auto plus) { run(store, times, plus); });
+    with_affine<T>(gamma, beta, [&](auto times, auto plus) {
+      Phase phase(first, period, columns);
+      for_each_batch(rows, batch, [&](Index i, Index count) FLYBALL_INLINE_LAMBDA {
+        double averages[most_batch<T>] = {};
+        double m2[most_batch<T>];
+        const auto find = columns <= short_row ? short_rows_moments<T> : batch_moments<T>;
+        find(averages, m2, mean != nullptr, x + i * columns, count, columns);
+        for (Index r = 0; r < count; ++r, phase.next()) {
+          const double average = averages[r];
+          const double inverse = 1.0 / __builtin_sqrt(m2[r] / static_cast<double>(columns) + epsilon);
+          if (mean != nullptr) mean[i + r] = average;
+          rstd[i + r] = inverse;
+          const T center = static_cast<T>(average);
+          const T scale = static_cast<T>(inverse);
+          const T shift = static_cast<T>((static_cast<double>(center) - average) * inverse);
+          const T* from = x + (i + r) * columns;
+          T* to = y + (i + r) * columns;
+          const Index at = phase.begin();
+          for_each_vector<T>(columns, [&](auto part, Index j) {
+            const Vec<T> xhat = (part.load(from + j) - center) * scale + shift;
+            store(part, to + j, plus(part, at + j, times(part, at + j, xhat)));
+          });
+        }
+      });
+    });
   });
 }
 
@@ -171,6 +170,25 @@ FLYBALL_INLINE RowSums row_sums(const T* dy, const T* x, Gain gain, Index at_gam
   return row;
 }
 
+// The maps of a batch of rows. mean and gamma may be null; `phase` is the first row's.
+template <class T>
+__attribute__((noinline)) void batch_maps(RowMap<T>* maps, const T* dy, const T* x, const T* gamma, const double* mean,
+                                          const double* rstd, Phase phase, Index count, Index columns) {
+  const auto mean_of = [&](Index r) { return mean == nullptr ? nullptr : mean + r; };
+  RowSums sums[lanes<T>];
+  if (columns <= short_row) {
+    short_rows_sums(sums, dy, x, gamma, mean, phase, count, columns);
+  } else {
+    with_gamma<T>(gamma, [&](auto gain) {
+      for (Index r = 0; r < count; ++r, phase.next()) {
+        const Index at = r * columns;
+        sums[r] = row_sums<T>(dy + at, x + at, gain, phase.begin(), center_of<T>(mean_of(r)), columns);
+      }
+    });
+  }
+  for (Index r = 0; r < count; ++r) maps[r] = row_map<T>(sums[r], mean_of(r), rstd[r], columns);
+}
+
 // Columns [begin, end) of `count` rows: dx, and what they add to dgamma and dbeta, each of which may be absent. gamma,
 // dgamma and dbeta begin at `at_gamma`.
 template <int count, class T, class Store, class Gain>
@@ -203,58 +221,35 @@ constexpr Index piece = 1024;
 template <class T>
 void row_gradient(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const double* mean,
                   const double* rstd, Stores stores, Index period, Index rows, Index columns) {
-  const auto run = [&](auto store, auto gain) {
-    Phase phase(0, period, columns);
-    const auto mean_of = [&](Index i) { return mean == nullptr ? nullptr : mean + i; };
-    // dx of a group of rows that share gamma, and what they add to dgamma and dbeta.
-    const auto finish = [&](auto group, Index i, const RowMap<T>* maps) FLYBALL_INLINE_LAMBDA {
-      constexpr int count = decltype(group)::rows;
-      T* const group_dx = dx == nullptr ? nullptr : dx + i * columns;
-      if (columns <= long_row) {
-        row_group_gradient<count>(store, group_dx, dgamma, dbeta, dy + i * columns, x + i * columns, gain, maps,
-                                  phase.begin(), columns, 0, columns);
-      } else {
-        for (Index j = 0; j < columns; j += piece) {
-          const Index width = columns - j < piece ? columns - j : piece;
-          for (int r = 0; r < count; ++r) {
-            const Index at = r * columns;
-            row_group_gradient<1>(store, group_dx == nullptr ? nullptr : group_dx + at, dgamma, dbeta,
-                                  dy + i * columns + at, x + i * columns + at, gain, maps + r, phase.begin(), columns,
-                                  j, width);
-          }
-        }
-      }
-      phase.next();
-    };
-    const auto group_of = [&](auto group, Index i) FLYBALL_INLINE_LAMBDA {
-      constexpr int count = decltype(group)::rows;
-      RowMap<T> maps[count];
-      for (int r = 0; r < count; ++r) {
-        const Index at = (i + r) * columns;
-        const RowSums sums = row_sums<T>(dy + at, x + at, gain, phase.begin(), center_of<T>(mean_of(i + r)), columns);
-        maps[r] = row_map<T>(sums, mean_of(i + r), rstd[i + r], columns);
-      }
-      finish(group, i, maps);
-    };
-    if (columns <= short_row) {
-      for_each_batch<T>(rows, [&](Index i, Index count) {
+  const Index batch = columns <= short_row ? lanes<T> : period == 1 ? 2 : 1;
+  const Index step = columns <= long_row ? columns : piece;
+  with_stores(stores, dx, columns, [&](auto store) {
+    with_gamma<T>(gamma, [&](auto gain) {
+      Phase phase(0, period, columns);
+      for_each_batch(rows, batch, [&](Index i, Index count) FLYBALL_INLINE_LAMBDA {
         RowMap<T> maps[lanes<T>];
-        RowSums sums[lanes<T>];
-        short_rows_sums(sums, dy + i * columns, x + i * columns, gamma, mean_of(i), phase, count, columns);
-        for (Index r = 0; r < count; ++r) maps[r] = row_map<T>(sums[r], mean_of(i + r), rstd[i + r], columns);
-        Index r = 0;
-        if (period == 1) {
-          for (; r + 2 <= count; r += 2) finish(Group<2>{}, i + r, maps + r);
+        batch_maps(maps, dy + i * columns, x + i * columns, gamma, mean == nullptr ? nullptr : mean + i, rstd + i,
+                   phase, count, columns);
+        // Columns [j, j + width) of the next rows of the batch, which share gamma.
+        const auto finish = [&](auto group, Index r, Index j, Index width) FLYBALL_INLINE_LAMBDA {
+          const Index at = (i + r) * columns;
+          row_group_gradient<decltype(group)::rows>(store, dx == nullptr ? nullptr : dx + at, dgamma, dbeta, dy + at,
+                                                    x + at, gain, maps + r, phase.begin(), columns, j, width);
+          phase.next();
+        };
+        Index pairs = 0;
+        if (period == 1 && columns <= long_row) {
+          for (; pairs + 2 <= count; pairs += 2) finish(Group<2>{}, pairs, 0, columns);
         }
-        for (; r < count; ++r) finish(Group<1>{}, i + r, maps + r);
+        const Phase first = phase;
+        for (Index j = 0; j < columns; j += step) {
+          phase = first;
+          const Index width = columns - j < step ? columns - j : step;
+          for (Index r = pairs; r < count; ++r) finish(Group<1>{}, r, j, width);
+        }
       });
-    } else if (period == 1) {
-      for_each_group<2>(rows, group_of);
-    } else {
-      for_each_group<1>(rows, group_of);
-    }
-  };
-  with_stores(stores, dx, columns, [&](auto store) { with_gamma<T>(gamma, [&](auto gain) { run(store, gain); }); });
+    });
+  });
 }
 
 }  // namespace

@@ -81,10 +81,10 @@ FLYBALL_INLINE T center_of(const double* mean) {
   return mean == nullptr ? T(0) : static_cast<T>(*mean);
 }
 
-// Calls body(i, count) for batches of rows, `lanes` of them but for the last.
-template <class T, class Body>
-FLYBALL_INLINE void for_each_batch(Index rows, Body body) {
-  for (Index i = 0; i < rows; i += lanes<T>) body(i, rows - i < lanes<T> ? rows - i : lanes<T>);
+// Calls body(i, count) for batches of `batch` rows; the last may have fewer.
+template <class Body>
+FLYBALL_INLINE void for_each_batch(Index rows, Index batch, Body body) {
+  for (Index i = 0; i < rows; i += batch) body(i, rows - i < batch ? rows - i : batch);
 }
 
 // The sum of each of `lanes` vectors in the lane of its number.
