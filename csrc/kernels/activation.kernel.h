@@ -131,7 +131,9 @@ FLYBALL_INLINE T max_of_row(const T* x, Index c) {
 // row are kept in y meanwhile.
 template <class T, class Finish>
 FLYBALL_INLINE double softmax_row(T* y, const T* x, T largest, Index c, Finish finish) {
-  const auto exponentials = [&](auto part, Index i) { return exp<T>(part.load(x + i, minus_infinity<T>) - largest); };
+  const auto exponentials = [&](auto part, Index i) {
+    return exp_of_negative<T>(part.load(x + i, minus_infinity<T>) - largest);
+  };
   DoubleSum<T> sum;
   if (c <= lanes<T>) {
     const Partial row{c};
@@ -181,8 +183,9 @@ void log_softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
     DoubleSum<T> sum;
     for_each_vector<T>(c, [&](auto part, Index i) { sum.add(part.load(dy + i)); });
     const T total = static_cast<T>(sum.total());
-    for_each_vector<T>(
-        c, [&](auto part, Index i) { part.store(dx + i, part.load(dy + i) - exp<T>(part.load(y + i)) * total); });
+    for_each_vector<T>(c, [&](auto part, Index i) {
+      part.store(dx + i, part.load(dy + i) - exp_of_negative<T>(part.load(y + i)) * total);
+    });
   }
 }
 
