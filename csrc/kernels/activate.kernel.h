@@ -50,7 +50,7 @@ template <class T>
 struct Elu {
   T scale, scaled_alpha;
   FLYBALL_INLINE Vec<T> operator()(Vec<T> x) const {
-    return where_positive<T>(x, x * scale, expm1<T>(x) * scaled_alpha);
+    return where_positive<T>(x, x * scale, expm1_of_negative<T>(x) * scaled_alpha);
   }
   FLYBALL_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> y) const {
     return dy * where_positive<T>(y, broadcast(scale), y + scaled_alpha);
@@ -60,14 +60,20 @@ struct Elu {
 // 1 / (1 + exp(-x)) as a quotient, of exponentials that cannot overflow.
 template <class T>
 struct Logistic {
-  Vec<T> numerator, denominator, e;  // e = exp(-|x|)
+  IntVec<T> negative;
+  Vec<T> below, e, denominator;  // e = exp(below), where below is -|x| or as far below 0 as makes e 0
 
-  FLYBALL_INLINE explicit Logistic(Vec<T> x) : e(exp<T>(-absolute<T>(x))) {
-    numerator = select<T>(x < zero<T>(), e, broadcast(T(1)));
+  FLYBALL_INLINE explicit Logistic(Vec<T> x)
+      : negative(has_sign<T>(x)), below(at_least(minus_absolute<T>(x), Exp<T>::lowest)) {
+    e = exp_of_bounded<T>(below);
     denominator = e + T(1);
   }
-  FLYBALL_INLINE Vec<T> value() const { return numerator / denominator; }
-  FLYBALL_INLINE Vec<T> derivative() const { return e / (denominator * denominator); }
+  FLYBALL_INLINE Vec<T> numerator() const { return select<T>(negative, e, broadcast(T(1))); }
+  FLYBALL_INLINE Vec<T> value() const { return numerator() / denominator; }
+  // value() + factor * (its derivative, e / denominator^2) in one division.
+  FLYBALL_INLINE Vec<T> value_and_derivative(Vec<T> factor) const {
+    return (numerator() * denominator + factor * e) / (denominator * denominator);
+  }
 };
 
 template <class T>
@@ -95,31 +101,29 @@ constexpr T saturated = T(40);
 template <class T>
 struct Silu {
   FLYBALL_INLINE Vec<T> operator()(Vec<T> x) const {
-    const Vec<T> bounded = bounded_below<T>(x);
-    const Logistic<T> s(bounded);
-    return bounded * s.numerator / s.denominator;
+    const Logistic<T> s(x);
+    return select<T>(s.negative, s.below * s.e, x) / s.denominator;
   }
   FLYBALL_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x) const {
     const Vec<T> bounded = clip<T>(x, Exp<T>::lowest, -Exp<T>::lowest);
-    const Logistic<T> s(bounded);
-    return dy * (s.value() + bounded * s.derivative());
+    return dy * Logistic<T>(bounded).value_and_derivative(bounded);
   }
 };
 
-// x * (1 + erf(x / sqrt(2))) / 2
+// x * p(x), p(x) the probability of less than x under the normal density; with q = p(-|x|), max(x, 0) - |x| * q.
+//
+// Largest error: 1.7 ulp of x, and of the derivative 0.9 ulp of 1.
 template <class T>
 struct Gelu {
-  FLYBALL_INLINE static Vec<T> normal_probability(Vec<T> x) {
-    return erf<T>(x * T(0.707106781186547524)) * T(0.5) + T(0.5);
-  }
   FLYBALL_INLINE Vec<T> operator()(Vec<T> x) const {
-    const Vec<T> bounded = bounded_below<T>(x);
-    return bounded * normal_probability(bounded);
+    const Normal<T> normal(absolute<T>(x));
+    return at_least(x, T(0)) - normal.bell * (normal.a * normal.ratio);
   }
+  // p(x) + x * p'(x) for negative x, and 1 less that of -x for others.
   FLYBALL_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x) const {
-    const Vec<T> bounded = clip<T>(x, -saturated<T>, saturated<T>);
-    const Vec<T> density = exp<T>(bounded * bounded * T(-0.5)) * T(0.398942280401432678);
-    return dy * (normal_probability(bounded) + bounded * density);
+    const Normal<T> normal(absolute<T>(x));
+    const Vec<T> below = normal.bell * (normal.ratio - normal.a * T(0.398942280401432678));
+    return dy * select<T>(has_sign<T>(x), below, T(1) - below);
   }
 };
 
@@ -130,21 +134,23 @@ struct GeluTanh {
   FLYBALL_INLINE Vec<T> operator()(Vec<T> x) const {
     const Vec<T> bounded = bounded_below<T>(x);
     const Logistic<T> s(bounded * (bounded * bounded * cubic + linear));
-    return bounded * s.numerator / s.denominator;
+    return bounded * s.numerator() / s.denominator;
   }
   FLYBALL_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x) const {
     const Vec<T> bounded = clip<T>(x, -saturated<T>, saturated<T>);
     const Vec<T> square = bounded * bounded;
     const Logistic<T> s(bounded * (square * cubic + linear));
-    return dy * (s.value() + bounded * (square * (3 * cubic) + linear) * s.derivative());
+    return dy * s.value_and_derivative(bounded * (square * (3 * cubic) + linear));
   }
 };
 
 // log(1 + exp(x)), whose derivative is 1 - exp(-y)
 template <class T>
 struct Softplus {
-  FLYBALL_INLINE Vec<T> operator()(Vec<T> x) const { return relu(x) + log1p<T>(exp<T>(-absolute<T>(x))); }
-  FLYBALL_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> y) const { return -(dy * expm1<T>(-y)); }
+  FLYBALL_INLINE Vec<T> operator()(Vec<T> x) const {
+    return relu(x) + log1p<T>(exp_of_negative<T>(minus_absolute<T>(x)));
+  }
+  FLYBALL_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> y) const { return -(dy * expm1_of_negative<T>(-y)); }
 };
 
 // x / (1 + |x|), whose derivative is (1 - |y|)^2
@@ -174,9 +180,8 @@ struct Mish {
     Logistic<T> s;
     Vec<T> n, rest;
     FLYBALL_INLINE explicit Quotient(Vec<T> x) : s(x) {
-      const IntVec<T> negative = x < zero<T>();
-      n = select<T>(negative, s.e * (s.e + T(2)), s.e * T(2) + T(1));
-      rest = select<T>(negative, broadcast(T(2)), s.e * s.e * T(2));
+      n = select<T>(s.negative, s.e * (s.e + T(2)), s.e * T(2) + T(1));
+      rest = select<T>(s.negative, broadcast(T(2)), s.e * s.e * T(2));
     }
   };
   FLYBALL_INLINE Vec<T> operator()(Vec<T> x) const {
@@ -184,13 +189,13 @@ struct Mish {
     const Quotient q(bounded);
     return bounded * q.n / (q.n + q.rest);
   }
-  // With t = n / (n + rest), 1 - t^2 = rest * (2 * n + rest) / (n + rest)^2.
+  // With t = n / (n + rest), t + x * (1 - t^2) * sigmoid(x), where 1 - t^2 = rest * (2 * n + rest) / (n + rest)^2.
   FLYBALL_INLINE Vec<T> gradient(Vec<T> dy, Vec<T> x) const {
     const Vec<T> bounded = clip<T>(x, Exp<T>::lowest, -Exp<T>::lowest);
     const Quotient q(bounded);
     const Vec<T> d = q.n + q.rest;
-    const Vec<T> t = q.n / d;
-    return dy * (t + bounded * (q.rest * (q.n + d)) / (d * d) * q.s.value());
+    const Vec<T> slope = bounded * (q.rest * (q.n + d)) * q.s.numerator();
+    return dy * ((q.n * d * q.s.denominator + slope) / (d * d * q.s.denominator));
   }
 };
 

@@ -127,18 +127,31 @@ FLYBALL_INLINE T max_of_row(const T* x, Index c) {
 
 // Returns sum(e), e = exp(x - largest), and unless y is null stores y = finish(sum)(part, i, e). y may be x.
 //
-// The e of a row of one vector stay in a register: read back from y, they would wait for the store. Those of a longer
-// row are kept in y meanwhile.
+// The e of a row of one or two vectors stay in registers: read back from y, they would wait for the store. Those of a
+// longer row are kept in y meanwhile.
 template <class T, class Finish>
 FLYBALL_INLINE double softmax_row(T* y, const T* x, T largest, Index c, Finish finish) {
-  const auto exponentials = [&](auto part, Index i) { return exp<T>(part.load(x + i, minus_infinity<T>) - largest); };
+  const auto exponentials = [&](auto part, Index i) {
+    return exp_of_negative<T>(part.load(x + i, minus_infinity<T>) - largest);
+  };
   DoubleSum<T> sum;
-  if (c <= lanes<T>) {
-    const Partial row{c};
-    const Vec<T> e = exponentials(row, 0);
+  if (c <= 2 * lanes<T>) {
+    const Partial second{c - lanes<T>};
+    const bool two = second.count > 0;
+    const Partial first{two ? lanes<T> : c};
+    const Vec<T> e = exponentials(first, 0);
     sum.add(e);
+    Vec<T> rest{};
+    if (two) {
+      rest = exponentials(second, lanes<T>);
+      sum.add(rest);
+    }
     const double total = sum.total();
-    if (y != nullptr) row.store(y, finish(total)(row, 0, e));
+    if (y != nullptr) {
+      const auto result = finish(total);
+      first.store(y, result(first, 0, e));
+      if (two) second.store(y + lanes<T>, result(second, lanes<T>, rest));
+    }
     return total;
   }
   for_each_vector<T>(c, [&](auto part, Index i) {
@@ -181,8 +194,9 @@ void log_softmax_backward(T* dx, const T* dy, const T* y, Index n, Index c) {
     DoubleSum<T> sum;
     for_each_vector<T>(c, [&](auto part, Index i) { sum.add(part.load(dy + i)); });
     const T total = static_cast<T>(sum.total());
-    for_each_vector<T>(
-        c, [&](auto part, Index i) { part.store(dx + i, part.load(dy + i) - exp<T>(part.load(y + i)) * total); });
+    for_each_vector<T>(c, [&](auto part, Index i) {
+      part.store(dx + i, part.load(dy + i) - exp_of_negative<T>(part.load(y + i)) * total);
+    });
   }
 }
 

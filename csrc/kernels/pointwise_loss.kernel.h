@@ -54,7 +54,7 @@ template <class T>
 struct LogCosh {
   FLYBALL_INLINE Vec<T> operator()(Vec<T> p, Vec<T> t) const {
     const Vec<T> d = absolute<T>(p - t);
-    return d + (log1p<T>(exp<T>(d * T(-2))) - T(0.693147180559945309));
+    return d + (log1p<T>(exp_of_negative<T>(d * T(-2))) - T(0.693147180559945309));
   }
   FLYBALL_INLINE Vec<T> gradient(Vec<T> p, Vec<T> t) const { return tanh<T>(p - t); }
 };
@@ -96,7 +96,7 @@ struct BinaryCrossEntropy {
 template <class T>
 struct BinaryCrossEntropyLogits {
   FLYBALL_INLINE Vec<T> operator()(Vec<T> x, Vec<T> t) const {
-    return (relu(x) - x * t) + log1p<T>(exp<T>(-absolute<T>(x)));
+    return (relu(x) - x * t) + log1p<T>(exp_of_negative<T>(minus_absolute<T>(x)));
   }
   FLYBALL_INLINE Vec<T> gradient(Vec<T> x, Vec<T> t) const { return Logistic<T>(x).value() - t; }
 };

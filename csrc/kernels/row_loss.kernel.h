@@ -110,7 +110,7 @@ FLYBALL_INLINE double softmax_loss_of_row(T* dx, const T* x, const T* t, Index c
   DoubleSum<T> loss, slopes;
   for_each_vector<T>(c, [&](auto part, Index i) {
     const Vec<T> l = log_q(part, i);
-    const Vec<T> q = exp<T>(l);
+    const Vec<T> q = exp_of_negative<T>(l);
     const Vec<T> target = part.load(t + i);
     loss.add(present<T>(part, f.loss(target, q, l)));
     slopes.add(present<T>(part, f.slope(target, q, l)));
@@ -120,7 +120,7 @@ FLYBALL_INLINE double softmax_loss_of_row(T* dx, const T* x, const T* t, Index c
     const T scale = static_cast<T>(factor);
     for_each_vector<T>(c, [&](auto part, Index i) {
       const Vec<T> l = log_q(part, i);
-      const Vec<T> q = exp<T>(l);
+      const Vec<T> q = exp_of_negative<T>(l);
       part.store(dx + i, (f.slope(part.load(t + i), q, l) - q * sum) * scale);
     });
   }
@@ -146,7 +146,7 @@ FLYBALL_INLINE double generalized_of_row(T* dx, const T* x, const T* t, Index c,
   const double total =
       softmax_row<T>(nullptr, x, largest, c, [](double) { return [](auto, Index, Vec<T> e) { return e; }; });
   const T inverse = static_cast<T>(1.0 / total);
-  const auto q = [&](auto part, Index i) { return exp<T>(part.load(x + i, largest) - largest) * inverse; };
+  const auto q = [&](auto part, Index i) { return exp_of_negative<T>(part.load(x + i, largest) - largest) * inverse; };
   DoubleSum<T> sum;
   for_each_vector<T>(c, [&](auto part, Index i) { sum.add(part.load(t + i) * q(part, i)); });
   const double share = sum.total();

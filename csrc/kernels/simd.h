@@ -298,6 +298,8 @@ FLYBALL_INLINE Widened widen(Vec<float> v) {
   __builtin_memcpy(half, &v, sizeof v);
 #if defined(__AVX512F__)  // GCC 12 converts in quarters: softmax took 15 % longer. maskz: cvtps_pd warns there.
   return {_mm512_maskz_cvtps_pd(0xff, half[0]), _mm512_maskz_cvtps_pd(0xff, half[1])};
+#elif defined(__AVX2__)  // The same: softmax cross-entropy of 1,000 classes took 1.24, a sum alone 1.3 times as long.
+  return {_mm256_cvtps_pd(half[0]), _mm256_cvtps_pd(half[1])};
 #else
   return {__builtin_convertvector(half[0], Vec<double>), __builtin_convertvector(half[1], Vec<double>)};
 #endif
