@@ -13,30 +13,33 @@ except ImportError as _error:
     _message = f"flyball's native extension cannot be imported ({_error}); install flyball again: there is no fallback"
     raise ImportError(_message, name="flyball._core") from _error
 
-from flyball import (
-    _checks,
-    activations,
-    backend,
-    callbacks,
-    constraints,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    optimizers,
-    regularizers,
-    utils,
-)
+from flyball import _checks, backend
 from flyball import threads as _threads
 from flyball._info import build_info
 from flyball.backend import use_backend
-from flyball.layers import Input
-from flyball.models import Sequential
 from flyball.threads import get_num_threads, set_num_threads
 
 if _TYPE_CHECKING:
-    from flyball import functional, inspect, onnx, plotting, saving
+    from flyball import (
+        activations,
+        callbacks,
+        constraints,
+        functional,
+        initializers,
+        inspect,
+        layers,
+        losses,
+        metrics,
+        models,
+        onnx,
+        optimizers,
+        plotting,
+        regularizers,
+        saving,
+        utils,
+    )
+    from flyball.layers import Input
+    from flyball.models import Sequential
     from flyball.saving import load_model
 
 __all__ = [
@@ -71,11 +74,16 @@ if _core.level_warning():
 set_num_threads(_threads.default_num_threads())
 
 
+# Where a name of a module below stands.
+_HOMES = {"Input": "layers", "Sequential": "models", "load_model": "saving"}
+
+
 def __getattr__(name: str) -> _Any:
-    if name in {"functional", "inspect", "onnx", "plotting", "saving"}:  # loaded where they are used
+    # Loaded where they are used: who has a network of their own needs no models, and a model needs no plots.
+    if name in _HOMES:
+        return getattr(_importlib.import_module(f"flyball.{_HOMES[name]}"), name)
+    if name in __all__:
         return _importlib.import_module(f"flyball.{name}")
-    if name == "load_model":
-        return _importlib.import_module("flyball.saving").load_model
     raise _checks.no_attribute(__name__, name, __all__)
 
 

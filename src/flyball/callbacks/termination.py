@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flyball import _checks
 from flyball.callbacks.base import Callback
@@ -36,16 +35,14 @@ class DivergenceWarning(RuntimeWarning):
     """A training came to numbers that are not finite, and was stopped."""
 
 
-@dataclass(frozen=True)
-class _Epoch:
+class _Epoch(NamedTuple):
     number: int
     epoch: int
     steps: int
     learning_rate: Any
 
 
-@dataclass(frozen=True)
-class _Snapshot:
+class _Snapshot(NamedTuple):
     trainer: Trainer
     program: object
     arrays: list[NDArray[Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -88,8 +88,7 @@ class Buffer:
 Scalar = bool | int | float | str | Dynamic
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """Steps in which an instruction runs: those whose ``STEP`` modulo ``period`` is in [begin, end)."""
 
     period: int

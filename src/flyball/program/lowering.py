@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -76,8 +76,7 @@ class Update:
     """Of which the mean gradient is taken, those so far being summed in the slot ``accumulated``."""
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(NamedTuple):
     """The arrays a Program reads: samples (n, ...), targets (n,) or (n, ...), the order (n,) in which rows are taken.
 
     Without an order rows are taken as they come. ``weights`` (n,) are the rows' factors in the loss, or (n, positions)
@@ -275,7 +274,7 @@ class Lowering:
                     "dw": self.whole(f"d.{weight.name}", self.memory.gradient(weight)),
                     "w": self.whole(weight.name, weight.value),
                 }
-                self.add("orthogonal_penalty", "optimizer", arrays, **vars(weight.orthogonality))
+                self.add("orthogonal_penalty", "optimizer", arrays, **weight.orthogonality._asdict())
 
     def _accumulate(self, steps: int) -> Turn:
         """Write what makes the gradients of the last of ``steps`` steps the mean of them all; return its turn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ UNAVERAGED = "unaveraged"
 """Slot of the parameters that a training goes on from, where the model has got their average."""
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """A range of the flat parameters that one update instruction covers: all its weights share these settings."""
 
     begin: int
@@ -109,7 +108,7 @@ class Memory:
         total = np.array([self.penalty_of_elements()])
         for weight in self._trainable:
             if weight.orthogonality is not None:
-                get_backend().orthogonal_penalty(total, None, weight.value, **vars(weight.orthogonality))
+                get_backend().orthogonal_penalty(total, None, weight.value, **weight.orthogonality._asdict())
         return float(total[0])
 
     def penalty_of_elements(self) -> float:

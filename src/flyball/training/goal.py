@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flyball.training.meters import Meters
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from flyball.program.lowering import Objective
 
 
-@dataclass(frozen=True)
-class Goal:
+class Goal(NamedTuple):
     """A loss, and the metrics to report beside it: those that leave sample weights alone, and those that use them."""
 
     loss: Loss

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +25,7 @@ KEPT_BYTES = 1 << 24
 """Activations of a batch up to which a Program is kept: where they are more, lowering is not what takes time."""
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(NamedTuple):
     """What a Program of steps of up to ``rows`` rows is made from; with an ``optimizer`` they are steps of training.
 
     With ``recorded`` it keeps the outputs of so many rows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from flyball.program.lowering import Lowering
 
 
-@dataclass(frozen=True)
-class Projection:
+class Projection(NamedTuple):
     """What happens to a weight after each step, seen as a matrix of ``rows`` rows: an operation, in place."""
 
     op: str
@@ -27,8 +26,7 @@ class Projection:
     rows: int
 
 
-@dataclass(frozen=True)
-class Orthogonality:
+class Orthogonality(NamedTuple):
     """What each pair of a matrix's rows, or ``columns``, adds to the loss: ``factor`` times its cosine's magnitude."""
 
     factor: float
