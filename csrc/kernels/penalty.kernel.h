@@ -42,9 +42,7 @@ FLYBALL_INLINE Vec<T> absolute(Vec<T> x) {
 // x moved into [-bound, bound]; nan stays.
 template <class T>
 FLYBALL_INLINE Vec<T> clip(Vec<T> x, T bound) {
-  const Vec<T> high = broadcast(bound);
-  x = select<T>(x > high, high, x);
-  return select<T>(x < -high, -high, x);
+  return at_least(at_most(x, bound), -bound);
 }
 
 // Numbers of Penalty in T. With clip_penalty the penalties' gradient is scaled and clipped together with g.
