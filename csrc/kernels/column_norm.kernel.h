@@ -93,7 +93,7 @@ void normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Act
   const Vec<T> floor = floor_of<T>(activation);
   with_stores(stores, y, ld, [&](auto store) {
     with_gate<T>(nullptr, mask, [&](auto gate) {
-      for_each_group<2>(rows, [&](auto group, Index i) {
+      for_each_group<decltype(store)::rows>(rows, [&](auto group, Index i) {
         for_each_vector<T>(columns, [&](auto part, Index j) {
           const Vec<T> center = part.load(map.center + j);
           const Vec<T> scale = part.load(map.scale + j);
@@ -152,7 +152,7 @@ void input_gradient(T* dx, const T* dy, const T* y, const T* x, const std::uint8
                     Stores stores, Index ld, Index rows, Index columns) {
   with_stores(stores, dx, ld, [&](auto store) {
     with_gate<T>(y, mask, [&](auto gate) {
-      for_each_group<2>(rows, [&](auto group, Index i) {
+      for_each_group<decltype(store)::rows>(rows, [&](auto group, Index i) {
         for_each_vector<T>(columns, [&](auto part, Index j) {
           const Vec<T> center = part.load(map.center + j);
           const Vec<T> scale = part.load(map.scale + j);
