@@ -15,9 +15,8 @@ namespace flyball {
 namespace {
 
 // rows: of a matrix, written side by side, so that what belongs to their columns is loaded once for all. Streamed rows
-// come one after the other: two at a time, each line of which is filled in two parts, took 2 to 3 times as long with
-// AVX2
-// ((8192, 1024), whose rows are a page apart, and 1.6 to 2 times (8192, 1008), on a Zen 3).
+// come one after the other: two at a time, whose lines AVX2 fills by halves, took 2 to 3 times as long on a Zen 3
+// ((8192, 1024), whose rows are a page apart; 1.6 to 2 times (8192, 1008)).
 struct Cached {
   static constexpr int rows = 2;
   template <class Part, class T>
