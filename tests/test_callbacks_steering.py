@@ -440,6 +440,7 @@ def test_a_live_curve_without_matplotlib(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
+    model = new_model()
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(ImportError, match=re.escape('pip install "flyball[plot]"')):
-        fit(new_model(), 2, [callbacks.LiveCurve("c.png")])
+        fit(model, 2, [callbacks.LiveCurve("c.png")])

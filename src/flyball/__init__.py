@@ -81,7 +81,8 @@ _HOMES = {"Input": "layers", "Sequential": "models", "load_model": "saving"}
 def __getattr__(name: str) -> _Any:
     # Loaded where they are used: who has a network of their own needs no models, and a model needs no plots.
     if name in _HOMES:
-        return getattr(_importlib.import_module(f"flyball.{_HOMES[name]}"), name)
+        globals()[name] = value = getattr(_importlib.import_module(f"flyball.{_HOMES[name]}"), name)
+        return value
     if name in __all__:
         return _importlib.import_module(f"flyball.{name}")
     raise _checks.no_attribute(__name__, name, __all__)
