@@ -1,12 +1,16 @@
 """Roofline table of the matrix product: share of the multiply-add peak per shape, beside NumPy's BLAS and torch's.
 
     python bench/gemm.py [--threads 1 2] [--dtypes float32 float64] [--levels v3] [--seconds 0.02] [--rounds 3]
+                         [--zeros 0.75]
 
 Every product is verified before it is timed. In each round every contestant runs once, and right after each turn the
 peak is measured in this process, on registers alone: clock rates drift, and after a pause they are higher than under
 load. Reported are the fastest run of all rounds and the largest peak. Contestants share a process, so there is a pause
 before each, long enough for another library's threads to stop spinning. Without torch its column is missing. The peak
 is that of the widest vectors the machine has. By default v4 and v3 take part where the machine has them.
+
+With ``--zeros`` that share of A's elements is zero, as behind ReLU and dropout. Rates still count all multiply-adds: a
+product that passes over zeros may be above the peak.
 """
 
 from __future__ import annotations
@@ -130,6 +134,7 @@ def table(dtype: str, threads: int, options: argparse.Namespace) -> None:
     print("|---" * (3 + len(runs)) + "|")
     for label, m, n, k, transpose_a, transpose_b in SHAPES:
         a = rng.standard_normal((k, m) if transpose_a else (m, k)).astype(dtype)
+        a[rng.random(a.shape) < options.zeros] = 0
         b = rng.standard_normal((n, k) if transpose_b else (k, n)).astype(dtype)
         op_a, op_b = (x.T if flip else x for x, flip in ((a, transpose_a), (b, transpose_b)))
         want = op_a.astype(np.float64) @ op_b.astype(np.float64)
@@ -164,6 +169,7 @@ def main() -> None:
     parser.add_argument("--levels", nargs="+", choices=runnable_levels(), default=runnable_levels()[:2])
     parser.add_argument("--seconds", type=float, default=0.02, help="of a contestant's turn")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--zeros", type=float, default=0.0, help="share of the elements of A that are zero")
     options = parser.parse_args()
     if len(options.threads) > 1:  # BLAS reads its number of threads when it is loaded: a process for each
         for threads in options.threads:

@@ -3,6 +3,7 @@
 // Register tile: MR rows x 2 vectors of C. Per step of k it loads two vectors of B, broadcasts MR elements of A and
 // issues 2 * MR multiply-adds. With 32 vector registers MR = 12 (24 accumulators, 2 for B, broadcasts from memory);
 // with 16, MR = 6 (12 + 2 + 1).
+#include "kernels/epilogue.kernel.h"
 #include "kernels/gemm.h"
 #include "kernels/pack.kernel.h"
 #include "kernels/simd.h"
@@ -205,30 +206,7 @@ __attribute__((noinline)) void tile(const TileTask<T>& task) {
   }
   A::template product<ROWS, VECTORS, T>(c, task.a, task.a_row_stride, task.a_column_stride,
                                         RowsOfB<VECTORS, PACKS, T>{task.b, task.ldb, task.pack}, task.depth);
-  const auto [scales, shifts, activation] = task.epilogue;
-  if (scales != nullptr) {
-#pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; ++v) {
-      const Vec<T> scale = load_vector(scales, v);
-      const Vec<T> shift = load_vector(shifts, v);
-#pragma GCC unroll 16
-      for (int i = 0; i < ROWS; ++i) c[i][v] = c[i][v] * scale + shift;
-    }
-  } else if (shifts != nullptr) {
-#pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; ++v) {
-      const Vec<T> shift = load_vector(shifts, v);
-#pragma GCC unroll 16
-      for (int i = 0; i < ROWS; ++i) c[i][v] += shift;
-    }
-  }
-  if (activation == Activation::relu) {
-#pragma GCC unroll 16
-    for (int i = 0; i < ROWS; ++i) {
-#pragma GCC unroll 2
-      for (int v = 0; v < VECTORS; ++v) c[i][v] = relu(c[i][v]);
-    }
-  }
+  finish(c, task.epilogue, load_vector);
   // One branch for all vectors rather than one for each.
   if (whole) {
 #pragma GCC unroll 16

@@ -1,4 +1,5 @@
 // Slim products. Compiled once per instruction set: see variant.h.
+#include "kernels/epilogue.kernel.h"
 #include "kernels/simd.h"
 #include "kernels/slim.h"
 
@@ -14,26 +15,18 @@ constexpr Index row_columns = row_vectors * lanes<T>;
 template <class T>
 void row_product(T* c, const T* a, Index a_stride, const T* b, Index b_stride, Epilogue<T> epilogue, Index n, Index k) {
   for (Index j = 0; j < n; j += row_columns<T>) {
-    Vec<T> sum[row_vectors];
+    Vec<T> sum[1][row_vectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < row_vectors; ++v) sum[v] = zero<T>();
+    for (int v = 0; v < row_vectors; ++v) sum[0][v] = zero<T>();
     const T* from = b + j;
     for (Index i = 0; i < k; ++i, from += b_stride) {
       const Vec<T> x = broadcast(a[i * a_stride]);
 #pragma GCC unroll 8
-      for (int v = 0; v < row_vectors; ++v) sum[v] += x * load(from + v * lanes<T>);
+      for (int v = 0; v < row_vectors; ++v) sum[0][v] += x * load(from + v * lanes<T>);
     }
+    finish(sum, epilogue.from(j), [](const T* p, int v) FLYBALL_INLINE_LAMBDA { return load(p + v * lanes<T>); });
 #pragma GCC unroll 8
-    for (int v = 0; v < row_vectors; ++v) {
-      const Index column = j + v * lanes<T>;
-      if (epilogue.scale != nullptr) {
-        sum[v] = sum[v] * load(epilogue.scale + column) + load(epilogue.shift + column);
-      } else if (epilogue.shift != nullptr) {
-        sum[v] += load(epilogue.shift + column);
-      }
-      if (epilogue.activation == Activation::relu) sum[v] = relu(sum[v]);
-      store(c + j + v * lanes<T>, sum[v]);
-    }
+    for (int v = 0; v < row_vectors; ++v) store(c + j + v * lanes<T>, sum[0][v]);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/slim.h"
+#include "kernels/sparse.h"
 #include "kernels/update.h"
 #include "kernels/weights.h"
 
@@ -23,6 +24,7 @@ template <class T>
 struct Kernels {
   const GemmKernels<T>& gemm;
   const SlimKernels<T>& slim;
+  const SparseKernels<T>& sparse;
   const NormKernels<T>& norm;
   const DropoutKernels<T>& dropout;
   const AugmentKernels<T>& augment;
@@ -40,6 +42,7 @@ struct Kernels {
 #define FLYBALL_FOR_EACH_FAMILY(X, level) \
   X(level, gemm)                          \
   X(level, slim)                          \
+  X(level, sparse)                        \
   X(level, norm)                          \
   X(level, dropout)                       \
   X(level, augment)                       \

@@ -72,13 +72,47 @@ constexpr Index transposed_columns = 256;
 constexpr std::size_t transposed_bytes = transposed_columns * 128;  // rows are two vectors or fewer
 static_assert(most_pack_bytes + transposed_bytes <= scratch_bytes);
 
+// Whether zeros of a (m, k) are passed over: where so many of its elements are zero that this is quicker, from a size
+// on at which looking costs little.
+//
+// On one core of a Zen 3 a product of (128, 256, 256) took, beside gemm, 0.31 x with a tenth of the elements other than
+// zero, 0.46 x with a quarter (what dropout leaves of a ReLU), 0.74 x with four tenths, 0.8 x with a half.
+constexpr double least_sparse_work = 1 << 19;
+constexpr Index least_sparse_size = 32;
+constexpr Index sample_runs = 64;
+constexpr Index sample_run = 16;
+constexpr Index most_nonzeros = sample_runs * sample_run * 11 / 20;
+
+// A sample of runs spread over all of a: the same for every thread, and few lines of another core's cache.
+template <class T>
+bool mostly_zeros(Matrix<T> a, Index m, Index n, Index k) {
+  if (std::min({m, n, k}) < least_sparse_size) return false;
+  if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) < least_sparse_work) return false;
+  if (a.column_stride != 1) {
+    if (a.row_stride != 1) return false;
+    return mostly_zeros(a.transposed(), k, n, m);
+  }
+  Index nonzeros = 0;
+  for (Index run = 0; run < sample_runs; ++run) {
+    // Steps of the golden section, so that columns of any pattern have their part.
+    constexpr Index part = 1 << 16;
+    const T* from = a.data + run * m / sample_runs * a.row_stride + run * 40503 % part * (k - sample_run) / part;
+    for (Index i = 0; i < sample_run; ++i) nonzeros += from[i] != T(0) ? 1 : 0;
+  }
+  return nonzeros <= most_nonzeros;
+}
+
 // c (m, n; rows ldc apart) = epilogue(a @ b) on one thread, by the kernel that suits it; the same bits by all.
 template <class T>
 void product(const Team& team, T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n,
-             Index k) {
+             Index k, bool sparse) {
   const GemmKernels<T>& gemm = kernels<T>().gemm;
   const SlimKernels<T>& slim = kernels<T>().slim;
   T* const pack = team.scratch<T>();
+  if (sparse) {
+    kernels<T>().sparse.product(c, ldc, a, b, epilogue, m, n, k, pack);
+    return;
+  }
   if (m == 1 && b.column_stride == 1) {  // 1.8 x with AVX2, from 1.1 x with AVX-512
     const Index whole = n / slim.row_columns * slim.row_columns;
     slim.row_product(c, a.data, a.column_stride, b.data, b.row_stride, epilogue, whole, k);
@@ -154,13 +188,14 @@ void shared_product(const Team& team, T* c, Index ldc, Matrix<T> a, Matrix<T> b,
   const GemmKernels<T>& kernel = kernels<T>().gemm;
   const auto [rows, columns] = share_of(team, m, n, k, kernel.tile_columns);
   if (rows.size() == 0 || columns.size() == 0) return;
+  const bool sparse = mostly_zeros(a, m, n, k);
   a.data += rows.begin * a.row_stride;
   b.data += columns.begin * b.column_stride;
   T* corner = c + rows.begin * ldc + columns.begin;
   epilogue = epilogue.from(columns.begin);
   if (activation.kind == Activation::linear || activation.kind == Activation::relu) {
     epilogue.activation = activation.kind;
-    product(team, corner, ldc, a, b, epilogue, rows.size(), columns.size(), k);
+    product(team, corner, ldc, a, b, epilogue, rows.size(), columns.size(), k, sparse);
     return;
   }
   // The kernel includes no other: they follow row by row while a block of rows is in the cache.
@@ -168,7 +203,7 @@ void shared_product(const Team& team, T* c, Index ldc, Matrix<T> a, Matrix<T> b,
   for (Index i = 0; i < rows.size(); i += block) {
     const Index height = std::min(block, rows.size() - i);
     product<T>(team, corner + i * ldc, ldc, {a.data + i * a.row_stride, a.row_stride, a.column_stride}, b, epilogue,
-               height, columns.size(), k);
+               height, columns.size(), k, sparse);
     for (Index row = i; row < i + height; ++row) {
       T* y = corner + row * ldc;
       kernels<T>().activation.activation_forward(y, y, columns.size(), activation);

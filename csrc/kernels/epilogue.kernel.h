@@ -1,0 +1,40 @@
+// What becomes of the sums of a product while they are in registers.
+#pragma once
+
+#include "kernels/gemm.h"
+#include "kernels/simd.h"
+
+namespace flyball {
+namespace {
+
+// c = epilogue(c), a tile whose first column is the epilogue's; load_vector(p, v) loads vector v from p on.
+template <int ROWS, int VECTORS, class T, class Load>
+FLYBALL_INLINE void finish(Vec<T> (&c)[ROWS][VECTORS], const Epilogue<T>& epilogue, Load load_vector) {
+  const auto [scales, shifts, activation] = epilogue;
+  if (scales != nullptr) {
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; ++v) {
+      const Vec<T> scale = load_vector(scales, v);
+      const Vec<T> shift = load_vector(shifts, v);
+#pragma GCC unroll 16
+      for (int i = 0; i < ROWS; ++i) c[i][v] = c[i][v] * scale + shift;
+    }
+  } else if (shifts != nullptr) {
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; ++v) {
+      const Vec<T> shift = load_vector(shifts, v);
+#pragma GCC unroll 16
+      for (int i = 0; i < ROWS; ++i) c[i][v] += shift;
+    }
+  }
+  if (activation == Activation::relu) {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < VECTORS; ++v) c[i][v] = relu(c[i][v]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace flyball

@@ -1,0 +1,4 @@
+#include "kernels/sparse.kernel.h"
+#include "kernels/variant.h"
+
+FLYBALL_EXPORT(sparse)
