@@ -24,8 +24,13 @@ FLAGS = ["-std=c++20", "-O1", "-fPIC", "-Wno-psabi"]
 
 
 def built_object(level, family):
-    """Return the newest object of a build of this checkout that is as new as its sources, or None."""
-    objects = sorted(ROOT.glob(f"build/*/csrc/CMakeFiles/flyball_{level}.dir/kernels/{family}.cpp.o"), key=age)
+    """Return the newest object of a build of this checkout that is as new as its sources, or None.
+
+    Builds lie in ``build/`` of an editable install, or where SKBUILD_BUILD_DIR has told scikit-build-core.
+    """
+    builds = [*ROOT.glob("build/*"), *map(Path, filter(None, [os.environ.get("SKBUILD_BUILD_DIR")]))]
+    objects = [build / f"csrc/CMakeFiles/flyball_{level}.dir/kernels/{family}.cpp.o" for build in builds]
+    objects = sorted(filter(Path.exists, objects), key=age)
     sources = [*KERNELS.iterdir(), ROOT / "csrc" / "include" / "flyball" / "types.h"]
     newest_source = max(age(path) for path in sources)
     return objects[-1] if objects and age(objects[-1]) >= newest_source else None
