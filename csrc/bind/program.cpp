@@ -154,6 +154,11 @@ void register_program(py::module_& module) {
       .def("threads", &PyProgram::threads, py::arg("rows"))
       .def("predicted_seconds", &PyProgram::predicted_seconds, py::arg("threads"), py::arg("rows"))
       .def("runner", &PyProgram::runner);
+  py::class_<Pace>(module, "Pace")
+      .def(py::init<>())
+      .def("threads", &Pace::threads, py::arg("wanted"))
+      .def("probing", &Pace::probing)
+      .def("note", &Pace::note, py::arg("one"), py::arg("rows"), py::arg("seconds"), py::arg("predicted"));
 }
 
 }  // namespace flyball::bind

@@ -12,6 +12,9 @@
 namespace flyball {
 namespace {
 
+// A slice that is there to be compared with.
+constexpr double probe_seconds = 0.01;
+
 // What threads cost, measured on two cores of a Xeon (AVX-512) under a hypervisor: waiting for each other, and an array
 // that one writes and others read and that is written again, 2.6 and 4 to 5 ns a line of 64 bytes.
 constexpr double nanoseconds_per_barrier = 500.0;
@@ -143,10 +146,13 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
                    double seconds) {
   using Clock = std::chrono::steady_clock;
   if (begin >= end) return 0;
-  const Lease lease(threads(bounds[begin + 1] - bounds[begin]), seconds);
+  const Index first_rows = bounds[begin + 1] - bounds[begin];
+  const int wanted = threads(first_rows);
+  const Lease lease(pace_.threads(wanted), seconds);
   if (lease.threads() == 0) return 0;
-  const auto deadline =
-      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  if (pace_.probing() && wanted > 1) seconds = std::min(seconds, probe_seconds);
+  const auto began = Clock::now();
+  const auto deadline = began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   Index done = begin;
   bool stop[2] = {false, false};  // of steps with even and odd numbers: one is read while the next is decided
   run_team(lease.threads(), workspace_bytes_, [&](Team& team) {
@@ -166,6 +172,11 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
       if (stop[s % 2]) return;
     }
   });
+  if (wanted > 1 && (lease.threads() == 1 || lease.threads() == wanted)) {
+    const Index rows = bounds[done] - bounds[begin];
+    const double predicted = 1e-9 * nanoseconds(wanted, first_rows) * static_cast<double>(done - begin);
+    pace_.note(lease.threads() == 1, rows, std::chrono::duration<double>(Clock::now() - began).count(), predicted);
+  }
   return done - begin;
 }
 

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "flyball/pace.h"
 #include "flyball/params.h"
 
 namespace flyball {
@@ -116,7 +117,7 @@ class Program final : public StepRunner {
 
   std::size_t size() const { return instructions_.size(); }
 
-  // Threads that steps of `rows` rows are worth; by default of the largest number.
+  // Threads that steps of `rows` rows are worth where nothing else runs; by default of the largest number.
   int threads(Index rows = -1) const;
 
   // What a step of `rows` rows is predicted to take.
@@ -137,6 +138,7 @@ class Program final : public StepRunner {
   int barriers_ = 0;            // that it has, beside the one at its end
   std::vector<const Buffer*> written_;
   std::size_t workspace_bytes_ = 0;  // the most that an instruction needs
+  Pace pace_;
 };
 
 }  // namespace flyball
