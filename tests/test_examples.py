@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from side_by_side import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     Numbers = dict[str, float]
+    Said = dict[tuple[str, ...], Future[tuple[str, Path]]]
 
 EXAMPLES = sorted(path for path in (Path(__file__).parents[1] / "examples").glob("[!_]*.py"))
 LARGEST_PICTURE = 150_000
@@ -156,14 +159,26 @@ def test_every_picture_has_a_claim() -> None:
     assert drawing == set(CLAIMS)
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_the_numbers_show_what_the_picture_says(name: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Said]:
+    """Return what each selected example said, and the folder of its pictures."""
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
-    said = run(EXAMPLES[0].with_name(name), tmp_path, "--quick", "--out", str(tmp_path / "pictures"))
-    CLAIMS[name]({key: float(value) for key, value in re.findall(r"^(.+) = (\S+)$", said, re.MULTILINE)})
-    pictures = list((tmp_path / "pictures").glob("*.png"))
-    assert len(pictures) == said.count("picture: ") > 0
+
+    def draw(name: str) -> tuple[str, Path]:
+        folder = tmp_path_factory.mktemp(Path(name).stem)
+        return run(EXAMPLES[0].with_name(name), folder, "--quick", "--out", str(folder)), folder
+
+    with side_by_side(request, "said", ("name",), draw) as runs:
+        yield runs
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_numbers_show_what_the_picture_says(name: str, said: Said) -> None:
+    text, folder = said[name,].result()
+    CLAIMS[name]({key: float(value) for key, value in re.findall(r"^(.+) = (\S+)$", text, re.MULTILINE)})
+    pictures = list(folder.glob("*.png"))
+    assert len(pictures) == text.count("picture: ") > 0
     assert all(1000 < picture.stat().st_size < LARGEST_PICTURE for picture in pictures)
 
 

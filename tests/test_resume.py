@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from side_by_side import side_by_side
 
 import flyball
 from flyball import callbacks, layers, optimizers
@@ -384,15 +385,25 @@ def test_bad_arguments(arguments, message):
         callbacks.BackupAndRestore(**{"backup_dir": "x", **arguments})
 
 
+@pytest.fixture(scope="module")
+def killed_runs(request, tmp_path_factory):
+    """Return what killed_runs.py prints, by how often it saves."""
+    script = Path(__file__).with_name("killed_runs.py")
+    environment = {**os.environ, "FLYBALL_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+    def run(save_freq):
+        command = [sys.executable, str(script), str(tmp_path_factory.mktemp(save_freq)), "25", save_freq]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+    with side_by_side(request, "killed_runs", ("save_freq",), run) as runs:
+        yield runs
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its runs")
 @pytest.mark.parametrize("save_freq", ["epoch", "3"])
-def test_fifty_kills(tmp_path, save_freq):
-    script = Path(__file__).with_name("killed_runs.py")
-    environment = {**os.environ, "FLYBALL_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, str(script), str(tmp_path), "25", save_freq]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    whole, *resumed = ran.stdout.splitlines()
+def test_fifty_kills(save_freq, killed_runs):
+    whole, *resumed = killed_runs[save_freq,].result().splitlines()
     assert whole.endswith(" True")
     assert resumed == [f"{whole} 0"] * 25
 
