@@ -31,6 +31,13 @@ def matmul(transpose_a: bool, transpose_b: bool) -> Maker:
     return make
 
 
+def behind_dropout(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Return the same with three quarters of x zero, as ReLU and dropout leave it."""
+    arguments = dense(rng, dtype, sizes)
+    arguments["x"] *= rng.random(arguments["x"].shape) < 0.25
+    return arguments
+
+
 def dense(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     n, k, c = sizes
     return {
@@ -57,6 +64,8 @@ CASES: list[Case] = [
     *cases("matmul", DENSE, matmul(True, False), ("c",), "a.T"),
     *cases("matmul", DENSE, matmul(False, True), ("c",), "b.T"),
     *cases("dense_forward", DENSE, dense, ("y",)),
+    *cases("dense_forward", DENSE, behind_dropout, ("y",), "behind-dropout"),
     *cases("dense_batch_norm_inference", DENSE, dense, ("y",)),
     *cases("dense_backward", DENSE, dense, ("dx", "dw", "db")),
+    *cases("dense_backward", DENSE, behind_dropout, ("dx", "dw", "db"), "behind-dropout"),
 ]

@@ -232,9 +232,19 @@ void row_gradient(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* 
                    phase, count, columns);
         // Columns [j, j + width) of the next rows of the batch, which share gamma.
         const auto finish = [&](auto group, Index r, Index j, Index width) FLYBALL_INLINE_LAMBDA {
-          const Index at = (i + r) * columns;
-          row_group_gradient<decltype(group)::rows>(store, dx == nullptr ? nullptr : dx + at, dgamma, dbeta, dy + at,
-                                                    x + at, gain, maps + r, phase.begin(), columns, j, width);
+          constexpr int together = decltype(group)::rows;
+          const auto gradient = [&](auto part, int row, T* out, T* to_gamma, T* to_beta) FLYBALL_INLINE_LAMBDA {
+            const Index at = (i + r + row) * columns;
+            row_group_gradient<decltype(part)::rows>(store, out == nullptr ? nullptr : out + at, to_gamma, to_beta,
+                                                     dy + at, x + at, gain, maps + r + row, phase.begin(), columns, j,
+                                                     width);
+          };
+          if (together <= decltype(store)::rows) {
+            gradient(group, 0, dx, dgamma, dbeta);
+          } else {  // what the rows add to dgamma and dbeta together, to have the same bits, then dx of each
+            gradient(group, 0, nullptr, dgamma, dbeta);
+            for (int row = 0; row < together; ++row) gradient(Group<1>{}, row, dx, nullptr, nullptr);
+          }
           phase.next();
         };
         Index pairs = 0;
