@@ -124,6 +124,33 @@ def test_results_past_the_caches():
         same_bits([F.batch_norm_backward(in_place, columns, mean, rstd, out=in_place).dx], [dx])
 
 
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("columns", [300, 1000])
+def test_row_gradients_past_the_caches(columns):
+    """Streamed rows come one after the other, others in pairs: the same bits, and the formula's numbers."""
+    x = normal(4_300_001 // columns, columns, dtype=np.float32)
+    dy = normal(*x.shape, dtype=np.float32, seed=1)
+    gamma = normal(columns, dtype=np.float32, seed=2)
+    _, mean, rstd = F.layer_norm_forward(x, gamma, gamma)
+    streamed = F.layer_norm_backward(dy, x, mean, rstd, gamma, gamma)
+    in_place = dy.copy()
+    same_bits(F.layer_norm_backward(in_place, x, mean, rstd, gamma, gamma, out=in_place), streamed)
+    xhat = (x.astype("f8") - mean[:, None]) * rstd[:, None]
+    g = gamma * dy.astype("f8")
+    means = g.mean(1, keepdims=True), (g * xhat).mean(1, keepdims=True)
+    np.testing.assert_allclose(streamed.dx, rstd[:, None] * (g - means[0] - xhat * means[1]), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(streamed.dgamma, (dy * xhat).sum(0), rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(streamed.dbeta, dy.sum(0, dtype="f8"), rtol=1e-4, atol=1e-2)
+    _, rstd = F.rms_norm_forward(x, gamma)
+    streamed = F.rms_norm_backward(dy, x, rstd, gamma)
+    in_place = dy.copy()
+    same_bits(F.rms_norm_backward(in_place, x, rstd, gamma, out=in_place), streamed)
+    xhat = x.astype("f8") * rstd[:, None]
+    want = rstd[:, None] * (g - xhat * (g * xhat).mean(1, keepdims=True))
+    np.testing.assert_allclose(streamed.dx, want, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(streamed.dgamma, (dy * xhat).sum(0), rtol=1e-4, atol=1e-2)
+
+
 # --- ghost batches ---
 
 

@@ -31,13 +31,6 @@ def matmul(transpose_a: bool, transpose_b: bool) -> Maker:
     return make
 
 
-def behind_dropout(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
-    """Return the same with three quarters of x zero, as ReLU and dropout leave it."""
-    arguments = dense(rng, dtype, sizes)
-    arguments["x"] *= rng.random(arguments["x"].shape) < 0.25
-    return arguments
-
-
 def dense(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     n, k, c = sizes
     return {
@@ -57,6 +50,13 @@ def dense(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]
         "activation": "relu",
         "alpha": 0.0,
     }
+
+
+def behind_dropout(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Make the arguments of :func:`dense` with three quarters of x zero, as ReLU and dropout leave it."""
+    arguments = dense(rng, dtype, sizes)
+    arguments["x"] *= rng.random(arguments["x"].shape) < 0.25
+    return arguments
 
 
 CASES: list[Case] = [
