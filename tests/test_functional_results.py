@@ -28,6 +28,20 @@ def test_dense_takes_any_leading_axes(shape, units):
     np.testing.assert_allclose(gradients.db, y.reshape(-1, units).sum(axis=0), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("shape", [(3, 5), (2, 70, 64)])
+def test_a_gated_input_gradient_is_zero_where_the_input_is(shape, dtype):
+    x, w, dy = np.maximum(normal(*shape), 0.7) - np.float32(0.7), normal(shape[-1], 65), normal(*shape[:-1], 65)
+    x, w, dy = (array.astype(dtype) for array in (x, w, dy))
+    dx, dw, db = F.dense_backward(dy, x, w, gated=True)
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(dx, np.where(x != 0, dy @ w.T, 0), rtol=tolerance, atol=10 * tolerance)
+    assert (dx[x == 0] == 0).all()
+    plain = F.dense_backward(dy, x, w)
+    np.testing.assert_array_equal(dw, plain.dw)
+    np.testing.assert_array_equal(db, plain.db)
+
+
 @given(shape=st.lists(st.integers(1, 5), max_size=4))
 def test_elementwise_operations_take_any_shape(shape):
     x = np.asarray(normal(*shape))

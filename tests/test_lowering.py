@@ -46,8 +46,8 @@ def weights_of(nodes):
     return [value for node in nodes for value in vars(node).values() if isinstance(value, Weight)]
 
 
-def build(nodes, dtype="float64"):
-    memory = Memory(weights_of(nodes), np.dtype(dtype))
+def build(nodes, dtype="float64", more=()):
+    memory = Memory([*weights_of(nodes), *more], np.dtype(dtype))
     for w in memory.weights:
         w.value[...] = w.initializer(w.shape, memory.dtype, None)
     return memory

@@ -222,12 +222,12 @@ def test_dense(sizes, dtype, threads):
     x8, w8, dy8 = (a.astype(np.float64) for a in (x, w, dy))
     close(y, np.maximum(x8 @ w8 + b, 0), dtype)
     dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty_like(b)
-    _core.dense_backward(dx, dw, db, dy, x, w)
+    _core.dense_backward(dx, dw, db, dy, x, w, False)
     close(dx, dy8 @ w8.T, dtype)
     close(dw, x8.T @ dy8, dtype)
     close(db, dy8.sum(axis=0), dtype)
     only = np.empty_like(b)
-    _core.dense_backward(None, None, only, dy, x, w)
+    _core.dense_backward(None, None, only, dy, x, w, False)
     np.testing.assert_array_equal(only, db)
 
 
@@ -248,4 +248,4 @@ def test_refusals():
         _core.batch_norm_forward(y, mean, rstd, None, None, x, np.ones(4), None, None, *scalars)
     square = np.zeros((4, 4), np.float32)
     with pytest.raises(ValueError, match="dx must not overlap dy"):
-        _core.dense_backward(square, None, None, square, square.copy(), square.copy())
+        _core.dense_backward(square, None, None, square, square.copy(), square.copy(), False)

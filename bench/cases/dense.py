@@ -49,12 +49,13 @@ def dense(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]
         "epsilon": 1e-3,
         "activation": "relu",
         "alpha": 0.0,
+        "gated": False,
     }
 
 
 def behind_dropout(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     """Make the arguments of :func:`dense` with three quarters of x zero, as ReLU and dropout leave it."""
-    arguments = dense(rng, dtype, sizes)
+    arguments = dense(rng, dtype, sizes) | {"gated": True}
     arguments["x"] *= rng.random(arguments["x"].shape) < 0.25
     return arguments
 

@@ -79,7 +79,7 @@ void bind_dense_batch_norm_inference(const Array& y, const Array& x, const Array
 }
 
 void bind_dense_backward(const OptionalArray& dx, const OptionalArray& dw, const OptionalArray& db, const Array& dy,
-                         const Array& x, const Array& w) {
+                         const Array& x, const Array& w, bool gated) {
   require_ndim("x", x, 2);
   require_ndim("w", w, 2);
   const Index n = size(x, 0);
@@ -94,7 +94,7 @@ void bind_dense_backward(const OptionalArray& dx, const OptionalArray& dw, const
     T* db_data = out<T>("db", db, {c});
     refuse_overlap({{"dx", dx}, {"dw", dw}, {"db", db}}, {{"dy", dy}, {"x", x}, {"w", w}}, InPlace::no);
     run(dense_backward_cost(n, k, c), 0,
-        [=](Team& team) { dense_backward(team, dx_data, dw_data, db_data, dy_data, x_data, w_data, n, k, c); });
+        [=](Team& team) { dense_backward(team, dx_data, dw_data, db_data, dy_data, x_data, w_data, n, k, c, gated); });
   });
 }
 
@@ -109,7 +109,7 @@ void register_dense(py::module_& module) {
              py::arg("b").none(true), py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("running_mean"),
              py::arg("running_var"), py::arg("epsilon"), py::arg("activation"), py::arg("alpha"));
   module.def("dense_backward", bind_dense_backward, py::arg("dx").none(true), py::arg("dw").none(true),
-             py::arg("db").none(true), py::arg("dy"), py::arg("x"), py::arg("w"));
+             py::arg("db").none(true), py::arg("dy"), py::arg("x"), py::arg("w"), py::arg("gated"));
 }
 
 }  // namespace flyball::bind

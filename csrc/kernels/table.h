@@ -8,6 +8,7 @@
 #include "kernels/augment.h"
 #include "kernels/data.h"
 #include "kernels/dropout.h"
+#include "kernels/gated.h"
 #include "kernels/gemm.h"
 #include "kernels/loss.h"
 #include "kernels/norm.h"
@@ -25,6 +26,7 @@ struct Kernels {
   const GemmKernels<T>& gemm;
   const SlimKernels<T>& slim;
   const SparseKernels<T>& sparse;
+  const GatedKernels<T>& gated;
   const NormKernels<T>& norm;
   const DropoutKernels<T>& dropout;
   const AugmentKernels<T>& augment;
@@ -43,6 +45,7 @@ struct Kernels {
   X(level, gemm)                          \
   X(level, slim)                          \
   X(level, sparse)                        \
+  X(level, gated)                         \
   X(level, norm)                          \
   X(level, dropout)                       \
   X(level, augment)                       \

@@ -69,7 +69,7 @@ def dense_batch_norm_inference(
     alpha: float,
 ) -> None: ...
 def dense_backward(
-    dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats
+    dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats, gated: bool
 ) -> None: ...
 def batch_norm_forward(
     y: Floats,

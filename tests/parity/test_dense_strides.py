@@ -83,10 +83,13 @@ def test_dense_takes_any_strides(backend, n, k, c, layouts, seed):
     y, dx, dw, db = (np.full(s, np.nan) for s in ((n, c), (n, k), (k, c), (c,)))
     BACKENDS[backend].dense_forward(y, x, w, None, "relu", 0.0)
     assert_product(y, np.maximum(np.einsum("nk,kc->nc", x, w), 0), k, "float64")
-    BACKENDS[backend].dense_backward(dx, dw, db, dy, x, w)
+    BACKENDS[backend].dense_backward(dx, dw, db, dy, x, w, False)
     assert_product(dx, np.einsum("nc,kc->nk", dy, w), c, "float64")
     assert_product(dw, np.einsum("nk,nc->kc", x, dy), n, "float64")
     assert_product(db, dy.sum(axis=0), n, "float64")
+    gate = np.where(rng.random((n, k)) < 0.5, 0.0, x)
+    BACKENDS[backend].dense_backward(dx, None, None, dy, gate, w, True)
+    assert_product(dx, np.where(gate == 0, 0, np.einsum("nc,kc->nk", dy, w)), c, "float64")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_weight_gradients_of_thin_inputs(dtype):
         for threads in THREADS:
             native.set_num_threads(threads)
             dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty(70, dtype)
-            native.dense_backward(dx, dw, db, dy, x, w)
+            native.dense_backward(dx, dw, db, dy, x, w, False)
             assert_product(dw, np.einsum("nk,nc->kc", x.astype("f8"), dy.astype("f8")), 129, dtype)
             np.testing.assert_array_equal(dw, dense_product(np.ascontiguousarray(x.T), dy))
             assert_product(dx, np.einsum("nc,kc->nk", dy.astype("f8"), w.astype("f8")), 70, dtype)

@@ -30,7 +30,7 @@ void dense_batch_norm_inference(Team& team, const Step& s, I i) {
 template <class T>
 void dense_backward(Team& team, const Step& s, I i) {
   flyball::dense_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), matrix<T>(s, i, 3), matrix<T>(s, i, 4),
-                          matrix<T>(s, i, 5), rows(s, i, 3), columns(i, 4), columns(i, 5));
+                          matrix<T>(s, i, 5), rows(s, i, 3), columns(i, 4), columns(i, 5), number(s, i, 0) != 0);
 }
 
 double backward_cost(I i) { return dense_backward_cost(i.buffers[3]->most_rows, columns(i, 4), columns(i, 5)); }
@@ -39,7 +39,7 @@ constexpr Operation rows_of_table[] = {
     {"dense_forward", 4, 1, 1, 1, 0, FLYBALL_BOTH(dense_forward), dense_forward_cost, nullptr},
     {"dense_batch_norm_inference", 8, 2, 1, 1, 0, FLYBALL_BOTH(dense_batch_norm_inference), dense_forward_cost,
      nullptr},
-    {"dense_backward", 6, 0, 0, 3, 3, FLYBALL_BOTH(dense_backward), backward_cost, nullptr},
+    {"dense_backward", 6, 1, 0, 3, 3, FLYBALL_BOTH(dense_backward), backward_cost, nullptr},
 };
 
 }  // namespace

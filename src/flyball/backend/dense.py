@@ -61,7 +61,10 @@ class Dense(Protocol):
         ...
 
     def dense_backward(
-        self, dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats
+        self, dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats, gated: bool
     ) -> None:
-        """``dx = dy @ w.T``, ``dw = x.T @ dy``, ``db = sum(dy, axis=0)``; an output that is None is not computed."""
+        """``dx = dy @ w.T``, ``dw = x.T @ dy``, ``db = sum(dy, axis=0)``; an output that is None is not computed.
+
+        ``gated``, ``dx`` is 0 where ``x`` is: what the ReLU that ``x`` comes from makes of the gradient.
+        """
         ...

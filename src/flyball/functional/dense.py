@@ -249,6 +249,7 @@ def dense_backward(
     need_dx: bool = True,
     need_dw: bool = True,
     need_db: bool = True,
+    gated: bool = False,
     out: tuple[Floats | None, Floats | None, Floats | None] | None = None,
 ) -> DenseGradients:
     """Gradients of a linear dense layer: ``dx = dy @ w.T``, ``dw = x.T @ dy``, ``db = sum(dy)`` over the rows.
@@ -266,6 +267,9 @@ def dense_backward(
         Weights.
     need_dx, need_dw, need_db : bool
         Which gradients to compute; the others are None.
+    gated : bool
+        Whether ``dx`` is 0 where ``x`` is, ``dx = (dy @ w.T) * (x != 0)``: what the ReLU that ``x`` comes from, or
+        dropout after a ReLU, makes of the gradient next, and quicker here where most of ``x`` is 0.
     out : tuple (dx, dw, db), optional
         Arrays that receive the results; a new one is made for a None. They are never copied, and overlap no input.
 
@@ -292,7 +296,7 @@ def dense_backward(
     dx = gradient("dx", dx, x.shape, dtype) if need_dx else None
     dw = gradient("dw", dw, w.shape, dtype) if need_dw else None
     db = gradient("db", db, (units,), dtype) if need_db else None
-    get_backend().dense_backward(None if dx is None else rows_of(dx), dw, db, rows_of(dy), rows_of(x), w)
+    get_backend().dense_backward(None if dx is None else rows_of(dx), dw, db, rows_of(dy), rows_of(x), w, bool(gated))
     return DenseGradients(dx, dw, db)
 
 

@@ -131,6 +131,7 @@ class Lowering:
         self._learns = False  # whether a node so far has something to learn
         self._data = data
         self._weights: dict[int, Buffer] = {}
+        self._open: dict[int, float] = {}
         self.sources: dict[str, Buffer] = {}
         self._target: Buffer | None = None
         self.value = self._rows_of("x", data.x, "input")
@@ -441,6 +442,17 @@ class Lowering:
         """Return ``value`` as a matrix of one row a sample; a vector stays one."""
         shape = value.sample_shape
         return self.view(value, (math.prod(shape),)) if len(shape) > 1 else value
+
+    def note_open(self, value: Buffer, share: float) -> None:
+        """Note that ``value`` comes from a ReLU: where it is zero nobody asks for its gradient.
+
+        ``share`` of its elements are expected not to be.
+        """
+        self._open[id(value.root)] = share
+
+    def open_share(self, value: Buffer) -> float:
+        """Return the share of the elements of ``value`` whose gradient is expected to be asked for."""
+        return self._open.get(id(value.root), 1.0)
 
     def is_first(self, *weights: Weight | None) -> bool:
         """Whether no node before this one learns, so that nobody asks for the gradient of its input."""

@@ -108,7 +108,9 @@ def dense_batch_norm_inference(
     y[...] = activate(y, activation, alpha)
 
 
-def dense_backward(dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats) -> None:
+def dense_backward(
+    dx: Floats | None, dw: Floats | None, db: Floats | None, dy: Floats, x: Floats, w: Floats, gated: bool
+) -> None:
     need_ndim("x", x, 2)
     need_ndim("w", w, 2)
     rows, inputs = x.shape
@@ -124,6 +126,8 @@ def dense_backward(dx: Floats | None, dw: Floats | None, db: Floats | None, dy: 
 
     if dx is not None:
         np.matmul(dy, w.T, out=dx)
+        if gated:
+            dx[x == 0] = 0
     if dw is not None:
         np.matmul(x.T, dy, out=dw)
     if db is not None:

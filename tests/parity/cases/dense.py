@@ -100,22 +100,28 @@ def dense_batch_norm_inference(x, w, b, gamma, beta, running_mean, running_var, 
     return {"y": activated(z if beta is None else z + beta, activation, alpha)}
 
 
-def dense_backward_arguments(make, rows, columns, outputs=("dx", "dw", "db")):
+def dense_backward_arguments(make, rows, columns, outputs=("dx", "dw", "db"), gated=False):
     inner = columns // 2 + 3
     shapes = {"dx": (rows, inner), "dw": (inner, columns), "db": (columns,)}
     return {
         **{name: make.empty(*shape) if name in outputs else None for name, shape in shapes.items()},
         "dy": make.normal(rows, columns),
-        "x": make.normal(rows, inner),
+        "x": np.maximum(make.normal(rows, inner), 0) if gated else make.normal(rows, inner),
         "w": make.normal(inner, columns),
+        "gated": gated,
     }
 
 
 @operation(
     dense_backward_arguments,
-    [{}, {"outputs": ("dw", "db")}, {"outputs": ("dx",)}],
+    [{}, {"outputs": ("dw", "db")}, {"outputs": ("dx",)}, {"gated": True}],
     tolerance=LONG,
     empty=[(0, 5), (5, 0)],
 )
-def dense_backward(dy, x, w, **_):
-    return {"dx": np.einsum("nc,kc->nk", dy, w), "dw": np.einsum("nk,nc->kc", x, dy), "db": np.einsum("nc->c", dy)}
+def dense_backward(dy, x, w, gated, **_):
+    dx = np.einsum("nc,kc->nk", dy, w)
+    return {
+        "dx": np.where(x == 0, 0, dx) if gated else dx,
+        "dw": np.einsum("nk,nc->kc", x, dy),
+        "db": np.einsum("nc->c", dy),
+    }

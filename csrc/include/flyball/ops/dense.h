@@ -33,9 +33,10 @@ template <class T>
 void dense_batch_norm_inference(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, const RunningNorm<T>& norm,
                                 Index n, Index k, Index c, ActivationParams activation);
 
-// dx (n, k) = dy @ w.T, dw (k, c) = x.T @ dy, db (c) = sum(dy); all outputs optional.
+// dx (n, k) = dy @ w.T, dw (k, c) = x.T @ dy, db (c) = sum(dy); all outputs optional. Gated, dx is 0 where x is.
 template <class T>
-void dense_backward(Team& team, T* dx, T* dw, T* db, Matrix<T> dy, Matrix<T> x, Matrix<T> w, Index n, Index k, Index c);
+void dense_backward(Team& team, T* dx, T* dw, T* db, Matrix<T> dy, Matrix<T> x, Matrix<T> w, Index n, Index k, Index c,
+                    bool gated);
 double dense_backward_cost(Index n, Index k, Index c);
 
 }  // namespace flyball

@@ -36,6 +36,8 @@ class ActivationNode(Node):
         y = to.value = to.batch(self.layer, x.sample_shape)
         kind = {"activation": self.activation, "alpha": self.alpha}
         to.add("activation_forward", self.layer, {"y": y, "x": x}, **kind)
+        if self.activation == "relu":
+            to.note_open(y, 0.5)
 
         def backward(dy: Buffer) -> Buffer:
             dy = to.shaped(dy, y)

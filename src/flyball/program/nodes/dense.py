@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from flyball.program.lowering import Lowering
     from flyball.program.nodes.base import Weight
 
+GATED_SHARE = 0.4
+GATED_UNITS = 32
+"""From here on few enough elements of the input's gradient are asked for, each of enough products, to skip others."""
+
 
 @dataclass(eq=False)
 class DenseNode(Node):
@@ -45,6 +49,9 @@ class DenseNode(Node):
             to.add("dense_batch_norm_inference", self.layer, arrays, epsilon=self.norm.epsilon, **self._activation())
             return
         to.add("dense_forward", self.layer, {"y": y, "x": x, "w": w, "b": b}, **self._activation())
+        gated = to.open_share(x) <= GATED_SHARE and self.w.shape[1] >= GATED_UNITS
+        if self.activation == "relu":
+            to.note_open(y, 0.5)
 
         def backward(dy: Buffer) -> Buffer | None:
             dy = to.shaped(dy, y)
@@ -52,7 +59,8 @@ class DenseNode(Node):
                 activation_backward(to, self.layer, dy, None, y, **self._activation())
             dx = None if first else to.gradient_like(x)
             dw, db = to.gradient(self.w), None if idle_bias else to.gradient(self.b)
-            to.add("dense_backward", self.layer, {"dx": dx, "dw": dw, "db": db, "dy": dy, "x": x, "w": w})
+            arrays = {"dx": dx, "dw": dw, "db": db, "dy": dy, "x": x, "w": w}
+            to.add("dense_backward", self.layer, arrays, gated=gated)
             return dx
 
         to.on_backward(backward)

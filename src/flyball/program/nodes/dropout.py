@@ -48,7 +48,10 @@ class DropoutNode(Node):
             to.add("dropout_inference", self.layer, {"y": to.value, "x": x}, rate=self.rate)
             return
         scale = 1.0 if self.classic else 1.0 / keep_probability(self.rate)
+        x = to.value
         write_dropout(to, self, "dropout", {"scale": scale})
+        if to.open_share(x) < 1.0:
+            to.note_open(to.value, to.open_share(x) * (1.0 - self.rate))
 
 
 @dataclass(eq=False)

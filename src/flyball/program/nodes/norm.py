@@ -61,6 +61,8 @@ class BatchNormNode(Node):
         x = self._channels(to, to.value)
         to.value = to.batch(self.layer, to.value.sample_shape)
         y = self._channels(to, to.value)
+        if self.activation == "relu":
+            to.note_open(y, 0.5 * (1.0 - self.rate))
         if self.frozen or not to.training:
             arrays = {"y": y, "x": x, **self.running(to)}
             to.add("batch_norm_inference", self.layer, arrays, epsilon=self.epsilon, activation=self.activation)

@@ -1,0 +1,220 @@
+// Products of which few elements are asked for. Compiled once per instruction set: see variant.h.
+//
+// Each element asked for is the sum along a row of A and a row of B. Four of one row of A are taken at a time, so that
+// its vectors are loaded once for four: two chains of multiply-adds each. Rows of B, of a length at which a few dozen
+// fit, stay in the first-level cache while the rows of A pass by. The fours of all rows are listed first: a loop over
+// them has no branch that a processor could not foresee.
+#include "kernels/gated.h"
+#include "kernels/pack.kernel.h"
+#include "kernels/places.kernel.h"
+#include "kernels/simd.h"
+
+namespace flyball {
+namespace {
+
+constexpr int four = 4;
+constexpr int chains = 2;
+template <class T>
+constexpr Index step = chains * lanes<T>;
+
+// A panel of so many rows of B, of so many bytes each, fills a first-level cache of 32 KiB. With 24, 40, 48 and 96
+// rows, or 1024 bytes, products took about as long on a Zen 3 or up to a tenth longer; with fewer bytes longer.
+constexpr Index panel_rows = 64;
+constexpr Index row_bytes = 512;
+template <class T>
+constexpr Index most_depth = row_bytes / static_cast<Index>(sizeof(T));
+
+// Rows of A and C that are listed at a time.
+constexpr Index block_rows = 128;
+
+// The elements asked for within a panel and a block of rows, four of a row at a time; the last four of a row may name
+// its last place more than once.
+constexpr Index most_fours = block_rows * panel_rows / four;
+struct Fours {
+  Index count = 0;
+  std::uint8_t rows[most_fours + panel_rows / four];
+  Place places[most_fours * four + list_margin];
+};
+static_assert(panel_rows <= most_places && panel_rows % four == 0 && block_rows <= 256);
+
+// Scratch: the panel, the lists, and sums over what came before the last part of the rows.
+template <class T>
+constexpr std::size_t gated_bytes = panel_rows * row_bytes + sizeof(Fours) + most_fours * four * sizeof(T);
+static_assert(gated_bytes<double> <= most_pack_bytes);
+
+// Also writes C: the gate's zeros, without their sign, are C's; what else is written is written over.
+template <class T>
+void find_fours(Fours& fours, T* c, Index ldc, const T* gate, Index stride, Index rows, Index columns) {
+  const Index most = (columns + four - 1) / four;
+  fours.count = 0;
+  for (Index i = 0; i < rows; ++i, c += ldc, gate += stride) {
+    const Index begin = fours.count * four;
+    Index end = begin;
+    for_each_vector<T>(columns, [&](auto part, Index j) {
+      const Vec<T> v = part.template load<T>(gate + j);
+      end = append(fours.places, end, v, j);
+      part.store(c + j, v + broadcast(T(0)));
+    });
+    if (end == begin) continue;
+    for (int u = 0; u + 1 < four; ++u) fours.places[end + u] = fours.places[end - 1];
+    // Always as many as there may be: a count that changes from row to row would be foreseen badly.
+    for (Index e = 0; e < most; ++e) fours.rows[fours.count + e] = static_cast<std::uint8_t>(i);
+    fours.count = (end + four - 1) / four;
+  }
+}
+
+// Sums of neighbours: (v0 + v1, v2 + v3, ..., w0 + w1, ...).
+template <class V, int... I>
+FLYBALL_INLINE V add_neighbours(V v, V w, Lanes<I...>) {
+  return __builtin_shufflevector(v, w, 2 * I...) + __builtin_shufflevector(v, w, 2 * I + 1 ...);
+}
+
+// The total of the lanes of each of four vectors.
+template <class T, std::size_t bytes = FLYBALL_VECTOR_BYTES>
+FLYBALL_INLINE void store_totals(T* totals, const typename VectorOfBytes<T, bytes>::type (&v)[four]) {
+  using V = typename VectorOfBytes<T, bytes>::type;
+  constexpr int size = bytes / sizeof(T);
+  if constexpr (size > four) {
+    typename VectorOfBytes<T, bytes / 2>::type sums[four];
+#pragma GCC unroll 4
+    for (int u = 0; u < four; ++u) {
+      typename VectorOfBytes<T, bytes / 2>::type half[2];
+      __builtin_memcpy(half, &v[u], bytes);
+      sums[u] = half[0] + half[1];
+    }
+    store_totals<T, bytes / 2>(totals, sums);
+  } else {
+    using All = typename LanesUpTo<size>::type;
+    V pairs[2] = {add_neighbours(v[0], v[1], All{}), add_neighbours(v[2], v[3], All{})};
+    if constexpr (size == four) {
+      pairs[0] = add_neighbours(pairs[0], pairs[1], All{});
+      __builtin_memcpy(totals, pairs, bytes);
+    } else {
+      __builtin_memcpy(totals, pairs, 2 * bytes);
+    }
+  }
+}
+
+template <class T>
+struct GatedTask {
+  T* c;
+  Index ldc;
+  const T* a;
+  Index lda;
+  const T* panel;
+  Index depth;
+  T* sums;
+};
+
+// Four sums of products.
+template <class T>
+FLYBALL_INLINE void four_products(T (&totals)[four], const T* a, const T* const (&b)[four], Index depth) {
+  const Index whole = depth / step<T> * step<T>;
+  const Index rest = depth - whole;
+  Vec<T> sum[four][chains] = {};
+  Index k = 0;
+  for (; k < whole; k += step<T>) {
+#pragma GCC unroll 2
+    for (int v = 0; v < chains; ++v) {
+      const Vec<T> x = load(a + k + v * lanes<T>);
+#pragma GCC unroll 4
+      for (int u = 0; u < four; ++u) sum[u][v] += x * load(b[u] + k + v * lanes<T>);
+    }
+  }
+  if (rest > 0) {
+    const Vec<T> low = load_partial(a + k, rest < lanes<T> ? rest : lanes<T>);
+    const Vec<T> high = rest > lanes<T> ? load_partial(a + k + lanes<T>, rest - lanes<T>) : zero<T>();
+#pragma GCC unroll 4
+    for (int u = 0; u < four; ++u) {
+      sum[u][0] += low * load(b[u] + k);
+      sum[u][1] += high * load(b[u] + k + lanes<T>);
+    }
+  }
+  Vec<T> both[four];
+#pragma GCC unroll 4
+  for (int u = 0; u < four; ++u) both[u] = sum[u][0] + sum[u][1];
+  store_totals<T>(totals, both);
+}
+
+// The sums of all fours over a part of the rows: to `sums`, but of the LAST part to C, together with those before.
+template <bool FIRST, bool LAST, class T>
+__attribute__((noinline)) void add_products(const GatedTask<T>& task, const Fours& fours) {
+  const GatedTask<T> t = task;
+  const Index width = (t.depth + step<T> - 1) / step<T> * step<T>;
+  const Index count = fours.count;
+  for (Index e = 0; e < count; ++e) {
+    const Place* const places = fours.places + e * four;
+    const T* b[four];
+#pragma GCC unroll 4
+    for (int u = 0; u < four; ++u) b[u] = t.panel + places[u] * width;
+    T totals[four];
+    four_products(totals, t.a + fours.rows[e] * t.lda, b, t.depth);
+    if constexpr (!FIRST) {
+#pragma GCC unroll 4
+      for (int u = 0; u < four; ++u) totals[u] += t.sums[e * four + u];
+    }
+    if constexpr (LAST) {
+      T* const c = t.c + fours.rows[e] * t.ldc;
+#pragma GCC unroll 4
+      for (int u = 0; u < four; ++u) c[places[u]] = totals[u];
+    } else {
+      __builtin_memcpy(t.sums + e * four, totals, sizeof totals);
+    }
+  }
+}
+
+template <class T>
+void add_products(const GatedTask<T>& task, const Fours& fours, bool first, bool last) {
+  if (first && last) {
+    add_products<true, true>(task, fours);
+  } else if (first) {
+    add_products<true, false>(task, fours);
+  } else if (last) {
+    add_products<false, true>(task, fours);
+  } else {
+    add_products<false, false>(task, fours);
+  }
+}
+
+template <class T>
+void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, Index m, Index n, Index k, T* pack) {
+  Fours& fours = *reinterpret_cast<Fours*>(reinterpret_cast<char*>(pack) + panel_rows * row_bytes);
+  T* const sums = reinterpret_cast<T*>(&fours + 1);
+  for (Index i = 0; i < m; i += block_rows) {
+    const Index height = m - i < block_rows ? m - i : block_rows;
+    for (Index j = 0; j < n; j += panel_rows) {
+      const Index width = n - j < panel_rows ? n - j : panel_rows;
+      find_fours(fours, c + i * ldc + j, ldc, gate.data + i * gate.row_stride + j, gate.row_stride, height, width);
+      for (Index k0 = 0; k0 < k; k0 += most_depth<T>) {
+        const Index depth = k - k0 < most_depth<T> ? k - k0 : most_depth<T>;
+        pack_rows_of(pack, b.data + j * b.row_stride + k0, b.row_stride, width, depth,
+                     (depth + step<T> - 1) / step<T> * step<T>);
+        add_products<T>({c + i * ldc + j, ldc, a.data + i * a.row_stride + k0, a.row_stride, pack, depth, sums}, fours,
+                        k0 == 0, k0 + depth == k);
+      }
+    }
+  }
+}
+
+template <class T>
+void shut(T* c, Index ldc, Matrix<T> gate, Index m, Index n) {
+  for (Index i = 0; i < m; ++i) {
+    T* const row = c + i * ldc;
+    const T* const x = gate.data + i * gate.row_stride;
+    if (gate.column_stride != 1) {
+      for (Index j = 0; j < n; ++j) {
+        if (x[j * gate.column_stride] == 0) row[j] = 0;
+      }
+      continue;
+    }
+    for_each_vector<T>(n, [&](auto part, Index j) {
+      part.store(row + j, select<T>(part.load(x + j) == zero<T>(), zero<T>(), part.load(row + j)));
+    });
+  }
+}
+
+template <class T>
+constexpr GatedKernels<T> gated_kernels = {gated_product<T>, shut<T>};
+
+}  // namespace
+}  // namespace flyball

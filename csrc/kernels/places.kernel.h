@@ -1,0 +1,76 @@
+// Lists of the places of elements that are not zero.
+#pragma once
+
+#include "kernels/simd.h"
+
+namespace flyball {
+namespace {
+
+// Where in a row, or in a part of one, an element is.
+using Place = std::uint8_t;
+constexpr Index most_places = 256;
+
+// A list is written in whole vectors, the last up to so many places beyond its end.
+constexpr Index list_margin = 16;
+
+// Of each set of eight bits, which are set.
+struct SetBits {
+  Place places[256][8];
+  constexpr SetBits() : places() {
+    for (int set = 0; set < 256; ++set) {
+      int count = 0;
+      for (int bit = 0; bit < 8; ++bit) {
+        if ((set >> bit & 1) != 0) places[set][count++] = static_cast<Place>(bit);
+      }
+    }
+  }
+};
+
+// Appends the lanes of v that are not zero to a list of `count`, as places from k on; nan is not zero. Returns the new
+// count.
+#if defined(__AVX512F__)
+FLYBALL_INLINE Index append(Place* list, Index count, Vec<float> v, Index k) {
+  const __mmask16 mask = _mm512_cmp_ps_mask(v, Vec<float>{}, _CMP_NEQ_UQ);
+  const __m512i places = _mm512_add_epi32((__m512i)lane_index<float>(), _mm512_set1_epi32(static_cast<int>(k)));
+  const __m512i packed = _mm512_maskz_compress_epi32(mask, places);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(list + count), _mm512_maskz_cvtepi32_epi8(0xffff, packed));
+  return count + __builtin_popcount(mask);
+}
+FLYBALL_INLINE Index append(Place* list, Index count, Vec<double> v, Index k) {
+  const __mmask8 mask = _mm512_cmp_pd_mask(v, Vec<double>{}, _CMP_NEQ_UQ);
+  const __m512i places = _mm512_add_epi64((__m512i)lane_index<double>(), _mm512_set1_epi64(k));
+  const __m512i packed = _mm512_maskz_compress_epi64(mask, places);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(list + count), _mm512_maskz_cvtepi64_epi8(0xff, packed));
+  return count + __builtin_popcount(mask);
+}
+#elif defined(__AVX2__)
+constexpr SetBits set_bits;
+
+FLYBALL_INLINE Index append(Place* list, Index count, int mask, Index k) {
+  std::uint64_t places;
+  __builtin_memcpy(&places, set_bits.places[mask], sizeof places);
+  places += 0x0101010101010101u * static_cast<std::uint64_t>(k);
+  __builtin_memcpy(list + count, &places, sizeof places);
+  return count + __builtin_popcount(static_cast<unsigned>(mask));
+}
+FLYBALL_INLINE Index append(Place* list, Index count, Vec<float> v, Index k) {
+  return append(list, count, _mm256_movemask_ps(_mm256_cmp_ps(v, Vec<float>{}, _CMP_NEQ_UQ)), k);
+}
+FLYBALL_INLINE Index append(Place* list, Index count, Vec<double> v, Index k) {
+  return append(list, count, _mm256_movemask_pd(_mm256_cmp_pd(v, Vec<double>{}, _CMP_NEQ_UQ)), k);
+}
+#else
+template <class V>
+FLYBALL_INLINE Index append(Place* list, Index count, V v, Index k) {
+  constexpr Index size = static_cast<Index>(sizeof(V) / sizeof(v[0]));
+#pragma GCC unroll 4
+  for (Index i = 0; i < size; ++i) {
+    list[count] = static_cast<Place>(k + i);
+    count += v[i] != 0 ? 1 : 0;
+  }
+  return count;
+}
+#endif
+
+}  // namespace
+}  // namespace flyball
