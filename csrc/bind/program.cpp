@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 
 #include "bind/arrays.h"
 #include "bind/register.h"
@@ -154,10 +155,11 @@ void register_program(py::module_& module) {
       .def("threads", &PyProgram::threads, py::arg("rows"))
       .def("predicted_seconds", &PyProgram::predicted_seconds, py::arg("threads"), py::arg("rows"))
       .def("runner", &PyProgram::runner);
+  py::class_<Calm>(module, "Calm").def(py::init([] { return std::make_unique<Calm>(least_calm); }));
   py::class_<Pace>(module, "Pace")
-      .def(py::init<>())
+      .def(py::init<Calm&>(), py::arg("calm"), py::keep_alive<1, 2>())
       .def("threads", &Pace::threads, py::arg("wanted"))
-      .def("probing", &Pace::probing)
+      .def("slice", &Pace::slice, py::arg("seconds"))
       .def("note", &Pace::note, py::arg("one"), py::arg("rows"), py::arg("seconds"), py::arg("predicted"));
 }
 

@@ -12,9 +12,6 @@
 namespace flyball {
 namespace {
 
-// A slice that is there to be compared with.
-constexpr double probe_seconds = 0.01;
-
 // What threads cost, measured on two cores of a Xeon (AVX-512) under a hypervisor: waiting for each other, and an array
 // that one writes and others read and that is written again, 2.6 and 4 to 5 ns a line of 64 bytes.
 constexpr double nanoseconds_per_barrier = 500.0;
@@ -150,7 +147,7 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
   const int wanted = threads(first_rows);
   const Lease lease(pace_.threads(wanted), seconds);
   if (lease.threads() == 0) return 0;
-  if (pace_.probing() && wanted > 1) seconds = std::min(seconds, probe_seconds);
+  if (wanted > 1) seconds = pace_.slice(seconds);
   const auto began = Clock::now();
   const auto deadline = began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   Index done = begin;

@@ -138,7 +138,7 @@ class Program final : public StepRunner {
   int barriers_ = 0;            // that it has, beside the one at its end
   std::vector<const Buffer*> written_;
   std::size_t workspace_bytes_ = 0;  // the most that an instruction needs
-  Pace pace_;
+  Pace pace_{process_calm()};
 };
 
 }  // namespace flyball
