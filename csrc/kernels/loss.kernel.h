@@ -1,5 +1,6 @@
 // Compiled once per instruction set: see variant.h.
 #include "kernels/activation.kernel.h"
+#include "kernels/few_classes.kernel.h"
 #include "kernels/loss.h"
 #include "kernels/pointwise_loss.kernel.h"
 #include "kernels/row_loss.kernel.h"
@@ -53,6 +54,10 @@ FLYBALL_INLINE void for_each_row(double* losses, Index n, Body row_loss) {
 template <class T>
 void softmax_cross_entropy(double* losses, double* hits, T* dlogits, const T* logits, const Index* labels,
                            const T* weights, Index n, Index c, double smoothing, double scale) {
+  if (c <= most_few_classes<T>) {
+    few_classes_cross_entropy(losses, hits, dlogits, logits, labels, weights, n, c, smoothing, scale);
+    return;
+  }
   const double on = 1.0 - static_cast<double>(c - 1) * smoothing;
   for_each_row(losses, n, [&](Index row) -> RowLoss {
     const double weight = weights == nullptr ? 1.0 : static_cast<double>(weights[row]);
@@ -86,6 +91,10 @@ void softmax_cross_entropy(double* losses, double* hits, T* dlogits, const T* lo
 template <class T>
 void softmax_cross_entropy_soft(double* losses, double* hits, T* dlogits, const T* logits, const T* targets,
                                 const T* weights, Index n, Index c, double scale) {
+  if (c <= most_few_classes<T>) {
+    few_classes_cross_entropy_soft(losses, hits, dlogits, logits, targets, weights, n, c, scale);
+    return;
+  }
   for_each_row(losses, n, [&](Index row) -> RowLoss {
     const double row_weight = weights == nullptr ? 1.0 : static_cast<double>(weights[row]);
     const double row_scale = scale * row_weight;
