@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
@@ -66,7 +66,11 @@ class Layer(Configurable, ABC):
         All arrays, in Keras' order: parameters, then running statistics.
     in_model : bool
         Whether a model, or a layer with layers inside, has taken it in, so that its weights are that one's.
+    computes : bool
+        Whether it does anything to samples: all but :class:`InputLayer` do.
     """
+
+    computes: ClassVar[bool] = True
 
     _augments = False
     """Whether it makes other samples of those given, so that calling it without ``training`` is to see it do so."""

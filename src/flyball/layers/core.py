@@ -26,6 +26,8 @@ class InputLayer(Layer):
         Unique in a model.
     """
 
+    computes = False
+
     def __init__(self, shape: Sequence[int], *, name: str | None = None) -> None:
         self.shape = _checks.shape("shape", shape)
         super().__init__(name=name, input_shape=self.shape)

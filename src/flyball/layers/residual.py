@@ -162,9 +162,7 @@ def _iterable(layers: object) -> Iterable[object]:
 
 
 def _inner(argument: str, layer: object) -> Layer:
-    from flyball.layers.core import InputLayer
-
-    if not isinstance(layer, Layer) or isinstance(layer, InputLayer):
+    if not isinstance(layer, Layer) or not layer.computes:
         msg = f"{argument} must be of flyball.layers, without an input layer, got {layer!r}"
         raise TypeError(msg)
     require_free("layers", layer)

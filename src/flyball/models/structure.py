@@ -62,7 +62,7 @@ class Structure:
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the input."""
-        return [layer for layer in self._layers if not isinstance(layer, layers_module.InputLayer)]
+        return [layer for layer in self._layers if layer.computes]
 
     def _flat_layers(self) -> list[Layer]:
         """Return the layers and those inside them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -102,16 +103,23 @@ _PLAIN = frozenset((bool, int, float, str, type(None)))
 
 def _plain(value: Any) -> object:
     """Return ``value`` as a list of what it is made of; arrays, which training changes, by identity."""
-    kind = type(value)
-    if kind in _PLAIN:
-        return value
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    names = getattr(value, "__dataclass_fields__", None)
-    if names is None:
-        return id(value) if isinstance(value, np.ndarray) else value
-    skipped = ("value", "initializer") if isinstance(value, Weight) else ()
-    return [kind, *[_plain(getattr(value, name)) for name in names if name not in skipped]]
+        parts: list[Any] = [*value]
+    else:
+        kind: type = type(value)
+        names = _parts_of(kind)
+        if names is None:
+            return id(value) if isinstance(value, np.ndarray) else value
+        parts = [kind, *[getattr(value, name) for name in names]]
+    return [part if type(part) in _PLAIN else _plain(part) for part in parts]
+
+
+@cache
+def _parts_of(kind: type) -> tuple[str, ...] | None:
+    """Return the attributes that settings of ``kind`` are made of, or None where it is no dataclass."""
+    names = getattr(kind, "__dataclass_fields__", None)
+    skipped = ("value", "initializer") if issubclass(kind, Weight) else ()
+    return None if names is None else tuple(name for name in names if name not in skipped)
 
 
 def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
