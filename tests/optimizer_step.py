@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
 from flyball.program.memory import Memory
+from flyball.program.requests import Data
 from flyball.program.runners import Steps, runner
 
 

@@ -10,9 +10,10 @@ import pytest
 
 import flyball
 from flyball import functional, layers, losses
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
 from flyball.program.memory import Memory
 from flyball.program.nodes import AffineNode, ReshapeNode
+from flyball.program.requests import Data
 from flyball.program.runners import Steps, runner
 
 ndimage = pytest.importorskip("scipy.ndimage")

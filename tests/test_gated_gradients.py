@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from test_lowering import batch_norm, build, train, weight
 
-from flyball.program.lowering import Data
 from flyball.program.nodes import (
     ActivationNode,
     AlphaDropoutNode,
@@ -17,6 +16,7 @@ from flyball.program.nodes import (
     ResidualNode,
     dense,
 )
+from flyball.program.requests import Data
 
 SIZE = 96
 

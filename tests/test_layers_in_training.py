@@ -8,7 +8,8 @@ import pytest
 import flyball as fb
 from flyball import layers
 from flyball.backend import backend_scope
-from flyball.program.lowering import Data, Lowering, Objective
+from flyball.program.lowering import Lowering
+from flyball.program.requests import Data, Objective
 from flyball.program.runners import Steps, runner
 
 SQUARES = Objective("pointwise_loss", "targets", scalars=(("loss", "mean_squared_error"), ("delta", 1.0)))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import flyball
-from flyball.program.lowering import Data, Lowering, Objective
+from flyball.program.lowering import Lowering
 from flyball.program.memory import Memory
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode, ReshapeNode, Weight
+from flyball.program.requests import Data, Objective
 from flyball.program.runners import Steps, runner
 
 SQUARES = Objective("pointwise_loss", "targets", scalars=(("loss", "mean_squared_error"), ("delta", 1.0)))

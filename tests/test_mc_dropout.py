@@ -7,7 +7,8 @@ import pytest
 
 import flyball as fb
 from flyball import layers
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
+from flyball.program.requests import Data
 from flyball.program.runners import Steps, runner
 
 rng = np.random.default_rng(0)

@@ -10,9 +10,10 @@ import pytest
 
 import flyball
 from flyball import layers
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
 from flyball.program.memory import Memory
 from flyball.program.nodes import DenseNode, ReshapeNode, Weight
+from flyball.program.requests import Data
 from flyball.program.runners import Steps, runner
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "preprocessing.json").read_text(encoding="utf-8"))

@@ -11,8 +11,8 @@ from flyball._registry import serialize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flyball.program.lowering import Update
     from flyball.program.memory import Memory
+    from flyball.program.requests import Update
 
 SLOW = "slow"
 """Slot of the slow weights."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from flyball import _checks, schedules
 from flyball._registry import Configurable, parameters, serialize
-from flyball.program.lowering import Update
+from flyball.program.requests import Update
 from flyball.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:

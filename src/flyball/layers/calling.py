@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks, utils
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
 from flyball.program.memory import Memory
+from flyball.program.requests import Data
 from flyball.program.runners import Steps, runner
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from flyball.backend.types import Doubles, Floats
-    from flyball.program.lowering import Objective
+    from flyball.program.requests import Objective
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
 MEANS = REDUCTIONS[:2]

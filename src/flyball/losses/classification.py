@@ -10,7 +10,7 @@ from flyball import _checks
 from flyball.backend import get_backend
 from flyball.losses.base import Loss, in_words, numbers, predicted, refuse_rows, values_of
 from flyball.losses.regression import Values, pointwise, row_loss
-from flyball.program.lowering import Objective
+from flyball.program.requests import Objective
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

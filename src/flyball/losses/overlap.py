@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flyball import _checks
 from flyball.losses.base import values_of
 from flyball.losses.regression import Values
-from flyball.program.lowering import Objective
+from flyball.program.requests import Objective
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

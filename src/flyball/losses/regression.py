@@ -9,7 +9,7 @@ import numpy as np
 
 from flyball import _checks
 from flyball.losses.base import Loss, in_words, numbers, refuse_rows, values_of
-from flyball.program.lowering import Objective
+from flyball.program.requests import Objective
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

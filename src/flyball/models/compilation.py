@@ -11,8 +11,9 @@ from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
 from flyball.models.structure import Structure
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
 from flyball.program.nodes import ActivationNode
+from flyball.program.requests import Data
 from flyball.training.goal import Goal
 from flyball.training.meters import key
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flyball.program.instructions import Buffer
-    from flyball.program.lowering import Lowering, Objective
+    from flyball.program.lowering import Lowering
+    from flyball.program.requests import Objective
 
 
 class Mixture(NamedTuple):

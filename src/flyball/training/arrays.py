@@ -13,7 +13,8 @@ import numpy as np
 
 from flyball.backend import get_backend
 from flyball.data import step_bounds
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
+from flyball.program.requests import Data
 from flyball.program.runners import Steps, runner
 from flyball.training.step_program import Recipe, Shelf
 from flyball.training.steps import (
@@ -371,13 +372,10 @@ class Predictor:
         """Whether ``x`` is an array that needs no look but this one before :meth:`run` with the usual batches."""
         return (
             type(x) is np.ndarray
-            and x.dtype == self._dtype
             and x.shape[1:] == self._sample_shape
             and len(x) > 0
             and x.flags.carray
-            and self._contiguous
-            and self._batch_size is None
-            and get_backend() is self._backend
+            and self.is_for(x, None)
         )
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from flyball.backend import get_backend
 from flyball.data import DataSet
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
+from flyball.program.requests import Data
 from flyball.program.runners import runner
 from flyball.training.steps import (
     INTERVAL,

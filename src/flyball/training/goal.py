@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from flyball.losses import Loss
     from flyball.metrics import Metric
-    from flyball.program.lowering import Objective
+    from flyball.program.requests import Objective
 
 
 class Goal(NamedTuple):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from flyball.data import step_bounds
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
+from flyball.program.requests import Data
 from flyball.program.runners import runner
 from flyball.training.arrays import INFERENCE_ROWS
 from flyball.training.steps import no_learning

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
+from flyball.program.requests import Data
 from flyball.program.runners import runner
 from flyball.training.steps import no_learning
 

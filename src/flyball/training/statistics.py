@@ -9,7 +9,8 @@ import numpy as np
 
 from flyball.backend import OPERATIONS, get_backend
 from flyball.program.instructions import Instruction
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
+from flyball.program.requests import Data
 from flyball.program.runners import runner
 from flyball.training.steps import no_learning
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flyball.optimizers import Optimizer
-    from flyball.program.lowering import Data, Objective
     from flyball.program.memory import Memory
     from flyball.program.nodes import Node
+    from flyball.program.requests import Data, Objective
 
 KEPT_BYTES = 1 << 24
 """Activations of a batch up to which a Program is kept: where they are more, lowering is not what takes time."""

@@ -9,8 +9,9 @@ import flyball
 from conformance.standins.optimizers import Adapter
 from flyball import layers as own
 from flyball.layers.images import ImageLayer
-from flyball.program.lowering import Data, Lowering
+from flyball.program.lowering import Lowering
 from flyball.program.memory import Memory
+from flyball.program.requests import Data
 from flyball.program.runners import Steps, runner
 
 
