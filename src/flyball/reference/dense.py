@@ -127,7 +127,7 @@ def dense_backward(
     if dx is not None:
         np.matmul(dy, w.T, out=dx)
         if gated:
-            dx[x == 0] = 0
+            np.copyto(dx, 0, where=x == 0)
     if dw is not None:
         np.matmul(x.T, dy, out=dw)
     if db is not None:
