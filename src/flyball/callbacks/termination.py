@@ -103,7 +103,8 @@ class TerminateOnNaN(Callback):
         ):
             self._take(run.trainer, 0 if run.position is None else run.position.done, optimizer.steps)
         now = optimizer.steps
-        self._since = [entry for entry in self._since if entry.steps < now]  # a step back undoes epochs
+        while self._since and self._since[-1].steps >= now:  # a step back undoes epochs
+            self._since.pop()
         self._since.append(_Epoch(self.model._epochs, epoch, now, optimizer._learning_rate))
 
     def on_progress(self, done: int) -> bool:
