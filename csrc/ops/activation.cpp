@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "flyball/ops.h"
+#include "ops/at.h"
 #include "ops/columns.h"
 #include "ops/elementwise.h"
 #include "runtime/cpu.h"
@@ -62,10 +63,9 @@ void prelu_backward(Team& team, T* dx, T* dalpha, const T* dy, const T* x, const
   for (Index tile = mine.begin; tile < mine.end; ++tile) {
     const Index p = tile / across;
     const Index j = tile % across * tile_columns;
-    const Index at = p * tile_rows * c + j;
-    kernels<T>().activation.prelu_backward(dx == nullptr ? nullptr : dx + at, sums + p * c + j, dy + at, x + at,
-                                           alpha + j, c, std::min(tile_rows, n - p * tile_rows),
-                                           std::min(tile_columns, c - j));
+    const Index first = p * tile_rows * c + j;
+    kernels<T>().activation.prelu_backward(at(dx, first), sums + p * c + j, dy + first, x + first, alpha + j, c,
+                                           std::min(tile_rows, n - p * tile_rows), std::min(tile_columns, c - j));
   }
   if (dalpha == nullptr) return;
   team.barrier();

@@ -10,15 +10,11 @@
 #include <algorithm>
 
 #include "flyball/ops.h"
+#include "ops/at.h"
 #include "ops/columns.h"
 #include "runtime/cpu.h"
 
 namespace flyball {
-
-template <class P>
-P* at(P* pointer, Index j) {
-  return pointer == nullptr ? nullptr : pointer + j;
-}
 
 template <class T>
 ColumnMap<T> at(const ColumnMap<T>& map, Index j) {

@@ -7,6 +7,12 @@
 namespace flyball {
 namespace {
 
+// What begins at element (i, j) of a.
+template <class T>
+Matrix<T> from(Matrix<T> a, Index i, Index j) {
+  return {a.data + i * a.row_stride + j * a.column_stride, a.row_stride, a.column_stride};
+}
+
 // Measured: about 100 multiply-adds a nanosecond with AVX2 upwards.
 constexpr double nanoseconds_per_multiply_add = 0.02;
 
@@ -193,8 +199,8 @@ void shared_product(const Team& team, T* c, Index ldc, Matrix<T> a, Matrix<T> b,
   const auto [rows, columns] = share_of(team, m, n, k, kernel.tile_columns);
   if (rows.size() == 0 || columns.size() == 0) return;
   const bool sparse = mostly_zeros(a, m, n, k, most_multiplied);
-  a.data += rows.begin * a.row_stride;
-  b.data += columns.begin * b.column_stride;
+  a = from(a, rows.begin, 0);
+  b = from(b, 0, columns.begin);
   T* corner = c + rows.begin * ldc + columns.begin;
   epilogue = epilogue.from(columns.begin);
   if (activation.kind == Activation::linear || activation.kind == Activation::relu) {
@@ -206,18 +212,12 @@ void shared_product(const Team& team, T* c, Index ldc, Matrix<T> a, Matrix<T> b,
   const Index block = activated_tiles * kernel.tile_rows;
   for (Index i = 0; i < rows.size(); i += block) {
     const Index height = std::min(block, rows.size() - i);
-    product<T>(team, corner + i * ldc, ldc, {a.data + i * a.row_stride, a.row_stride, a.column_stride}, b, epilogue,
-               height, columns.size(), k, sparse);
+    product(team, corner + i * ldc, ldc, from(a, i, 0), b, epilogue, height, columns.size(), k, sparse);
     for (Index row = i; row < i + height; ++row) {
       T* y = corner + row * ldc;
       kernels<T>().activation.activation_forward(y, y, columns.size(), activation);
     }
   }
-}
-
-template <class T>
-Matrix<T> from(Matrix<T> a, Index i, Index j) {
-  return {a.data + i * a.row_stride + j * a.column_stride, a.row_stride, a.column_stride};
 }
 
 // dx (n, k) = dy (n, c) @ w.T (c, k), but 0 where x (n, k) is.
@@ -283,8 +283,7 @@ void dense_batch_norm_inference(Team& team, T* y, Matrix<T> x, Matrix<T> w, cons
   for (Index j = 0; j < c; j += normalised_columns) {
     const Index width = std::min(normalised_columns, c - j);
     const Epilogue<T> epilogue = normalising(columns, b, norm, j, width);
-    const Matrix<T> strip = {w.data + j * w.column_stride, w.row_stride, w.column_stride};
-    shared_product(team, y + j, c, x, strip, epilogue, n, width, k, activation);
+    shared_product(team, y + j, c, x, from(w, 0, j), epilogue, n, width, k, activation);
   }
 }
 

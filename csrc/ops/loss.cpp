@@ -1,15 +1,8 @@
 #include "flyball/ops.h"
+#include "ops/at.h"
 #include "runtime/cpu.h"
 
 namespace flyball {
-namespace {
-
-template <class P>
-P* at(P* pointer, Index i) {
-  return pointer == nullptr ? nullptr : pointer + i;
-}
-
-}  // namespace
 
 // A row's result does not depend on its neighbours, so any share of the rows gives the same bits.
 

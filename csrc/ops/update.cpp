@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "flyball/ops.h"
+#include "ops/at.h"
 #include "ops/elementwise.h"
 #include "runtime/cpu.h"
 
@@ -18,11 +19,6 @@ void penalised_update(Team& team, double* penalty, Index count, Update update) {
   } else {
     add_blocks(team, penalty, count, [&](Index begin, Index size) { return update(begin, size, true); });
   }
-}
-
-template <class T>
-T* at(T* array, Index begin) {
-  return array == nullptr ? nullptr : array + begin;
 }
 
 double power(double base, std::int64_t exponent) { return std::pow(base, static_cast<double>(exponent)); }

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "flyball/ops.h"
+#include "ops/at.h"
 #include "ops/columns.h"
 #include "ops/elementwise.h"
 #include "runtime/cpu.h"
@@ -36,9 +37,8 @@ std::size_t squared_norm_workspace(Index count) { return add_blocks_workspace(co
 
 template <class T>
 void squared_norm(Team& team, double* total, const T* g, const T* w, Index count, double l1, double l2) {
-  add_blocks(team, total, count, [&](Index i, Index size) {
-    return kernels<T>().weights.squared_norm(g + i, w == nullptr ? nullptr : w + i, size, l1, l2);
-  });
+  add_blocks(team, total, count,
+             [&](Index i, Index size) { return kernels<T>().weights.squared_norm(g + i, at(w, i), size, l1, l2); });
 }
 
 void clip_scale(Team& team, double* scale, double* total, double max_norm) {

@@ -69,7 +69,7 @@ class Lowering:
         self._learns = False  # whether a node so far has something to learn
         self._data = data
         self._weights: dict[int, Buffer] = {}
-        self._open: dict[int, float] = {}
+        self._open: dict[int, float] = {}  # by root, the share of a value whose gradient is asked for: note_open
         self.sources: dict[str, Buffer] = {}
         self._target: Buffer | None = None
         self.value = self._rows_of("x", data.x, "input")
