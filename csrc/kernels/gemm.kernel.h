@@ -22,19 +22,25 @@ constexpr int tile_rows = 4;
 template <class T>
 constexpr Index tile_columns = 2 * lanes<T>;
 
-// A panel of B (block_depth x tile_columns) stays in the first-level cache while the rows of A pass by.
-constexpr Index block_depth = 256;
+// A panel of B (at most most_depth x tile_columns) stays in the first-level cache while the rows of A pass by. Of 200,
+// 288 and 400, none was faster than another on a Zen 3.
+constexpr Index most_depth = 320;
 
-// Rows of A that stay in the second-level cache, block_depth deep, while the panels of B pass by: half a megabyte.
+// Elements of A that stay in the second-level cache while the panels of B pass by: half a megabyte. With a half or a
+// quarter of that, products of 1024 rows took a tenth longer; of short rows, fewer will do.
+constexpr Index most_rows = 480;
 template <class T>
-constexpr Index block_rows = 480 * 1024 / (block_depth * static_cast<Index>(sizeof(T))) / tile_rows * tile_rows;
+constexpr Index block_elements = 440 * 1024 / static_cast<Index>(sizeof(T));
 
-// Scratch: a panel of B, then a block of A, whose last tile is written some lanes beyond its end.
+// A B of more bytes than these is not in a near cache, where a panel of it would be waited for: the next panel is
+// packed a few rows at a time while the tiles of one are computed.
+constexpr Index near_bytes = 288 * 1024;
+
+// Scratch: a panel of B and the next one, then a block of A.
 template <class T>
-constexpr Index panel_elements = block_depth * tile_columns<T>;
+constexpr Index panel_elements = most_depth * tile_columns<T>;
 template <class T>
-constexpr std::size_t pack_bytes =
-    (panel_elements<T> + block_rows<T> * block_depth + block_rows<T> / tile_rows * lanes<T>)*sizeof(T);
+constexpr std::size_t pack_bytes = (2 * panel_elements<T> + block_elements<T>)*sizeof(T);
 static_assert(pack_bytes<float> <= most_pack_bytes && pack_bytes<double> <= most_pack_bytes);
 
 // Fewer rows than these are fewer independent sums than keep two units of multiply-adds busy for four cycles each: what
@@ -155,8 +161,53 @@ struct Packed {
   }
 };
 
-// Steps of k from which on a tile asks for its lines of C before it starts.
+// Steps of k from which on lines of C that are asked for at the beginning of a tile are there at its end.
 constexpr Index least_hidden_depth = 64;
+
+// Asks for ROWS of C, VECTORS wide.
+template <int ROWS, int VECTORS, class T>
+FLYBALL_INLINE void ask_for(T* c, Index ldc) {
+#pragma GCC unroll 16
+  for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 2
+    for (int v = 0; v < VECTORS; ++v) prefetch_to_write(c + i * ldc + v * lanes<T>);
+  }
+}
+
+// Tiles of a panel from which on the rest of them has the time to pack the next.
+constexpr Index least_tiles = 5;
+
+// A panel of B that is packed by and by: `each` rows at a time, which were asked for the time before.
+template <class T>
+struct NextPanel {
+  const T* from;
+  Index stride;
+  T* panel;
+  Index left;
+  Index each;
+  T* to = panel;
+
+  FLYBALL_INLINE void pack_some() {
+    const Index rows = left < each ? left : each;
+    left -= rows;
+    ask_for(from + rows * stride, left < each ? left : each);
+    for (Index k = 0; k < rows; ++k, from += stride, to += tile_columns<T>) {
+      const Vec<T> low = load(from);
+      const Vec<T> high = load(from + lanes<T>);
+      store(to, low);
+      store(to + lanes<T>, high);
+    }
+  }
+
+  // All at once: between the copies it took longer. A row that begins within a line ends in one that the panel before
+  // has not had.
+  FLYBALL_INLINE void ask_for(const T* row, Index rows) const {
+    constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+    for (Index k = 0; k < rows; ++k, row += stride) {
+      for (Index end = line; end <= tile_columns<T>; end += line) __builtin_prefetch(row + end - 1);
+    }
+  }
+};
 
 template <class T>
 struct TileTask {
@@ -172,6 +223,7 @@ struct TileTask {
   Index depth;
   Index columns;  // valid columns of the last vector
   bool first;     // first block of k: start from zero
+  bool far;       // B is not in a near cache, and neither is C: lines of it are asked for a tile before
 };
 
 template <class A, bool PACKS, int ROWS, int VECTORS, class T>
@@ -184,14 +236,8 @@ __attribute__((noinline)) void tile(const TileTask<T>& task) {
   const auto load_vector = [=](const T* p, int v) FLYBALL_INLINE_LAMBDA {
     return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, columns);
   };
-  if (task.depth >= least_hidden_depth) {
-#pragma GCC unroll 16
-    for (int i = 0; i < ROWS; ++i) {
-#pragma GCC unroll 2
-      for (int v = 0; v < VECTORS; ++v) prefetch_to_write(corner + i * ldc + v * lanes<T>);
-    }
-  }
   if (task.first) {
+    if (task.depth >= least_hidden_depth) ask_for<ROWS, VECTORS>(corner, ldc);
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; ++i) {
 #pragma GCC unroll 2
@@ -242,13 +288,18 @@ struct BlockOfA {
   Index tile_stride;
 };
 
+// A tile is written up to some lanes beyond its end.
+template <class T>
+constexpr Index tile_stride(Index depth) {
+  return (depth + lanes<T> - 1) / lanes<T> * lanes<T> * tile_rows + lanes<T>;
+}
+
 template <class T>
 BlockOfA<T> pack_block(T* out, Matrix<T> a, Index m, Index n, Index depth) {
   BlockOfA<T> block{a, out, 0, 0};
   const bool collides = a.row_stride * static_cast<Index>(sizeof(T)) % colliding_bytes == 0;
   if (n < (a.row_stride == 1 || collides ? pack_columns<T> : pack_columns_of_rows<T>)) return block;
-  const Index rounded = (depth + lanes<T> - 1) / lanes<T> * lanes<T>;
-  block.tile_stride = rounded * tile_rows + lanes<T>;
+  block.tile_stride = tile_stride<T>(depth);
   m = whole_tile_rows(m);
   if (a.column_stride == 1) {
     block.chunk = lanes<T>;
@@ -271,14 +322,21 @@ void tile_of_block(const TileTask<T>& task, Index chunk) {
   }
 }
 
-// One block of k for one panel of columns, VECTORS wide.
+// One block of k for one panel of columns, VECTORS wide. `next` is the one after it, if it is packed meanwhile; `more`
+// whether there is one.
 template <int VECTORS, class T>
-void panel_product(TileTask<T> task, const BlockOfA<T>& a, Index m) {
+void panel_product(TileTask<T> task, const BlockOfA<T>& a, Index m, NextPanel<T>& next, bool more) {
   T* const c = task.c;
   const Index whole = whole_tile_rows(m);
+  const bool asks = task.far || !task.first;
   Index i = 0;
   for (; i < whole; i += tile_rows) {
+    if (next.left > 0) next.pack_some();
     task.c = c + i * task.ldc;
+    const bool last = i + tile_rows == whole;
+    if (asks && (!last || more)) {
+      ask_for<tile_rows, VECTORS>(last ? c + VECTORS * lanes<T> : task.c + tile_rows * task.ldc, task.ldc);
+    }
     task.a = a.chunk == 0 ? a.source.data + i * a.source.row_stride : a.tiles + i / tile_rows * a.tile_stride;
     if (VECTORS == 2 && task.pack != nullptr) {
       tile_of_block<true, 2, T>(task, a.chunk);
@@ -297,19 +355,34 @@ void panel_product(TileTask<T> task, const BlockOfA<T>& a, Index m) {
   }
 }
 
-// One block of k for one block of rows. `task` says what is the same for all tiles; c and epilogue are the block's.
+// One block of k for one block of rows. `task` says what is the same for
+// all tiles; c and epilogue are the block's.
 template <class T>
 void block_product(TileTask<T> task, const BlockOfA<T>& a, Matrix<T> b, Index m, Index n, T* pack) {
   T* const c = task.c;
   const Epilogue<T> epilogue = task.epilogue;
+  // All tiles but one are enough to pack the next panel, so that it has been asked for when its time comes.
+  const Index tiles = whole_tile_rows(m) / tile_rows;
+  const bool packs_ahead = b.column_stride == 1 && tiles >= least_tiles && task.far;
+  const Index each = packs_ahead ? (task.depth + tiles - 2) / (tiles - 1) : 0;
+  T* other = pack + panel_elements<T>;
+  bool packed = false;
   for (Index j = 0; j < n; j += tile_columns<T>) {
-    const Index columns = n - j < tile_columns<T> ? n - j : tile_columns<T>;
+    const Index left = n - j;
+    const Index columns = left < tile_columns<T> ? left : tile_columns<T>;
     const Index width = columns > lanes<T> ? tile_columns<T> : lanes<T>;
     task.b = b.data + j * b.column_stride;
     task.ldb = b.row_stride;
     task.pack = nullptr;
+    NextPanel<T> next{};
+    if (packs_ahead && left >= 2 * tile_columns<T>) {
+      next = {task.b + tile_columns<T>, b.row_stride, other, task.depth, each};
+    }
     const bool whole = columns == tile_columns<T> && b.column_stride == 1;
-    if (m > pack_rows && whole) {
+    if (packed) {
+      task.b = pack;
+      task.ldb = width;
+    } else if (m > pack_rows && whole) {
       task.pack = pack;
     } else if (m > pack_rows || b.column_stride != 1 || columns < width) {
       pack_panel(pack, task.b, b, task.depth, columns, width);
@@ -320,27 +393,39 @@ void block_product(TileTask<T> task, const BlockOfA<T>& a, Matrix<T> b, Index m,
     task.epilogue = epilogue.from(j);
     task.columns = columns - (width - lanes<T>);
     if (width == tile_columns<T>) {
-      panel_product<2>(task, a, m);
+      panel_product<2>(task, a, m, next, left > width);
     } else {
-      panel_product<1>(task, a, m);
+      panel_product<1>(task, a, m, next, false);
+    }
+    packed = next.panel != nullptr;
+    if (packed) {
+      other = pack;
+      pack = next.panel;
     }
   }
 }
 
+// The size of parts of about the same size, in whole units, none above `most`: a small last one would pack all of B, or
+// read all of C, for little.
+constexpr Index even_part(Index size, Index most, Index unit) {
+  const Index parts = (size + most - 1) / most;
+  return parts < 2 ? size : ((size + parts - 1) / parts + unit - 1) / unit * unit;
+}
+
 template <class T>
 void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack) {
-  // Blocks of about the same size: a small last one would pack all of B for little.
-  const Index blocks = (m + block_rows<T> - 1) / block_rows<T>;
-  const Index most_rows = blocks < 2 ? m : ((m + blocks - 1) / blocks + tile_rows - 1) / tile_rows * tile_rows;
+  const Index block_depth = even_part(k, most_depth, lanes<T>);
+  const Index fitting_rows = block_elements<T> / tile_stride<T>(block_depth) * tile_rows;
+  const Index block_rows = even_part(m, fitting_rows < most_rows ? fitting_rows : most_rows, tile_rows);
   // An empty inner dimension still writes epilogue(0): one block of depth 0.
   Index k0 = 0;
   do {
     const Index depth = k - k0 < block_depth ? k - k0 : block_depth;
     const bool last = k0 + depth == k;
-    for (Index i = 0; i < m; i += most_rows) {
-      const Index rows = m - i < most_rows ? m - i : most_rows;
+    for (Index i = 0; i < m; i += block_rows) {
+      const Index rows = m - i < block_rows ? m - i : block_rows;
       const Matrix<T> a_block = {a.data + i * a.row_stride + k0 * a.column_stride, a.row_stride, a.column_stride};
-      const BlockOfA<T> block = pack_block(pack + panel_elements<T>, a_block, rows, n, depth);
+      const BlockOfA<T> block = pack_block(pack + 2 * panel_elements<T>, a_block, rows, n, depth);
       TileTask<T> task{};
       task.c = c + i * ldc;
       task.ldc = ldc;
@@ -348,6 +433,7 @@ void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index
       task.a_column_stride = a.column_stride;
       task.depth = depth;
       task.first = k0 == 0;
+      task.far = n * k * static_cast<Index>(sizeof(T)) > near_bytes;
       if (last) task.epilogue = epilogue;
       block_product(task, block, {b.data + k0 * b.row_stride, b.row_stride, b.column_stride}, rows, n, pack);
     }
