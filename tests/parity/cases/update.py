@@ -6,6 +6,7 @@ from parity.cases.table import operation
 from parity.tolerances import SHORT
 
 NONE = {"l1": 0.0, "l2": 0.0, "weight_decay": 0.0, "proximal": False, "clip_value": np.inf, "clip_penalty": False}
+L2 = {**NONE, "l2": 0.02}  # without l1 and clipping native code takes another way
 PENALTIES = {**NONE, "l1": 0.01, "l2": 0.02, "weight_decay": 0.1}
 PROXIMAL = {**PENALTIES, "proximal": True, "l1": 0.3, "clip_value": 0.7}
 CLIPPED = {**PENALTIES, "clip_value": 0.3}
@@ -13,6 +14,7 @@ CLIPPED_WITH_PENALTIES = {**CLIPPED, "clip_penalty": True}
 # Options of all updates; the own ones of each stand with it.
 COMMON = [
     {},
+    {"penalties": L2, "scale": 0.4},
     {"penalties": PENALTIES, "total": False},
     {"penalties": PROXIMAL, "scale": 0.4},
     {"penalties": CLIPPED},
