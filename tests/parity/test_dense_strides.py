@@ -92,8 +92,20 @@ def test_dense_takes_any_strides(backend, n, k, c, layouts, seed):
     assert_product(dx, np.where(gate == 0, 0, np.einsum("nc,kc->nk", dy, w)), c, "float64")
 
 
+# Rows, columns and depths in blocks, each in turn and together; (35, 301, 700) has just tiles enough to pack ahead.
 @pytest.mark.parametrize(
-    "sizes", [(1100, 600, 40), (300, 1100, 300), (500, 10, 700), (700, 31, 3), (3, 300, 600), (11761, 150, 3)]
+    "sizes",
+    [
+        (1100, 600, 40),
+        (300, 1100, 300),
+        (500, 10, 700),
+        (700, 31, 3),
+        (3, 300, 600),
+        (11761, 150, 3),
+        (350, 301, 700),
+        (35, 301, 700),
+        (64, 512, 784),
+    ],
 )
 def test_several_blocks(sizes, dtype):
     m, n, k = sizes
@@ -128,7 +140,8 @@ def before_a_forbidden_page(pages, array):
 
 @pytest.mark.skipif(not hasattr(mmap, "PROT_READ"), reason="needs mprotect")
 @pytest.mark.parametrize(
-    "sizes", [(1, 1, 1), (5, 3, 2), (13, 17, 9), (30, 33, 31), (12, 10, 40), (70, 10, 33), (64, 70, 5)]
+    "sizes",
+    [(1, 1, 1), (5, 3, 2), (13, 17, 9), (30, 33, 31), (12, 10, 40), (70, 10, 33), (64, 70, 5), (35, 250, 320)],
 )
 def test_nothing_is_read_beyond_the_operands(sizes, dtype):
     m, n, k = sizes
