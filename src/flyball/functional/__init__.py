@@ -22,6 +22,7 @@ from flyball.functional.activation import (
     softmax_backward,
     softmax_forward,
 )
+from flyball.functional.alpha_dropout import alpha_dropout_backward, alpha_dropout_forward
 from flyball.functional.augment import affine_matrices, affine_transform, augment_images
 from flyball.functional.colour import adjust_pixels, adjust_tones
 from flyball.functional.data import gather, swap_axes
@@ -34,8 +35,6 @@ from flyball.functional.dense import (
 )
 from flyball.functional.dropout import (
     add_branch,
-    alpha_dropout_backward,
-    alpha_dropout_forward,
     dropout_backward,
     dropout_forward,
     dropout_inference,
