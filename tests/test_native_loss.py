@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from flyball import _core
+from flyball import _core, reference
+from flyball.backend import LOSSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,9 +212,11 @@ def test_loss_of_a_sure_answer_keeps_its_digits(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_cross_entropy_of_rows_that_are_not_finite(dtype: Any) -> None:
+@pytest.mark.parametrize("c", [3, 40])
+def test_cross_entropy_of_rows_that_are_not_finite(c: int, dtype: Any) -> None:
     inf, nan = np.inf, np.nan
-    x = np.array([[1, nan, 0], [inf, 0, 0], [-inf, -inf, -inf], [-inf, 0, 0], [2, -inf, 1]], dtype)
+    x = np.full((5, c), -inf, dtype)
+    x[:, :3] = [[1, nan, 0], [inf, 0, 0], [-inf, -inf, -inf], [-inf, 0, 0], [2, -inf, 1]]
     losses, hits, dx = np.empty(5), np.empty(5), np.empty_like(x)
     _core.softmax_cross_entropy(losses, hits, dx, x, np.zeros(5, np.int64), None, 0.0, 1.0)
     assert np.isnan(losses[:3]).all()
@@ -221,7 +224,7 @@ def test_cross_entropy_of_rows_that_are_not_finite(dtype: Any) -> None:
     assert losses[3] == inf
     np.testing.assert_allclose(losses[4], np.log1p(np.exp(-1.0)), rtol=1e-7)
     np.testing.assert_array_equal(hits, [0, 0, 0, 0, 1])
-    np.testing.assert_allclose(dx[3], [-1, 0.5, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(dx[3], [-1, 0.5, 0.5, *[0] * (c - 3)], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -232,6 +235,25 @@ def test_a_hit_is_the_first_largest(c: int, dtype: Any) -> None:
     losses, hits = np.empty(3), np.empty(3)
     _core.softmax_cross_entropy(losses, hits, None, x, np.array([0, c - 2, c - 1]), None, 0.0, 1.0)
     np.testing.assert_array_equal(hits, [0, 1, 0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("c", [1, 16])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_pointwise_losses_at_their_edges(loss: str, c: int, dtype: Any) -> None:
+    """Where a prediction or a target is at or beyond a bound, equal to the other, or small; as in the specification."""
+    edges = [-40, -1.5, -1, -0.5, 0, 5e-8, 1e-3, 0.25, 0.5, 1, 1.5, 2, 40]
+    pairs = np.array([(p, t) for p in edges for t in edges], dtype)
+    p, t = (np.ascontiguousarray(np.repeat(column[:, None], c, axis=1)) for column in pairs.T)
+    results = []
+    for backend in (_core, reference):
+        losses, dp = np.empty(len(p)), np.empty_like(p)
+        backend.pointwise_loss(losses, dp, p, t, None, loss, 1.0, 1.0)
+        results += [losses, dp]
+    rtol = 2e-6 if dtype is np.float32 else 1e-13
+    atol = np.finfo(dtype).eps if loss == "log_cosh" else 0  # log(2) is subtracted
+    np.testing.assert_allclose(results[0], results[2], rtol=rtol, atol=atol)
+    np.testing.assert_allclose(results[1], results[3], rtol=rtol, atol=0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
