@@ -229,6 +229,29 @@ def test_cross_entropy_of_rows_that_are_not_finite(c: int, dtype: Any) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("c", [3, 40])
+def test_soft_targets_have_no_hit_where_a_row_is_not_finite(c: int, dtype: Any) -> None:
+    x, targets = np.zeros((3, c), dtype), np.zeros((3, c), dtype)
+    x[:, 0], targets[:, 0] = [2, 2, np.inf], 1
+    x[1, c - 1] = np.nan
+    losses, hits = np.empty(3), np.empty(3)
+    _core.softmax_cross_entropy_soft(losses, hits, None, x, targets, None, 1.0)
+    np.testing.assert_array_equal(hits, [1, 0, 0])
+    np.testing.assert_array_equal(np.isnan(losses), [False, True, True])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_categorical_hinge_of_equal_and_of_unknown_scores(dtype: Any) -> None:
+    """Of equal wrong scores the first has the gradient; a score that is nan makes the loss nan, not 0."""
+    p = np.array([[0.5, 2, 2, 1], [9, 1, 1, 1], [9, 1, np.nan, 1], [np.nan, 1, 1, 1], [np.inf, 1, 1, 1]], dtype)
+    t = np.tile(np.array([1, 0, 0, 0], dtype), (5, 1))
+    losses, dp = np.empty(5), np.empty_like(p)
+    _core.row_loss(losses, dp, p, t, None, "categorical_hinge", 0.0, 1.0, 1.0, 1.0)
+    np.testing.assert_array_equal(losses, [2.5, 0, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(dp[:2], [[-1, 1, 0, 0], [0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("c", [3, 40])
 def test_a_hit_is_the_first_largest(c: int, dtype: Any) -> None:
     x = np.zeros((3, c), dtype)
     x[:, c - 2 :] = 1

@@ -82,3 +82,30 @@ def test_groups_of_single_values_are_rows_with_their_own_gamma(samples, groups, 
                 scale = np.abs(rstd[..., None] * g if name == "dx" else value).max()
                 tolerance = scale * (3e-5 if dtype == np.float32 else 1e-12)
                 np.testing.assert_allclose(got[name].reshape(value.shape), value, atol=tolerance, rtol=0, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [4096, 4097, 10_007])
+def test_long_rows_whose_parts_differ(columns, dtype):
+    """A row beyond 4096 elements is summed in parts, whose means and squares are then combined."""
+    rng = np.random.default_rng(columns)
+    x = (rng.normal(size=(3, columns)) + np.linspace(-5, 5, columns) ** 3 / 40).astype(dtype)
+    dy, gamma, beta = (rng.normal(size=shape).astype(dtype) for shape in (x.shape, columns, columns))
+    wide, g = x.astype(np.float64), dy.astype(np.float64) * gamma
+    tolerance = {"rtol": 1e-4, "atol": 2e-5} if dtype is np.float32 else {"rtol": 1e-11, "atol": 1e-12}
+
+    rstd = 1 / np.sqrt(wide.var(axis=1, keepdims=True) + EPSILON)
+    xhat = (wide - wide.mean(axis=1, keepdims=True)) * rstd
+    dx = rstd * (g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True))
+    expected = xhat * gamma + beta, wide.mean(axis=1), rstd[:, 0], dx
+    for actual, formula in zip(layer_norm(x, dy, gamma, beta), expected, strict=True):
+        np.testing.assert_allclose(actual, formula, **tolerance)
+
+    rstd = 1 / np.sqrt((wide**2).mean(axis=1, keepdims=True) + EPSILON)
+    xhat = wide * rstd
+    y, of_rows, gradient = np.empty_like(x), np.empty(3), np.empty_like(x)
+    _core.rms_norm_forward(y, of_rows, x, gamma, EPSILON)
+    _core.rms_norm_backward(gradient, None, dy, x, gamma, of_rows)
+    np.testing.assert_allclose(of_rows, rstd[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(y, xhat * gamma, **tolerance)
+    np.testing.assert_allclose(gradient, rstd * (g - xhat * (g * xhat).mean(axis=1, keepdims=True)), **tolerance)

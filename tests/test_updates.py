@@ -125,11 +125,11 @@ def test_nan_is_not_hidden(name, dtype):
 
 
 def test_a_constant_gradient_leaves_centered_rmsprop_finite(dtype):
-    # v - m**2 is zero but for its rounding, which may be negative.
-    w, g = np.zeros(64, dtype), np.full(64, 1e4, dtype) + np.arange(64, dtype=dtype)
-    v, m = np.zeros_like(w), np.zeros_like(w)
-    for _ in range(300):
-        F.rmsprop_update(w, g, v, m)
+    # v - m**2 is zero but for its rounding, which may be negative: here it is.
+    m = (np.random.default_rng(0).uniform(1, 10, 500) * 1e4).astype(dtype)
+    w, g, v = np.zeros_like(m), m.copy(), m * m * np.asarray(1 - 8 * np.finfo(dtype).eps, dtype)
+    F.rmsprop_update(w, g, v, m)
+    assert np.all(v < m.astype(np.float64) ** 2)
     assert np.isfinite(w).all()
 
 

@@ -99,3 +99,17 @@ def test_nothing_is_touched_beyond_the_operands(dtype):
             dx = before_a_forbidden_page(pages, np.full(x.shape, np.nan, dtype))
             native.dense_backward(dx, None, None, dy, x, w, True)
             assert_product(dx, np.where(x == 0, 0, product(dy, w)), sizes[2], dtype)
+
+
+def test_the_gate_may_have_any_strides(dtype):
+    dy, x, w = operands(np.random.default_rng(5), (70, 40, 50), 0.5, dtype)
+    expected = np.where(x == 0, 0, product(dy, w))
+    layouts = (
+        np.asfortranarray(x),
+        np.repeat(x, 3, axis=1)[:, ::3],
+        np.flip(np.flip(x).copy()),
+        np.repeat(x, 2, axis=0)[::2],
+    )
+    for gate in layouts:
+        np.testing.assert_array_equal(gate, x)
+        assert_product(gradient(dy, gate, w), expected, 50, dtype)
