@@ -109,3 +109,18 @@ def test_long_rows_whose_parts_differ(columns, dtype):
     np.testing.assert_allclose(of_rows, rstd[:, 0], rtol=1e-6)
     np.testing.assert_allclose(y, xhat * gamma, **tolerance)
     np.testing.assert_allclose(gradient, rstd * (g - xhat * (g * xhat).mean(axis=1, keepdims=True)), **tolerance)
+
+
+@pytest.mark.parametrize("columns", [7, 100, 5000])
+def test_rows_far_from_zero(columns):
+    """The mean of float32 values around 1e6 lies between two of them, a sixteenth apart: it must not be rounded."""
+    rng = np.random.default_rng(columns)
+    x = (1e6 + rng.normal(size=(9, columns))).astype(np.float32)
+    dy, gamma, beta = (rng.normal(size=shape).astype(np.float32) for shape in (x.shape, columns, columns))
+    wide, g = x.astype(np.float64), dy.astype(np.float64) * gamma
+    rstd = 1 / np.sqrt(wide.var(axis=1, keepdims=True) + EPSILON)
+    xhat = (wide - wide.mean(axis=1, keepdims=True)) * rstd
+    dx = rstd * (g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True))
+    expected = xhat * gamma + beta, wide.mean(axis=1), rstd[:, 0], dx
+    for actual, formula in zip(layer_norm(x, dy, gamma, beta), expected, strict=True):
+        np.testing.assert_allclose(actual, formula, rtol=1e-5, atol=1e-5)

@@ -19,6 +19,7 @@ COMMON = [
     {"penalties": PROXIMAL, "scale": 0.4},
     {"penalties": CLIPPED},
     {"penalties": CLIPPED_WITH_PENALTIES, "scale": 0.4, "total": False},
+    {"penalties": {**PROXIMAL, "clip_penalty": True}, "scale": 0.4},
 ]
 
 
