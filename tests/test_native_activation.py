@@ -106,3 +106,41 @@ def test_distance_from_the_formula_over_the_floats(activation):
 def test_a_unit_that_is_off_passes_nothing_back(activation, dtype):
     y = np.array([0, 0, NAN], dtype)
     np.testing.assert_array_equal(F.activation_backward(np.array([INF, NAN, 1], dtype), activation, y=y), [0, 0, 0])
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_nan_passes_a_relu_within_a_product(dtype):
+    x = np.ones((13, 5), dtype)
+    x[2, 3] = x[12, 0] = NAN  # in a whole tile, and among what tiles leave
+    for columns in (3, 16, 37):
+        y = F.dense_forward(x, -np.ones((5, columns), dtype), activation="relu")
+        np.testing.assert_array_equal(np.isnan(y).all(axis=1), np.isnan(x).any(axis=1))
+        np.testing.assert_array_equal(y[~np.isnan(x).any(axis=1)], 0)
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_slopes_at_the_bounds_of_a_relu(dtype):
+    x = np.array([0.5, 0.75, 6, 7, NAN] * 5, dtype)
+    dx = F.relu_backward(np.ones_like(x), x, negative_slope=0.25, threshold=0.5, max_value=6.0)
+    np.testing.assert_array_equal(dx, [0.25, 1, 0, 0, 0.25] * 5)
+
+
+@pytest.mark.parametrize("backend", [_core, reference])
+def test_gradients_of_slopes_that_are_learned(backend, dtype):
+    """At 0, and of nan, the input's gradient is that of the negative side, and nothing of it reaches the slope."""
+    x = np.tile(np.array([-2, -0.0, 0, 3, NAN], dtype), 5)[None]
+    dx, dalpha = np.empty_like(x), np.empty_like(x[0])
+    backend.prelu_backward(dx, dalpha, np.full_like(x, 2), x, np.full_like(x[0], 0.5))
+    np.testing.assert_array_equal(dx[0], [1, 1, 1, 2, 1] * 5)
+    np.testing.assert_array_equal(dalpha, [-4, 0, 0, 0, 0] * 5)
+
+
+@pytest.mark.parametrize("backend", [_core, reference])
+@pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.5), (0.5, 0.0)])
+def test_a_penalty_that_is_not_asked_for_adds_nothing(backend, l1, l2, dtype):
+    """Not even 0 times the infinite sum of the other's values."""
+    total = np.zeros(1)
+    backend.activity_penalty(total, np.array([[-3, 1]], dtype), l1, l2)
+    np.testing.assert_array_equal(total, l1 * 4 + l2 / 2 * 10)
+    backend.activity_penalty(total, np.array([[INF]], dtype), l1, l2)
+    np.testing.assert_array_equal(total, INF)

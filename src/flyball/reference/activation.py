@@ -274,7 +274,10 @@ def activity_penalty(total: Doubles, x: Floats, l1: float, l2: float) -> None:
     need_out("total", total, FLOAT64, (1,))
     refuse_overlap({"total": total}, {"x": x})
 
-    total[0] += l1 * np.abs(x).sum(dtype=np.float64) + 0.5 * l2 * np.square(x, dtype=np.float64).sum()
+    if l1 != 0.0:
+        total[0] += l1 * np.abs(x).sum(dtype=np.float64)
+    if l2 != 0.0:
+        total[0] += 0.5 * l2 * np.square(x, dtype=np.float64).sum()
 
 
 def activity_penalty_backward(dx: Floats, dy: Floats, x: Floats, l1: float, l2: float, scale: float) -> None:
