@@ -89,6 +89,14 @@ def test_images_larger_than_a_threads_scratch(dtype):
         np.testing.assert_array_equal(turned(small, 0.5), small[:, ::-1, ::-1])
 
 
+def test_half_a_pixel_is_rounded_up(dtype):
+    x = np.arange(12.0, dtype=dtype).reshape(1, 12)
+    y = np.empty_like(x)
+    half = np.array([[1, 0, 0.5, 0, 1, 0]])
+    backend.get_backend().affine_transform(y, x, half, 4, 3, 1, 4, 3, True, 0, -1.0)
+    np.testing.assert_array_equal(y.reshape(4, 3), [[3, 4, 5], [6, 7, 8], [9, 10, 11], [-1, -1, -1]])
+
+
 def test_maps_without_an_end():
     """Memory is safe whatever the coordinates are; the face refuses them, operations may be given them."""
     bad = IDENTITY.copy()

@@ -210,3 +210,10 @@ MASK = np.zeros((4, 6), bool)
 def test_refusals(call, error, message):
     with pytest.raises(error, match=re.escape(message)):
         call()
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_alpha_dropout_takes_a_mask_at_a_rate_of_zero(dtype):
+    x, mask = np.arange(40, dtype=dtype), np.arange(40) % 3 > 0
+    y = F.alpha_dropout_forward(x, 0.0, mask=mask)
+    np.testing.assert_allclose(y, np.where(mask, x, -1.7580993408473766), rtol=1e-6)

@@ -144,3 +144,12 @@ def test_a_penalty_that_is_not_asked_for_adds_nothing(backend, l1, l2, dtype):
     np.testing.assert_array_equal(total, l1 * 4 + l2 / 2 * 10)
     backend.activity_penalty(total, np.array([[INF]], dtype), l1, l2)
     np.testing.assert_array_equal(total, INF)
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_the_slope_of_softplus_where_it_is_small(dtype):
+    """1 - exp(-y) is 0 in float32 long before the slope is."""
+    x = np.array([-80, -30, -20, -10, -1], dtype)
+    y = F.activation_forward(x, "softplus")
+    dx = F.activation_backward(np.ones_like(x), "softplus", y=y)
+    np.testing.assert_allclose(dx, 1 / (1 + np.exp(-x.astype(np.float64))), rtol=5e-6 if dtype == "float32" else 1e-13)

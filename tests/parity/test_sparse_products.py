@@ -93,6 +93,17 @@ def test_a_zero_times_what_is_not_finite_is_nan(value, dtype):
             np.testing.assert_array_equal(c, dense_product(a, b))
 
 
+def test_a_nan_is_found_where_a_panel_is_one_vector(dtype):
+    m, n, k = 128, 72, 97  # the last block of k is one row deep, the last panel of float32 a vector wide with AVX2
+    rng = np.random.default_rng(4)
+    a, b = thinned(rng, (m, k), 0.2, dtype), rng.standard_normal((k, n)).astype(dtype)
+    a[:, k - 1] = 0
+    b[k - 1, 66] = np.nan
+    for level in LEVELS:
+        native.set_level(level)
+        assert np.isnan(product(a, b)[:, 66]).all()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_no_zero(value, dtype):
     m, n, k = 100, 130, 200

@@ -6,18 +6,21 @@ from parity.cases.table import operation
 from parity.tolerances import LONG, SHORT
 
 
-def squared_norm_arguments(make, rows, columns, penalised=False):
+def squared_norm_arguments(make, rows, columns, penalised=False, l1=0.01, l2=0.02):
     count = rows * columns
     return {
         "total": np.array([2.0]),
         "g": make.normal(count),
         "w": make.normal(count) if penalised else None,
-        "l1": 0.01,
-        "l2": 0.02,
+        "l1": l1,
+        "l2": l2,
     }
 
 
-@operation(squared_norm_arguments, [{}, {"penalised": True}], tolerance=SHORT, empty=[(0, 5)])
+ONE_ALONE = [{"penalised": True, "l1": 0.0, "l2": 0.5}, {"penalised": True, "l1": 0.5, "l2": 0.0}]
+
+
+@operation(squared_norm_arguments, [{}, {"penalised": True}, *ONE_ALONE], tolerance=SHORT, empty=[(0, 5)])
 def squared_norm(total, g, w, l1, l2):
     g = g if w is None else g + l1 * np.sign(w) + l2 * w
     return {"total": total + np.sum(g**2)}
