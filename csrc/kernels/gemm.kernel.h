@@ -23,7 +23,7 @@ template <class T>
 constexpr Index tile_columns = 2 * lanes<T>;
 
 // A panel of B (at most most_depth x tile_columns) stays in the first-level cache while the rows of A pass by. Of 200,
-// 288 and 400, none was faster than another on a Zen 3.
+// 288 and 400, none was clearly faster than another on a Zen 3.
 constexpr Index most_depth = 320;
 
 // Elements of A that stay in the second-level cache while the panels of B pass by: half a megabyte. With a half or a
@@ -355,8 +355,7 @@ void panel_product(TileTask<T> task, const BlockOfA<T>& a, Index m, NextPanel<T>
   }
 }
 
-// One block of k for one block of rows. `task` says what is the same for
-// all tiles; c and epilogue are the block's.
+// One block of k for one block of rows. `task` says what is the same for all tiles; c and epilogue are the block's.
 template <class T>
 void block_product(TileTask<T> task, const BlockOfA<T>& a, Matrix<T> b, Index m, Index n, T* pack) {
   T* const c = task.c;
