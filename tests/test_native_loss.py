@@ -280,6 +280,14 @@ def test_pointwise_losses_at_their_edges(loss: str, c: int, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_the_logarithm_of_infinity_is_infinite(dtype: Any) -> None:
+    losses = np.empty(2)
+    p, t = np.array([[np.inf] * 9, [3] * 9], dtype), np.ones((2, 9), dtype)
+    _core.pointwise_loss(losses, None, p, t, None, "mean_squared_logarithmic_error", 1.0, 1.0)
+    np.testing.assert_allclose(losses, [np.inf, np.log(2) ** 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("c", CLASSES)
 def test_mean_squared_error(c: int, dtype: Any) -> None:
     n = 7
