@@ -29,6 +29,15 @@ def layer_norm(x, dy, gamma, beta):
     return y, mean, rstd, dx
 
 
+def layer_norm_formula(x, dy, gamma, beta):
+    """The same in float64."""
+    wide, g = x.astype(np.float64), dy.astype(np.float64) * gamma
+    rstd = 1 / np.sqrt(wide.var(axis=1, keepdims=True) + EPSILON)
+    xhat = (wide - wide.mean(axis=1, keepdims=True)) * rstd
+    dx = rstd * (g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True))
+    return xhat * gamma + beta, wide.mean(axis=1), rstd[:, 0], dx
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("columns", [1, 3, 16, 17, 128, 129, 5000])
 def test_a_row_has_the_same_bits_alone_and_among_others(columns, dtype):
@@ -94,10 +103,7 @@ def test_long_rows_whose_parts_differ(columns, dtype):
     wide, g = x.astype(np.float64), dy.astype(np.float64) * gamma
     tolerance = {"rtol": 1e-4, "atol": 2e-5} if dtype is np.float32 else {"rtol": 1e-11, "atol": 1e-12}
 
-    rstd = 1 / np.sqrt(wide.var(axis=1, keepdims=True) + EPSILON)
-    xhat = (wide - wide.mean(axis=1, keepdims=True)) * rstd
-    dx = rstd * (g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True))
-    expected = xhat * gamma + beta, wide.mean(axis=1), rstd[:, 0], dx
+    expected = layer_norm_formula(x, dy, gamma, beta)
     for actual, formula in zip(layer_norm(x, dy, gamma, beta), expected, strict=True):
         np.testing.assert_allclose(actual, formula, **tolerance)
 
@@ -117,10 +123,6 @@ def test_rows_far_from_zero(columns):
     rng = np.random.default_rng(columns)
     x = (1e6 + rng.normal(size=(9, columns))).astype(np.float32)
     dy, gamma, beta = (rng.normal(size=shape).astype(np.float32) for shape in (x.shape, columns, columns))
-    wide, g = x.astype(np.float64), dy.astype(np.float64) * gamma
-    rstd = 1 / np.sqrt(wide.var(axis=1, keepdims=True) + EPSILON)
-    xhat = (wide - wide.mean(axis=1, keepdims=True)) * rstd
-    dx = rstd * (g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True))
-    expected = xhat * gamma + beta, wide.mean(axis=1), rstd[:, 0], dx
+    expected = layer_norm_formula(x, dy, gamma, beta)
     for actual, formula in zip(layer_norm(x, dy, gamma, beta), expected, strict=True):
         np.testing.assert_allclose(actual, formula, rtol=1e-5, atol=1e-5)
