@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -169,3 +175,80 @@ def test_noisy_prediction_drops_units_and_takes_moving_statistics():
     kept = dropped != 0.0
     assert 0.4 < kept.mean() < 0.6
     np.testing.assert_allclose(dropped[kept], 2.0 * plain[kept], rtol=1e-12)
+
+
+# --- counting -----------------------------------------------------------------------------------------------------
+
+
+class Tally:
+    n = 5
+
+
+SEND_SIGNALS = """
+import os, random, signal, sys, time
+while True:
+    time.sleep(random.random() * 1e-3)
+    os.kill(int(sys.argv[1]), signal.SIGINT)
+"""
+
+
+def constant_steps():
+    """A Program of steps that change nothing, each of which adds the same to the total of the losses."""
+    w = weight("w", (4, 3))
+    memory, x = build([DenseNode("d", w)]), np.ones((6, 4))
+    lowering = Lowering([DenseNode("d", w)], memory, Data(x, np.ones((6, 3))), 2, training=False)
+    lowering.objective(SQUARES)
+    return runner(lowering.program), lowering.program.buffers["total_loss"].array
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_steps_are_counted_before_anybody_is_told():
+    run, total = constant_steps()
+    tally, told = Tally(), []
+
+    def tell(done):
+        told.append((done, tally.n, total[0]))
+        raise StopIteration
+
+    steps = Steps(np.array([0, 2, 4, 6]), np.zeros(3), 0, counters=((tally, "n", tally.n),))
+    with pytest.raises(StopIteration):
+        run.run(steps, tell, 0.0)
+    ((done, counted, sum_so_far),) = told
+    assert done == steps.done == counted - 5 > 0
+    rest, tally.n = Steps(np.array([0, 2]), np.zeros(1), 0), 0
+    run.run(rest)
+    assert total[0] == pytest.approx(sum_so_far * (done + 1) / done)
+    assert tally.n == 0
+
+
+@pytest.mark.usefixtures("each_backend", "interruptible")
+def test_no_ctrl_c_comes_between_a_step_and_its_count():
+    run, total = constant_steps()
+    run.run(Steps(np.array([0, 2]), np.zeros(1), 0))
+    each, total[0] = total[0], 0.0
+    tally, armed, came = Tally(), [False], [0]
+
+    def handle(*_):
+        if armed[0]:
+            armed[0] = False
+            came[0] += 1
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handle)
+    sender = subprocess.Popen([sys.executable, "-c", SEND_SIGNALS, str(os.getpid())])  # at any moment, unlike a thread
+    try:
+        end = time.monotonic() + 30
+        while came[0] < 1000 and time.monotonic() < end:
+            try:
+                armed[0] = True
+                while armed[0]:
+                    run.run(Steps(np.array([0, 2]), np.zeros(1), 0, counters=((tally, "n", tally.n),)))
+            except KeyboardInterrupt:
+                pass
+    finally:
+        sender.kill()
+        sender.wait()
+        time.sleep(0.01)  # for the last signal, which this handler is to get
+        signal.signal(signal.SIGINT, before)
+    assert came[0] > 100
+    assert tally.n - 5 == round(total[0] / each) > 0

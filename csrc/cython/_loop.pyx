@@ -32,6 +32,7 @@ def run(program, steps, progress, double interval, between):
     cdef uint64_t first = steps.first
     cdef int64_t count = bounds.shape[0] - 1
     cdef int64_t done = 0
+    counters = steps.counters
     if learning_rates.shape[0] != count or count <= 0:
         raise ValueError(f"learning_rates must have one value a step ({count}), got {learning_rates.shape[0]}")
     capsule = program.runner()
@@ -42,7 +43,10 @@ def run(program, steps, progress, double interval, between):
         while done < count:
             with nogil:
                 done += runner.run(&bounds[0], &learning_rates[0], first, done, count, SLICE)
+            # Here, where no Ctrl-C breaks in: a step that were done and not counted would be done again.
             steps.done = done
+            for owner, name, before in counters:
+                setattr(owner, name, before + done)
             PyErr_CheckSignals()
             if between is not None:
                 between()

@@ -116,8 +116,7 @@ class TerminateOnNaN(Callback):
             return False
         if isinstance(run.trainer, Trainer) and self._since and time.perf_counter() - self._taken >= SECONDS:
             current = self._since[-1]
-            uncounted = done - run.trainer.done  # steps are counted when their run ends
-            self._take(run.trainer, done, run.trainer.optimizer.steps + uncounted)
+            self._take(run.trainer, done, run.trainer.optimizer.steps)
             self._since.append(current)
         return True
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from flyball.backend import get_backend
 from flyball.program.instructions import Buffer, Dynamic
+from flyball.program.interrupts import HeldInterrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from flyball.backend import Backend
     from flyball.program.instructions import Instruction, Program, Scalar
+
+
+Counter = tuple[object, str, int]
+"""An attribute that counts steps: whose it is, its name, and what it was before the first."""
 
 
 @dataclass(eq=False)
@@ -31,9 +36,17 @@ class Steps:
     """Steps done before this epoch: what random numbers and bias corrections are counted from."""
     done: int = 0
     """Steps of this epoch that have finished, whatever ended the run."""
+    counters: tuple[Counter, ...] = ()
+    """Who counts these steps too."""
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
+
+    def count(self, done: int) -> None:
+        """Tell all counters how many steps have finished; what calls it lets no Ctrl-C come between."""
+        self.done = done
+        for owner, name, before in self.counters:
+            setattr(owner, name, before + done)
 
 
 class Runner(Protocol):
@@ -52,8 +65,8 @@ class Runner(Protocol):
     ) -> None:
         """Run all steps; ``progress(done)`` is called about every ``interval`` seconds.
 
-        ``between`` is called between steps, ten times a second at least. Both may raise to stop: everything is then as
-        the last finished step left it.
+        ``between`` is called between steps, ten times a second at least. Both may raise to stop, and so may Ctrl-C:
+        everything is then as the last finished step left it, and the counters of ``steps`` have counted it.
         """
         ...
 
@@ -92,15 +105,17 @@ class BackendRunner:
     ) -> None:
         """See :class:`Runner`."""
         reported = time.perf_counter()
-        for s in range(len(steps)):
-            for _, call in self._resolved(steps, s):
-                call()
-            steps.done = s + 1
-            if between is not None:
-                between()
-            if progress is not None and time.perf_counter() - reported >= interval:
-                progress(s + 1)
-                reported = time.perf_counter()
+        with HeldInterrupts() as interrupts:
+            for s in range(len(steps)):
+                for _, call in self._resolved(steps, s):
+                    call()
+                steps.count(s + 1)
+                interrupts.deliver()
+                if between is not None:
+                    between()
+                if progress is not None and time.perf_counter() - reported >= interval:
+                    progress(s + 1)
+                    reported = time.perf_counter()
 
     def profile(self, steps: Steps) -> NDArray[np.float64]:
         """See :class:`Runner`."""

@@ -231,7 +231,7 @@ class Trainer:
         report = progress if progress is None or begin == 0 else lambda done: progress(begin + done)
         bounds = self.bounds[first + begin : first + end + 1]
         try:
-            train(self._step_program.runner, self.optimizer, self.memory, bounds, report, self._count)
+            train(self._step_program.runner, self.optimizer, self.memory, bounds, report, (self, "done"))
         except EpochEnds:
             self._measure(slice(self.bounds[first + begin], self.bounds[first + self.done]))
             raise
@@ -246,9 +246,6 @@ class Trainer:
 
     def _rows_so_far(self) -> slice:
         return slice(self.bounds[self._first], self.bounds[self._first + self.done])
-
-    def _count(self, steps: int) -> None:
-        self.done += steps
 
     def _means(self, first: int) -> dict[str, float]:
         rows = int(self.bounds[first + self.done] - self.bounds[first])

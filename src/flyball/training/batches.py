@@ -151,12 +151,9 @@ class BatchTrainer(_Batches):
             raise ValueError(msg)
         random = noise(self.seed, self.optimizer.steps) if self.goal.loss.label_noise else None
         taker, bounds = self._take(batch, random)
-        train(taker, self.optimizer, self.memory, bounds, count=self._count)
+        train(taker, self.optimizer, self.memory, bounds, None, (self, "steps"))
         self.rows += len(batch)
         self._measure(batch)
-
-    def _count(self, steps: int) -> None:
-        self.steps += steps
 
     def resume(self, position: Position) -> None:
         """Let the sums over steps go on from ``position``."""

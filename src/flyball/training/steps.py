@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -144,32 +144,31 @@ def train(
     memory: Memory,
     bounds: NDArray[np.int64],
     progress: Callable[[int], None] | None = None,
-    count: Callable[[int], None] | None = None,
+    *counted: tuple[object, str],
 ) -> None:
     """Run training steps over the rows between ``bounds``.
 
-    However it ends, the optimizer has counted the steps that are done, and ``count`` was told of them.
+    However it ends, the optimizer has counted the steps that are done, and so have the attributes ``counted`` by name.
     """
-    # A Ctrl-C between the last step and its count would make the next run repeat random numbers.
-    with HeldInterrupts() as interrupts:
 
-        def run(part: NDArray[np.int64], report: Callable[[int], None] | None) -> None:
-            steps = Steps(part, optimizer.learning_rates(len(part) - 1), optimizer.steps)
-            try:
-                runner.run(steps, report, INTERVAL, interrupts.deliver)
-            finally:
-                optimizer.steps += steps.done
-                if count is not None:
-                    count(steps.done)
+    def run(
+        part: NDArray[np.int64],
+        report: Callable[[int], None] | None = None,
+        between: Callable[[], None] | None = None,
+    ) -> None:
+        counters = tuple((owner, name, getattr(owner, name)) for owner, name in ((optimizer, "steps"), *counted))
+        steps = Steps(part, optimizer.learning_rates(len(part) - 1), optimizer.steps, counters=counters)
+        runner.run(steps, report, INTERVAL, between)
 
-        if isinstance(optimizer, Lookahead):
-            _look_ahead(run, optimizer, memory, bounds, progress)
-        else:
-            run(bounds, progress)
+    if isinstance(optimizer, Lookahead):
+        with HeldInterrupts() as interrupts:
+            _look_ahead(partial(run, between=interrupts.deliver), optimizer, memory, bounds, progress)
+    else:
+        run(bounds, progress)
 
 
 def _look_ahead(
-    run: Callable[[NDArray[np.int64], Callable[[int], None] | None], None],
+    run: Callable[[NDArray[np.int64]], None],
     optimizer: Lookahead,
     memory: Memory,
     bounds: NDArray[np.int64],
@@ -181,7 +180,7 @@ def _look_ahead(
         ahead = optimizer.steps_to_sync()
         end, due = min(steps, done + ahead), optimizer.steps + ahead
         try:
-            run(bounds[done : end + 1], None)
+            run(bounds[done : end + 1])
         finally:
             if optimizer.steps == due:
                 optimizer.synchronise(memory)
