@@ -60,6 +60,8 @@ class Optimizer(Configurable):
     """
 
     update_op: ClassVar[str]
+    fleeting: ClassVar[frozenset[str]] = frozenset(("steps", "_learning_rate"))
+    """Attributes that change all the time, and that no Program depends on."""
     initial_state: float = 0.0
     owner: object = None
     """Stands for the model that was compiled with it last, as steps are counted for one model only."""
@@ -135,7 +137,9 @@ class Optimizer(Configurable):
         schedule = self._learning_rate
         if isinstance(schedule, LearningRateSchedule):
             return schedule.evaluate(np.arange(self.steps, self.steps + steps))
-        return np.full(steps, schedule)
+        rates = np.empty(steps)
+        rates.fill(schedule)
+        return rates
 
     def slots(self) -> tuple[str, ...]:
         """Names of the state arrays, each as long as the parameters, as ``update_op`` calls them."""

@@ -71,6 +71,8 @@ class Layer(Configurable, ABC):
     """
 
     computes: ClassVar[bool] = True
+    fleeting: ClassVar[frozenset[str]] = frozenset(("_caller",))
+    """Attributes that no Program depends on."""
 
     _augments = False
     """Whether it makes other samples of those given, so that calling it without ``training`` is to see it do so."""

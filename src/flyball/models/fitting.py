@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flyball import _checks
 from flyball import callbacks as callbacks_module
+from flyball._contents import Contents
+from flyball.backend import get_backend
 from flyball.callbacks.base import as_list
 from flyball.data import DEFAULT_BATCH_SIZE, DataSet, first_steps
 from flyball.models.feeding import Feeding, refuse_beside_batches
@@ -190,6 +192,7 @@ class Fitting(Feeding):
         line = make_progress(verbose, epochs, trainer.steps)
         progress = _progress(line, [*own_guards, *guards])
         run = self._run = Run(trainer, initial_epoch, self._epochs)
+        settled = Contents(*self._settings())
         logs: dict[str, float] | None = None
         try:
             watchers.on_train_begin()
@@ -200,9 +203,10 @@ class Fitting(Feeding):
                     watchers.on_epoch_begin(epoch)
                     if programs != self._programs:  # a callback has built or compiled the model anew
                         (run.trainer, evaluator), programs = make(), self._programs
-                    elif listed:  # they may have changed what the Program is made of
+                    elif listed and not settled.are(*self._settings()):  # they have changed what the Program is made of
                         self._require_own_optimizer()
                         run.trainer.refresh(self._nodes(), self._seed)
+                        settled = Contents(*self._settings())
                     started = time.perf_counter()
                     line.begin_epoch(epoch)
                     run.begin_epoch(self._epochs)
@@ -242,6 +246,11 @@ class Fitting(Feeding):
             if evaluator is not None:
                 evaluator.release()
         return self.history
+
+    def _settings(self) -> tuple[object, ...]:
+        """Return what, with all it is made of, a Program of training depends on."""
+        settings = self._layers, self.optimizer, self.regularizer, self.regularize_biases, self._memory, self._seed
+        return *settings, self._identity, get_backend().name
 
     # --- what an epoch runs on ---------------------------------------------------------------------------------------
 
