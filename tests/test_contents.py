@@ -115,13 +115,14 @@ def test_fit_looks_again_only_after_a_change(looked):
     assert looked == [0, 3]
 
 
+OWN_RATE = {"now": 0.0}
+
+
 class Own(layers.Dropout):
     """A layer whose rate is kept elsewhere."""
 
-    rates = {"now": 0.0}
-
     def lower(self):
-        self.rate = self.rates["now"]
+        self.rate = OWN_RATE["now"]
         return super().lower()
 
 
@@ -134,10 +135,10 @@ def test_of_an_object_of_ones_own_nobody_knows():
 def test_what_a_layer_of_ones_own_depends_on_acts_from_the_next_epoch_on():
     def losses(change):
         flyball.utils.set_random_seed(0)
-        Own.rates["now"] = 0.0
+        OWN_RATE["now"] = 0.0
         model = flyball.Sequential([flyball.Input((4,)), Own(0.0), layers.Dense(1)])
         model.compile("sgd", "mse")
-        watcher = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: Own.rates.update(now=change))
+        watcher = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: OWN_RATE.update(now=change))
         return model.fit(*data(), 16, 2, 0, [watcher]).history["loss"]
 
     plain, changed = losses(0.0), losses(0.5)

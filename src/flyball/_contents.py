@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flyball.initializers import Initializer
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 _ATOMS = (
-    *(bool, int, float, complex, str, bytes, type(None), type),
-    *(FunctionType, BuiltinFunctionType, MethodType, np.ndarray, np.generic, np.dtype),
+    *(bool, int, float, complex, str, bytes, type(None), type, FunctionType, BuiltinFunctionType, MethodType),
+    *(np.ndarray, np.generic, np.dtype, Initializer),  # which is over before a Program is made
 )
 
 

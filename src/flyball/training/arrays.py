@@ -23,10 +23,10 @@ from flyball.training.steps import (
     Position,
     Replayed,
     batch_statistics_layer,
+    draw_order,
     means,
     no_learning,
     noise,
-    shuffled,
     train,
     training_means,
 )
@@ -179,7 +179,7 @@ class Trainer:
         part = epoch % -(-self._all_steps // self.steps)  # how many epochs ago the order of samples was drawn
         drawn = max(0, number - part)
         if shuffle:
-            self.order[:] = shuffled(len(self.order), self.seed, drawn)
+            draw_order(self.order, self.seed, drawn)
         if self._noisy is not None:
             self._noisy[...] = self._goal.targets(self._given.y, noise(self.seed, drawn))
         self._shuffle = shuffle

@@ -122,10 +122,15 @@ def _parts_of(kind: type) -> tuple[str, ...] | None:
     return None if names is None else tuple(name for name in names if name not in skipped)
 
 
-def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return the order of rows in an epoch: a function of (seed, epoch) only."""
-    order = np.empty(rows, np.int64)
+def draw_order(order: NDArray[np.int64], seed: int, epoch: int) -> None:
+    """Write the order of rows in an epoch: a function of its length and (seed, epoch) only."""
     get_backend().random_permutation(order, seed, ORDER_STREAM, epoch)
+
+
+def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return what :func:`draw_order` writes."""
+    order = np.empty(rows, np.int64)
+    draw_order(order, seed, epoch)
     return order
 
 
