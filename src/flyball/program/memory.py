@@ -114,14 +114,11 @@ class Memory:
     def penalty_of_elements(self) -> float:
         """Return ``sum(l1 * |w| + l2 / 2 * w**2)`` over all parameters, whose gradient is the update's."""
         self.require_samples()
-        total = 0.0
+        total = np.zeros(1)
         for group in self.groups:
-            w = self.parameters[group.begin : group.end]
-            if group.l1 > 0.0:
-                total += group.l1 * float(np.abs(w).sum(dtype=np.float64))
-            if group.l2 > 0.0:
-                total += 0.5 * group.l2 * float(np.square(w, dtype=np.float64).sum())
-        return total
+            if group.l1 or group.l2:
+                get_backend().activity_penalty(total, self.parameters[group.begin : group.end], group.l1, group.l2)
+        return float(total[0])
 
     def arrays(self) -> list[NDArray[Any]]:
         """Return all that training changes and a resumed run needs: parameters, statistics, optimiser state."""
