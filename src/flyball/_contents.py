@@ -14,9 +14,10 @@ from flyball.initializers import Initializer
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+_PLAIN = frozenset((bool, int, float, complex, str, bytes, type(None), object, np.ndarray))
 _ATOMS = (
-    *(bool, int, float, complex, str, bytes, type(None), type, FunctionType, BuiltinFunctionType, MethodType),
-    *(np.ndarray, np.generic, np.dtype, Initializer),  # which is over before a Program is made
+    *(type, FunctionType, BuiltinFunctionType, MethodType, np.ndarray, np.generic, np.dtype),
+    Initializer,  # whose work is done before a Program is made
 )
 
 
@@ -34,12 +35,12 @@ class Contents:
         self._lasting = [True] * len(roots)
         self._held: list[object] = [*roots]
         seen: set[int] = set()
-        waiting: list[object] = [*roots]
+        waiting: list[object] = [root for root in roots if type(root) not in _PLAIN]
         while waiting:
             item = waiting.pop()
-            if not isinstance(item, _ATOMS) and type(item) is not object and id(item) not in seen:
+            if id(item) not in seen and not isinstance(item, _ATOMS):
                 seen.add(id(item))
-                waiting += self._take(item)
+                waiting += [part for part in self._take(item) if type(part) not in _PLAIN]
 
     def _take(self, item: object) -> Collection[object]:
         """Note what ``item`` holds, and return it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import statistics
+import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,9 @@ of images, was fixed before its test part was looked at; the recipe was chosen o
 
 SEEDS = 5
 SPEED_EPOCHS = 20
-ROUNDS = 3
+ROUNDS = 5
+REST = 0.1
+"""Seconds before each round: idle threads of NumPy's BLAS keep spinning for a while, and would take the processors."""
 CLASSES = 10
 
 
@@ -128,18 +131,17 @@ def _table(plain: Sequence[Run], regularised: Sequence[Run]) -> str:
 def _speed(recipe: Recipe, seed: int, training: Part, quiet: bool) -> dict[str, Any]:
     """Train the regularised network on both backends, with the same seed and steps; return times and disagreement.
 
-    Medians of several rounds. The native rounds come first: the idle threads of NumPy's BLAS keep spinning for a while
-    after each product, and would take the processors from ours.
+    Medians of several rounds, the two in turn: a shared machine is not the same from one second to the next.
     """
     short = replace(recipe, epochs=min(recipe.epochs, SPEED_EPOCHS))
-    seconds: dict[str, float] = {}
-    losses: dict[str, list[float]] = {}
-    for name in ("native", "reference"):
-        times = []
-        for number in range(ROUNDS):
+    times: dict[str, list[float]] = {"native": [], "reference": []}
+    losses: dict[str, list[float]] = {"native": [], "reference": []}
+    for number in range(ROUNDS):
+        for name, taken in times.items():
+            time.sleep(REST)
             with backend_scope(name), _blas_threads(), EpochLine(f"speed, {name}, {number + 1}", quiet) as line:
-                times.append(_timed(short, seed, training, line, losses.setdefault(name, [])))
-        seconds[name] = statistics.median(times)
+                taken.append(_timed(short, seed, training, line, losses[name]))
+    seconds = {name: statistics.median(values) for name, values in times.items()}
     pairs = list(zip(losses["native"], losses["reference"], strict=True))
     steps = -(-len(training[0]) // short.batch_size) * short.epochs
     return {

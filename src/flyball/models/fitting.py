@@ -192,7 +192,7 @@ class Fitting(Feeding):
         line = make_progress(verbose, epochs, trainer.steps)
         progress = _progress(line, [*own_guards, *guards])
         run = self._run = Run(trainer, initial_epoch, self._epochs)
-        settled = Contents(*self._settings())
+        settled = Contents(*self._settings()) if listed else None  # callbacks may change what the Program is made of
         logs: dict[str, float] | None = None
         try:
             watchers.on_train_begin()
@@ -203,7 +203,7 @@ class Fitting(Feeding):
                     watchers.on_epoch_begin(epoch)
                     if programs != self._programs:  # a callback has built or compiled the model anew
                         (run.trainer, evaluator), programs = make(), self._programs
-                    elif listed and not settled.are(*self._settings()):  # they have changed what the Program is made of
+                    elif settled is not None and not settled.are(*self._settings()):
                         self._require_own_optimizer()
                         run.trainer.refresh(self._nodes(), self._seed)
                         settled = Contents(*self._settings())
