@@ -10,6 +10,8 @@ from flyball import _checks, regularizers
 from flyball import losses as losses_module
 from flyball import metrics as metrics_module
 from flyball import optimizers as optimizers_module
+from flyball._contents import Contents
+from flyball.backend import get_backend
 from flyball.models.structure import Structure
 from flyball.program.lowering import Lowering
 from flyball.program.nodes import ActivationNode
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from flyball.losses import Loss
     from flyball.metrics import Metric
     from flyball.optimizers import Optimizer
+    from flyball.program.nodes import Node
     from flyball.regularizers import Regularizer
 
 
@@ -34,6 +37,7 @@ class Compilation(Structure):
     _metrics: Sequence[Metric] = ()
     _weighted_metrics: Sequence[Metric] = ()
     _identity: object = None
+    _known: tuple[Contents, list[Node]] | None = None
     """What :attr:`flyball.optimizers.Optimizer.owner` is of its optimizer."""
 
     @property
@@ -179,6 +183,18 @@ class Compilation(Structure):
             msg = f"optimizer must be the one this model was compiled with last, got one of {other}: call compile"
             raise ValueError(msg)
         return optimizer
+
+    def _settings(self) -> tuple[object, ...]:
+        """Return what, with all it is made of, nodes and a Program of training depend on."""
+        settings = self._layers, self.optimizer, self.regularizer, self.regularize_biases, self._memory, self._seed
+        return *settings, self._identity, get_backend().name
+
+    def _known_nodes(self) -> list[Node]:
+        """Return the nodes; the same list as before where nothing that they depend on has changed."""
+        if self._known is None or not self._known[0].are(*self._settings()):
+            nodes = self._nodes()
+            self._known = Contents(*self._settings()), nodes
+        return self._known[1]
 
     def _check_output(self, loss: Loss) -> None:
         """Refuse a loss that the last layer's activation does not fit."""

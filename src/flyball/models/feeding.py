@@ -110,7 +110,7 @@ class Feeding(Compilation):
         return BatchEvaluator(self._nodes(), self._require_built(), self._goal())
 
     def _evaluator(self, data: DataSet, batch_size: int | None) -> Evaluator:
-        return Evaluator(self._nodes(), self._require_built(), self._goal(), data, batch_size, self._shelf)
+        return Evaluator(self._known_nodes(), self._require_built(), self._goal(), data, batch_size, self._shelf)
 
     def _stream_evaluator(self, source: BatchSource) -> StreamEvaluator:
         return StreamEvaluator(source, self._batch, self._batch_evaluator())

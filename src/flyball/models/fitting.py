@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flyball import _checks
 from flyball import callbacks as callbacks_module
-from flyball._contents import Contents
-from flyball.backend import get_backend
 from flyball.callbacks.base import as_list
 from flyball.data import DEFAULT_BATCH_SIZE, DataSet, first_steps
 from flyball.models.feeding import Feeding, refuse_beside_batches
@@ -192,7 +190,6 @@ class Fitting(Feeding):
         line = make_progress(verbose, epochs, trainer.steps)
         progress = _progress(line, [*own_guards, *guards])
         run = self._run = Run(trainer, initial_epoch, self._epochs)
-        settled = Contents(*self._settings()) if listed else None  # callbacks may change what the Program is made of
         logs: dict[str, float] | None = None
         try:
             watchers.on_train_begin()
@@ -203,10 +200,9 @@ class Fitting(Feeding):
                     watchers.on_epoch_begin(epoch)
                     if programs != self._programs:  # a callback has built or compiled the model anew
                         (run.trainer, evaluator), programs = make(), self._programs
-                    elif settled is not None and not settled.are(*self._settings()):
+                    elif listed:  # they may have changed what the Program is made of
                         self._require_own_optimizer()
-                        run.trainer.refresh(self._nodes(), self._seed)
-                        settled = Contents(*self._settings())
+                        run.trainer.refresh(self._known_nodes(), self._seed)
                     started = time.perf_counter()
                     line.begin_epoch(epoch)
                     run.begin_epoch(self._epochs)
@@ -247,11 +243,6 @@ class Fitting(Feeding):
                 evaluator.release()
         return self.history
 
-    def _settings(self) -> tuple[object, ...]:
-        """Return what, with all it is made of, a Program of training depends on."""
-        settings = self._layers, self.optimizer, self.regularizer, self.regularize_biases, self._memory, self._seed
-        return *settings, self._identity, get_backend().name
-
     # --- what an epoch runs on ---------------------------------------------------------------------------------------
 
     def _on_arrays(self, data: DataSet, batch_size: int | None, steps: int | None) -> Callable[[], Trainer]:
@@ -261,7 +252,7 @@ class Fitting(Feeding):
 
         def make() -> Trainer:
             _, optimizer = self._require_compiled()
-            nodes, memory, goal = self._nodes(), self._require_built(), self._goal()
+            nodes, memory, goal = self._known_nodes(), self._require_built(), self._goal()
             require_batches(nodes, {"batch_size": rows, "rows of x": len(data)})
             return Trainer(nodes, memory, goal, optimizer, data, rows, self._seed, steps, self._shelf)
 

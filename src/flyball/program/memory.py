@@ -79,8 +79,9 @@ class Memory:
 
     def set_samples(self, samples: int) -> None:
         """Note how many samples the model is trained on."""
-        self.samples = samples
-        self.regroup()
+        if samples != self.samples:
+            self.samples = samples
+            self.regroup()
 
     def require_as_built(self) -> None:
         """Refuse weights that began or ceased to be trainable since their places were chosen."""

@@ -98,11 +98,17 @@ class Trainer:
         self._step_program = self._shelf.take(self._recipe(nodes))
 
     def refresh(self, nodes: list[Node], seed: int) -> None:
-        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed.
+
+        The same list of nodes says that nothing has.
+        """
+        if nodes is self._nodes:
+            return
         self.seed = seed
         self._step_program = self._shelf.take(self._recipe(nodes), self._step_program)
 
     def _recipe(self, nodes: list[Node]) -> Recipe:
+        self._nodes = nodes
         largest, recorded = int(np.diff(self.bounds).max()), len(self.order) if self._meters.recorded else None
         objective = self._goal.objective
         return Recipe(nodes, self.memory, objective, self._data, largest, recorded, self.optimizer, self.seed)

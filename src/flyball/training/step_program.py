@@ -41,12 +41,15 @@ class Recipe(NamedTuple):
     seed: int = 0
 
     def key(self) -> tuple[object, ...]:
-        """Return all that is written into the Program; of arrays, which are they, or of what kind those of the data."""
+        """Return what is written into the Program: of arrays, which are they, or of what kind those of the data."""
         data = self.data
         slots = tuple((name, id(array)) for name, array in self.memory.slots.items() if name != UNAVERAGED)
         kinds = tuple(map(_kind, (data.x, data.y, data.weights))), data.order is None, self.rows, self.recorded
-        settings = settings_of(self.nodes, self.optimizer, self.seed), tuple(self.memory.groups)
-        return get_backend().name, self.memory, slots, kinds, self.objective, settings
+        return get_backend().name, self.memory, slots, kinds, self.objective
+
+    def settings(self) -> object:
+        """Return the rest of it, which is the same as long as the list of nodes is."""
+        return settings_of(self.nodes, self.optimizer, self.seed), tuple(self.memory.groups)
 
 
 def _kind(array: NDArray[Any] | None) -> object:
@@ -58,8 +61,6 @@ class StepProgram:
 
     Attributes
     ----------
-    key : tuple
-        Of the recipe. A recipe with the same one makes the same Program, but for the arrays of its data.
     kept : bool
         Whether it is worth keeping.
     """
@@ -71,7 +72,7 @@ class StepProgram:
         lowering.objective(recipe.objective, recorded=recipe.recorded)
         if recipe.optimizer is not None:
             lowering.update(recipe.optimizer.update())
-        self.key = recipe.key()
+        self._key, self._settings = recipe.key(), recipe.settings()
         self.program = lowering.program
         self.totals = Totals(self.program)
         self.runner = runner(self.program)
@@ -79,6 +80,16 @@ class StepProgram:
         batches = (buffer for buffer in self.program.buffers.values() if buffer.kind is Kind.BATCH)
         activations = sum(buffer.nbytes for buffer in batches if buffer.base is None)
         self.kept = recipe.recorded is None and activations <= KEPT_BYTES
+
+    def follows(self, recipe: Recipe) -> bool:
+        """Whether it is what ``recipe`` makes, but for the arrays of the data."""
+        if self._key != recipe.key():
+            return False
+        if self._nodes is not recipe.nodes:
+            if self._settings != recipe.settings():
+                return False
+            self._nodes = recipe.nodes
+        return True
 
     def bind(self, data: Data) -> None:
         """Read ``data`` from now on."""
@@ -108,10 +119,10 @@ class Shelf:
         """Return the Program of ``recipe``: the ``current`` one, else the one that is kept, else a new one."""
         if current is None:
             kept = self._programs.pop(recipe.optimizer is not None, None)
-            if kept is not None and kept.key == recipe.key():
+            if kept is not None and kept.follows(recipe):
                 kept.bind(recipe.data)
                 return kept
-        elif current.key == recipe.key():
+        elif current.follows(recipe):
             return current
         return StepProgram(recipe)
 
