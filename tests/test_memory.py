@@ -43,9 +43,13 @@ def peak_of_fit(rows, tmp_path):
 @pytest.mark.parametrize("rows", [1000, 60_000])
 def test_fit_needs_one_batch_the_optimisers_state_and_a_constant(rows, tmp_path):
     peak, needed = peak_of_fit(rows, tmp_path)
-    order = 3 * 8 * rows  # the order of the samples, and what shuffles it
-    assert peak <= needed + order + CONSTANT
+    assert peak <= needed + 8 * rows + CONSTANT  # the order of the samples
     assert needed > 1_500_000
+
+
+def test_a_row_more_takes_its_place_in_the_order(tmp_path):
+    few, many = (peak_of_fit(rows, tmp_path)[0] for rows in (60_000, 160_000))
+    assert many - few == pytest.approx(8 * 100_000, rel=0.1)
 
 
 def used(x, y):
