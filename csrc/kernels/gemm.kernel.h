@@ -336,7 +336,7 @@ void panel_product(TileTask<T> task, const BlockOfA<T>& a, Index m, NextPanel<T>
     const bool last = i + tile_rows == whole;
     if (asks && (!last || more)) {
       ask_for<tile_rows, VECTORS>(last ? c + VECTORS * lanes<T> : task.c + tile_rows * task.ldc, task.ldc);
-    } else if (task.depth < least_hidden_depth && more) {
+    } else if (task.depth < least_hidden_depth && more) {  // a tile is over too soon: asks for those of the next panel
       ask_for<tile_rows, VECTORS>(task.c + VECTORS * lanes<T>, task.ldc);
     }
     task.a = a.chunk == 0 ? a.source.data + i * a.source.row_stride : a.tiles + i / tile_rows * a.tile_stride;

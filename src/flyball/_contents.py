@@ -25,7 +25,7 @@ class Contents:
     """What some objects, and all they are made of, held at a moment.
 
     Objects are compared by identity: an attribute that is set, an element of a list that is replaced, is a change,
-    another value in an array is none. Nor is one in an attribute that the object's class names in ``fleeting``. Of
+    another value in an array is none. Nor is one in an attribute that the object's class names in ``_fleeting``. Of
     objects that are not flyball's nobody knows what they depend on: where there are any, nothing counts as unchanged.
     """
 
@@ -51,7 +51,7 @@ class Contents:
         if isinstance(item, dict):
             return self._note(item.values(), [True] * len(item))
         if type(item).__module__.partition(".")[0] == "flyball" and hasattr(item, "__dict__"):
-            fleeting, attributes = getattr(item, "fleeting", ()), vars(item)
+            fleeting, attributes = getattr(item, "_fleeting", ()), vars(item)
             return self._note(attributes.values(), [name not in fleeting for name in attributes])
         self._known = False
         return ()

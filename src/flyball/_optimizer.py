@@ -60,7 +60,7 @@ class Optimizer(Configurable):
     """
 
     update_op: ClassVar[str]
-    fleeting: ClassVar[frozenset[str]] = frozenset(("steps", "_learning_rate"))
+    _fleeting: ClassVar[frozenset[str]] = frozenset(("steps", "_learning_rate"))
     """Attributes that change all the time, and that no Program depends on."""
     initial_state: float = 0.0
     owner: object = None

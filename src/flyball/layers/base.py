@@ -71,7 +71,7 @@ class Layer(Configurable, ABC):
     """
 
     computes: ClassVar[bool] = True
-    fleeting: ClassVar[frozenset[str]] = frozenset(("_caller",))
+    _fleeting: ClassVar[frozenset[str]] = frozenset(("_caller",))
     """Attributes that no Program depends on."""
 
     _augments = False

@@ -37,8 +37,9 @@ class Compilation(Structure):
     _metrics: Sequence[Metric] = ()
     _weighted_metrics: Sequence[Metric] = ()
     _identity: object = None
-    _known: tuple[Contents, list[Node]] | None = None
     """What :attr:`flyball.optimizers.Optimizer.owner` is of its optimizer."""
+    _known: tuple[Contents, list[Node]] | None = None
+    """Nodes, and what they were made from."""
 
     @property
     def compiled(self) -> bool:
