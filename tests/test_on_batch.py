@@ -94,6 +94,45 @@ def test_a_new_learning_rate_counts_from_the_next_call(each_backend):
     np.testing.assert_array_equal(model.layers[0].get_weights()[0], before)
 
 
+CHANGES = {
+    "rate": lambda m: setattr(m.layers[2], "rate", 0.9),
+    "penalty": lambda m: setattr(m.layers[0].kernel_regularizer, "l2", 3.0),
+    "epsilon": lambda m: setattr(m.layers[1], "epsilon", 0.5),
+    "momentum": lambda m: setattr(m.optimizer, "beta_1", 0.1),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_acts_from_the_next_step_on_as_it_does_in_fit(name, each_backend):
+    """``fit`` on one batch an epoch, with the change after the second, has the same bits."""
+    by_hand, fitted = network(), network()
+    for step in range(4):
+        if step == 2:
+            CHANGES[name](by_hand)
+        by_hand.train_on_batch(X, Y)
+    changer = fb.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: CHANGES[name](fitted) if epoch == 1 else None
+    )
+    fitted.fit(X, Y, batch_size=40, epochs=4, shuffle=False, verbose=0, callbacks=[changer])
+    plain = network()
+    for _ in range(4):
+        plain.train_on_batch(X, Y)
+    for one, other in zip(by_hand.get_weights(), fitted.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(by_hand.get_weights()[0], plain.get_weights()[0])
+
+
+@pytest.mark.parametrize("name", ["penalty", "epsilon"])
+def test_a_change_acts_on_the_next_test(name, each_backend):
+    model = network()
+    model.train_on_batch(X, Y)
+    before = model.test_on_batch(X, Y)
+    CHANGES[name](model)
+    after = model.test_on_batch(X, Y)
+    assert after[0] != before[0]
+    np.testing.assert_allclose(after, model.evaluate(X, Y, verbose=0), rtol=1e-6)
+
+
 def test_a_model_compiled_anew_trains_on_with_its_new_optimizer(each_backend):
     model, expected = network(), network()
     for m in (model, expected):

@@ -17,6 +17,13 @@ Logs = dict[str, Any] | None
 
 Phase = Literal["train", "test", "predict"]
 
+_HOOKS: dict[Phase, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "train": (("on_train_batch_begin", "on_batch_begin"), ("on_train_batch_end", "on_batch_end")),
+    "test": (("on_test_batch_begin",), ("on_test_batch_end",)),
+    "predict": (("on_predict_batch_begin",), ("on_predict_batch_end",)),
+}
+"""The hooks of batches of a phase: before, and after."""
+
 _STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
 """What a hook of batches sets in the model to end a phase."""
 
@@ -248,10 +255,9 @@ class Watcher:
     def __init__(
         self, callbacks: Iterable[Callback], phase: Phase, model: Sequential, report: Callable[[Any], dict[str, Any]]
     ) -> None:
-        stems = ["on_train_batch", "on_batch"] if phase == "train" else [f"on_{phase}_batch"]
         self._begin, self._end = (
-            [getattr(c, name) for c in callbacks for name in (f"{stem}_{edge}" for stem in stems) if _defines(c, name)]
-            for edge in ("begin", "end")
+            [getattr(callback, name) for callback in callbacks for name in names if _defines(callback, name)]
+            for names in _HOOKS[phase]
         )
         self.wanted = bool(self._begin or self._end)
         self._model, self._stop, self._report = model, _STOPS[phase], report

@@ -104,10 +104,10 @@ class Feeding(Compilation):
 
     def _batch_trainer(self) -> BatchTrainer:
         _, optimizer = self._require_compiled()
-        return BatchTrainer(self._nodes(), self._require_built(), self._goal(), optimizer, self._seed)
+        return BatchTrainer(self._known_nodes(), self._require_built(), self._goal(), optimizer, self._seed)
 
     def _batch_evaluator(self) -> BatchEvaluator:
-        return BatchEvaluator(self._nodes(), self._require_built(), self._goal())
+        return BatchEvaluator(self._known_nodes(), self._require_built(), self._goal())
 
     def _evaluator(self, data: DataSet, batch_size: int | None) -> Evaluator:
         return Evaluator(self._known_nodes(), self._require_built(), self._goal(), data, batch_size, self._shelf)

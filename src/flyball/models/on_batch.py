@@ -29,8 +29,8 @@ class OnBatch(Inference):
     ) -> Any:
         """Do one step of training.
 
-        The first call writes the Program; later ones use it, for batches of as many samples or fewer. A new
-        ``learning_rate`` counts from the next call; after any other change to optimizer or layers, ``compile`` anew.
+        The first call writes the Program; later ones use it, for batches of as many samples or fewer. A change to the
+        optimizer, to penalties or layers counts from the next call; after one of ``trainable``, ``compile`` anew.
 
         Parameters
         ----------
@@ -76,4 +76,8 @@ class OnBatch(Inference):
     def _batch_programs(self) -> tuple[BatchTrainer, BatchEvaluator]:
         if self._on_batch is None or self._on_batch[0] != self._programs:
             self._on_batch = (self._programs, self._batch_trainer(), self._batch_evaluator())
-        return self._on_batch[1:]
+        _, trainer, evaluator = self._on_batch
+        nodes = self._known_nodes()
+        trainer.refresh(nodes, self._seed)
+        evaluator.refresh(nodes, 0)
+        return trainer, evaluator

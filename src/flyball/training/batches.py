@@ -50,8 +50,11 @@ class _Batches:
     That is a batch of more rows than any before, or one with weights after one without.
     """
 
-    def __init__(self, nodes: list[Node], memory: Memory, goal: Goal) -> None:
-        self.nodes, self.memory, self.goal = nodes, memory, goal
+    optimizer: Optimizer | None = None
+
+    def __init__(self, nodes: list[Node], memory: Memory, goal: Goal, seed: int = 0) -> None:
+        self.nodes, self.memory, self.goal, self.seed = nodes, memory, goal, seed
+        self._settings = self._settings_of()
         self._meters = goal.meters(weighted=True)
         self.rows = self.steps = 0
         self._capacity = 0
@@ -81,6 +84,23 @@ class _Batches:
     def loss_is_finite(self) -> bool:
         """Whether the sum of the losses so far is a number."""
         return math.isfinite(self.totals().get("total_loss", 0.0))
+
+    def refresh(self, nodes: list[Node], seed: int) -> None:
+        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed.
+
+        The same list of nodes says that nothing has.
+        """
+        if nodes is self.nodes:
+            return
+        self.nodes, self.seed = nodes, seed
+        settings = self._settings_of()
+        if settings != self._settings:
+            self.memory.regroup()
+            self.forget()
+            self._settings = settings
+
+    def _settings_of(self) -> object:
+        return settings_of(self.nodes, self.optimizer, self.seed)
 
     def forget(self) -> None:
         """Write the Program anew for the next batch; sums over steps go on."""
@@ -138,10 +158,11 @@ class _Batches:
 class BatchTrainer(_Batches):
     """Trains on one batch after the other."""
 
+    optimizer: Optimizer
+
     def __init__(self, nodes: list[Node], memory: Memory, goal: Goal, optimizer: Optimizer, seed: int) -> None:
-        super().__init__(nodes, memory, goal)
-        self.optimizer, self.seed = optimizer, seed
-        self._settings = self._settings_of()
+        self.optimizer = optimizer
+        super().__init__(nodes, memory, goal, seed)
 
     def step(self, batch: DataSet, name: str = "x") -> None:
         """Train on ``batch``, which errors call ``name``."""
@@ -171,18 +192,9 @@ class BatchTrainer(_Batches):
         found = training_means(self.totals(), self.rows, self.steps)
         return found | self._meters.report(found)
 
-    def refresh(self, nodes: list[Node], seed: int) -> None:
-        """Lower again if what was written into the Program has changed: layers, penalties, optimizer or seed."""
-        self.nodes, self.seed = nodes, seed
-        settings = self._settings_of()
-        if settings != self._settings:
-            self.memory.regroup()
-            self.forget()
-            self._settings = settings
-
     def _settings_of(self) -> object:
         self._needs_rows = batch_statistics_layer(self.nodes)
-        return settings_of(self.nodes, self.optimizer, self.seed)
+        return super()._settings_of()
 
     def _lowered(self, data: Data, capacity: int) -> Program:
         lowering = Lowering(self.nodes, self.memory, data, capacity, training=True, seed=self.seed)

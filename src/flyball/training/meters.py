@@ -69,7 +69,8 @@ class Meters:
             else:
                 self._recorded[metric.name] = copy.deepcopy(metric), uses_weights
         self._spoilt: set[str] = set()
-        self._try()
+        if self._recorded:
+            self._try()
 
     @property
     def recorded(self) -> bool:
