@@ -116,9 +116,6 @@ def test_fit_looks_again_only_after_a_change(looked):
     assert looked.count(3) == 1
 
 
-OWN_RATE = {"now": 0.0}
-
-
 def test_a_second_fit_looks_at_nothing_that_has_not_changed(looked):
     model, (x, y) = new_model(), data()
     model.fit(x, y, 16, 2, 0, validation_data=(x, y))
@@ -153,6 +150,9 @@ def test_what_is_changed_between_two_fits_acts(change):
     for epochs in (2, 1, 1):
         unchanged.fit(*data(), 16, epochs, 0)
     assert unchanged.fingerprint() != trained(again=True)[1]
+
+
+OWN_RATE = {"now": 0.0}
 
 
 class Own(layers.Dropout):

@@ -43,7 +43,7 @@ def run(program, steps, progress, double interval, between):
         while done < count:
             with nogil:
                 done += runner.run(&bounds[0], &learning_rates[0], first, done, count, SLICE)
-            # Here, where no Ctrl-C breaks in: a step that were done and not counted would be done again.
+            # Steps.count, but here, where no Ctrl-C breaks in: a step done and not counted would be done again.
             steps.done = done
             for owner, name, before in counters:
                 setattr(owner, name, before + done)

@@ -102,13 +102,12 @@ class Trainer:
 
         The same list of nodes says that nothing has.
         """
-        if nodes is self._nodes:
+        if nodes is self._step_program.nodes:
             return
         self.seed = seed
         self._step_program = self._shelf.take(self._recipe(nodes), self._step_program)
 
     def _recipe(self, nodes: list[Node]) -> Recipe:
-        self._nodes = nodes
         largest, recorded = int(np.diff(self.bounds).max()), len(self.order) if self._meters.recorded else None
         objective = self._goal.objective
         return Recipe(nodes, self.memory, objective, self._data, largest, recorded, self.optimizer, self.seed)

@@ -61,12 +61,14 @@ class StepProgram:
 
     Attributes
     ----------
+    nodes : list of Node
+        What it was made from, or a later list that says the same.
     kept : bool
         Whether it is worth keeping.
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self._nodes = recipe.nodes  # as long as they live, their arrays' identities are theirs
+        self.nodes = recipe.nodes  # as long as they live, their arrays' identities are theirs
         training = recipe.optimizer is not None
         lowering = Lowering(recipe.nodes, recipe.memory, recipe.data, recipe.rows, training=training, seed=recipe.seed)
         lowering.objective(recipe.objective, recorded=recipe.recorded)
@@ -85,10 +87,10 @@ class StepProgram:
         """Whether it is what ``recipe`` makes, but for the arrays of the data."""
         if self._key != recipe.key():
             return False
-        if self._nodes is not recipe.nodes:
+        if self.nodes is not recipe.nodes:
             if self._settings != recipe.settings():
                 return False
-            self._nodes = recipe.nodes
+            self.nodes = recipe.nodes
         return True
 
     def bind(self, data: Data) -> None:
