@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_a_prediction_is_work_shared_and_barriers_and_bytes_exchanged(dtype, thr
     rows = 4096
     predicted = chain(rows, dtype)._program.predicted_seconds
     written = 2 * rows * 16 * np.dtype(dtype).itemsize  # y and z
-    barriers = 2  # before z, which reads y, and at the end of the step
+    barriers = 2 * math.ceil(math.log2(threads))  # before z, which reads y, and at the end of the step: rounds of each
     expected = predicted(1, rows) / threads + barriers * BARRIER + written * EXCHANGED_BYTE * (1 - 1 / threads)
     assert predicted(threads, rows) == pytest.approx(expected, rel=1e-12)
 

@@ -8,6 +8,10 @@ namespace {
 
 std::string dtype_text(const Array& array) { return py::str(array.dtype()).cast<std::string>(); }
 
+std::string strides_text(const Array& array) {
+  return text_of(Shape(std::vector<Index>(array.strides(), array.strides() + array.ndim())));
+}
+
 bool contiguous(const Array& array) { return (array.flags() & py::array::c_style) != 0; }
 
 bool aligned(const Array& array) { return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0; }
@@ -79,6 +83,20 @@ bool matches_matrix(const Array& array, int type_number, const Shape& shape) {
   const auto* descr = py::detail::array_descriptor_proxy(array.dtype().ptr());
   return array.dtype().num() == type_number && descr->byteorder != '>' && aligned(array) &&
          Shape(array).extents() == shape.extents();
+}
+
+void refuse_rows(const char* name, const char* dtype, const Shape& shape, const Array& array) {
+  throw py::value_error(std::string(name) + " must be a " + dtype + " array of shape " + text_of(shape) +
+                        " whose rows are consecutive, aligned and apart, got " + dtype_text(array) + " of shape " +
+                        text_of(Shape(array)) + " with strides " + strides_text(array));
+}
+
+bool matches_rows(const Array& array, int type_number, const Shape& shape) {
+  if (!matches_matrix(array, type_number, shape)) return false;
+  const auto size = array.itemsize();
+  if (array.size() == 0) return true;
+  if (array.shape(1) > 1 && array.strides(1) != size) return false;
+  return array.shape(0) == 1 || (array.strides(0) >= array.shape(1) * size && array.strides(0) % size == 0);
 }
 
 void refuse_read_only(const char* name) {

@@ -29,6 +29,7 @@ using OptionalArray = std::optional<py::array>;
 class Shape {
  public:
   Shape(std::initializer_list<Index> extents) : extents_(extents) {}
+  explicit Shape(std::vector<Index> extents) : extents_(std::move(extents)) {}
   explicit Shape(const Array& array) : extents_(array.shape(), array.shape() + array.ndim()) {}
 
   const std::vector<Index>& extents() const { return extents_; }
@@ -51,6 +52,10 @@ bool matches(const Array& array, int type_number, std::size_t item_size, const S
 // The same for matrices that may have any strides: aligned, of the machine's byte order.
 [[noreturn]] void refuse_matrix(const char* name, const char* dtype, const Shape& shape, const Array& array);
 bool matches_matrix(const Array& array, int type_number, const Shape& shape);
+
+// The same for matrices whose rows are consecutive elements, any distance apart.
+[[noreturn]] void refuse_rows(const char* name, const char* dtype, const Shape& shape, const Array& array);
+bool matches_rows(const Array& array, int type_number, const Shape& shape);
 
 // NumPy's name of T.
 template <class T>
@@ -120,6 +125,35 @@ Matrix<T> in_matrix(const char* name, const Array& array, Index rows, Index colu
     return array.shape(axis) > 1 ? array.strides(axis) / static_cast<Index>(sizeof(T)) : 1;
   };
   return {static_cast<const T*>(array.data()), stride(0), stride(1)};
+}
+
+// The data of a matrix (n, c) whose rows may lie apart, or of a vector (n,), which is one row; and where its rows are.
+template <class T>
+struct RowArray {
+  T* data;
+  Rows rows;
+};
+
+template <class T>
+RowArray<const T> in_rows(const char* name, const Array& array, const Shape& shape) {
+  if (shape.extents().size() != 2) {
+    const T* data = in<T>(name, array, shape);
+    return {data, Rows(shape.extents()[0])};
+  }
+  if (!matches_rows(array, py::detail::npy_format_descriptor<T>::value, shape)) {
+    refuse_rows(name, dtype_name<T>(), shape, array);
+  }
+  const Index n = shape.extents()[0];
+  const Index c = shape.extents()[1];
+  const Index stride = n > 1 ? static_cast<Index>(array.strides(0)) / static_cast<Index>(sizeof(T)) : c;
+  return {static_cast<const T*>(array.data()), Rows(n, c, stride)};
+}
+
+template <class T>
+RowArray<T> out_rows(const char* name, const Array& array, const Shape& shape) {
+  const RowArray<const T> checked = in_rows<T>(name, array, shape);
+  if (!array.writeable()) refuse_read_only(name);
+  return {const_cast<T*>(checked.data), checked.rows};
 }
 
 // Booleans as operations take them: bytes, 0 or 1.

@@ -90,11 +90,13 @@ void bind_dense_backward(const OptionalArray& dx, const OptionalArray& dw, const
     const Matrix<T> w_data = in_matrix<T>("w", w, k, c);
     const Matrix<T> dy_data = in_matrix<T>("dy", dy, n, c);
     T* dx_data = out<T>("dx", dx, {n, k});
-    T* dw_data = out<T>("dw", dw, {k, c});
+    const RowArray<T> dw_rows = dw ? out_rows<T>("dw", *dw, {k, c}) : RowArray<T>{nullptr, Rows(0)};
+    const Index dw_stride = dw_rows.rows.count == 1 ? c : dw_rows.rows.stride;
     T* db_data = out<T>("db", db, {c});
     refuse_overlap({{"dx", dx}, {"dw", dw}, {"db", db}}, {{"dy", dy}, {"x", x}, {"w", w}}, InPlace::no);
-    run(dense_backward_cost(n, k, c), 0,
-        [=](Team& team) { dense_backward(team, dx_data, dw_data, db_data, dy_data, x_data, w_data, n, k, c, gated); });
+    run(dense_backward_cost(n, k, c), 0, [=](Team& team) {
+      dense_backward(team, dx_data, dw_rows.data, dw_stride, db_data, dy_data, x_data, w_data, n, k, c, gated);
+    });
   });
 }
 

@@ -70,9 +70,9 @@ Scalar scalar_of(const py::handle& value) {
 // An array, its Kind, and its rows a sample.
 using Part = std::tuple<Array, int, Index>;
 
-// An operation, its arrays, its scalars, and its turn.
+// An operation, its arrays, its scalars, its turn, and its lane.
 using Place = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
-using Row = std::tuple<std::string, std::vector<int>, std::vector<py::object>, Place>;
+using Row = std::tuple<std::string, std::vector<int>, std::vector<py::object>, Place, int>;
 
 // A Program together with the arrays its buffers point into.
 class PyProgram {
@@ -81,7 +81,7 @@ class PyProgram {
             Index batch_rows)
       : program_(views(buffers), steps_per_update, batch_rows) {
     for (const auto& [array, kind, rows_per_sample] : buffers) arrays_.push_back(array);
-    for (const auto& [op, indices, values, place] : rows) {
+    for (const auto& [op, indices, values, place, lane] : rows) {
       std::vector<Scalar> scalars;
       std::vector<Activation> activations;
       for (const py::object& value : values) {
@@ -96,7 +96,7 @@ class PyProgram {
         }
       }
       program_.add(op, indices, std::move(scalars), std::move(activations),
-                   {std::get<0>(place), std::get<1>(place), std::get<2>(place)});
+                   {std::get<0>(place), std::get<1>(place), std::get<2>(place)}, lane);
     }
   }
 

@@ -39,13 +39,14 @@ void bind_constrain_norm(const Array& w, double min_value, double max_value, dou
 }
 
 void bind_accumulate(const Array& y, const Array& x, double keep, double scale) {
-  require_ndim("y", y, 1);
+  require_ndim("y", y, 1, 2);
   visit_float("y", y, [&]<class T>() {
-    const Index count = size(y, 0);
-    T* y_data = out<T>("y", y, {count});
-    const T* x_data = in<T>("x", x, {count});
+    const Shape shape(y);
+    const RowArray<T> to = out_rows<T>("y", y, shape);
+    const RowArray<const T> from = in_rows<T>("x", x, shape);
     refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::no);
-    run(accumulate_cost(count), 0, [=](Team& team) { accumulate(team, y_data, x_data, count, keep, scale); });
+    run(accumulate_cost(to.rows.size()), 0,
+        [=](Team& team) { accumulate(team, to.data, to.rows, from.data, from.rows, keep, scale); });
   });
 }
 

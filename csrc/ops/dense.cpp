@@ -294,10 +294,10 @@ void dense_forward(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, Index
 }
 
 template <class T>
-void dense_backward(Team& team, T* dx, T* dw, T* db, Matrix<T> dy, Matrix<T> x, Matrix<T> w, Index n, Index k, Index c,
-                    bool gated) {
+void dense_backward(Team& team, T* dx, T* dw, Index dw_stride, T* db, Matrix<T> dy, Matrix<T> x, Matrix<T> w, Index n,
+                    Index k, Index c, bool gated) {
   constexpr ActivationParams linear{Activation::linear, 0.0};
-  if (dw != nullptr) matmul<T>(team, dw, x.transposed(), dy, nullptr, k, c, n, linear);
+  if (dw != nullptr) shared_product<T>(team, dw, dw_stride, x.transposed(), dy, {}, k, c, n, linear);
   if (dx != nullptr && gated) gated_gradient(team, dx, dy, x, w, n, k, c);
   if (dx != nullptr && !gated) matmul<T>(team, dx, dy, w.transposed(), nullptr, n, k, c, linear);
   if (db != nullptr) bias_gradient(team, db, dy, n, c);
@@ -308,7 +308,7 @@ void dense_backward(Team& team, T* dx, T* dw, T* db, Matrix<T> dy, Matrix<T> x, 
   template void dense_forward(Team&, T*, Matrix<T>, Matrix<T>, const T*, Index, Index, Index, ActivationParams);    \
   template void dense_batch_norm_inference(Team&, T*, Matrix<T>, Matrix<T>, const T*, const RunningNorm<T>&, Index, \
                                            Index, Index, ActivationParams);                                         \
-  template void dense_backward(Team&, T*, T*, T*, Matrix<T>, Matrix<T>, Matrix<T>, Index, Index, Index, bool);
+  template void dense_backward(Team&, T*, T*, Index, T*, Matrix<T>, Matrix<T>, Matrix<T>, Index, Index, Index, bool);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)
 #undef FLYBALL_INSTANTIATE

@@ -14,23 +14,60 @@ namespace {
 
 // What threads cost, measured on two cores of a Xeon (AVX-512) under a hypervisor: waiting for each other, and an array
 // that one writes and others read and that is written again, 2.6 and 4 to 5 ns a line of 64 bytes.
-constexpr double nanoseconds_per_barrier = 500.0;
+constexpr double nanoseconds_per_round = 500.0;  // of a barrier, which has log2(threads) of them
 constexpr double nanoseconds_per_byte_exchanged = 0.1;
 
 // More threads must be faster by this factor: predictions are rough, and the others have use for their cores.
 constexpr double worthwhile = 0.9;
 
+int rounds_of(int threads) {
+  int rounds = 0;
+  while (1 << rounds < threads) ++rounds;
+  return rounds;
+}
+
+Index bytes_of(SourceType type) {
+  switch (type) {
+    case SourceType::int8:
+    case SourceType::uint8:
+      return 1;
+    case SourceType::int16:
+    case SourceType::uint16:
+      return 2;
+    case SourceType::float32:
+    case SourceType::int32:
+    case SourceType::uint32:
+      return 4;
+    case SourceType::float64:
+    case SourceType::int64:
+    case SourceType::uint64:
+      return 8;
+  }
+  return 8;
+}
+
+// Bytes of a row that are its own: rows may lie further apart.
+Index width(const Buffer& x) { return x.columns * bytes_of(x.type); }
+
+const char* begin(const Buffer& x) { return static_cast<const char*>(x.data); }
+
 // Whether the two share memory: arrays may be views of one flat array. Of a window any part may be meant.
 bool overlap(const Buffer* a, const Buffer* b) {
   if (a == nullptr || b == nullptr) return false;
-  const auto begin = [](const Buffer* x) { return static_cast<const char*>(x->data); };
-  const auto end = [&](const Buffer* x) { return begin(x) + x->rows * x->row_bytes; };
-  return a == b || (begin(a) < end(b) && begin(b) < end(a));
+  if (a == b) return true;
+  const auto end = [](const Buffer& x) { return begin(x) + (x.rows - 1) * x.row_bytes + width(x); };
+  if (a->rows == 0 || b->rows == 0) return false;
+  if (begin(*a) >= end(*b) || begin(*b) >= end(*a)) return false;
+  // Columns of one matrix beside each other.
+  if (a->row_bytes != b->row_bytes || a->row_bytes == width(*a)) return true;
+  const Index between = (begin(*b) - begin(*a)) % a->row_bytes;
+  const Index offset = between < 0 ? between + a->row_bytes : between;
+  return offset < width(*a) || offset + width(*b) > a->row_bytes;
 }
 
 // Whether `second` must not begin before all threads have finished `first`.
 bool conflict(const Instruction& first, const Instruction& second) {
-  if (first.uses_workspace && second.uses_workspace) return true;
+  if (first.lane == second.lane && first.uses_workspace && second.uses_workspace) return true;
   for (std::size_t i = 0; i < first.buffers.size(); ++i) {
     for (std::size_t j = 0; j < second.buffers.size(); ++j) {
       const bool written = i < first.outputs || j < second.outputs;
@@ -56,7 +93,7 @@ Buffer Program::with_most_rows(Buffer buffer) const {
 }
 
 void Program::add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
-                  std::vector<Activation> activations, Turn turn) {
+                  std::vector<Activation> activations, Turn turn, int lane) {
   const Operation& operation = find_operation(op);
   if (buffers.size() != operation.arrays || scalars.size() != operation.scalars ||
       activations.size() != operation.activations) {
@@ -67,8 +104,11 @@ void Program::add(const std::string& op, const std::vector<int>& buffers, std::v
   if (turn.begin >= turn.end || turn.end > turn.period) {
     throw std::invalid_argument(op + " must have its turn in a part of a period");
   }
+  if (lane < no_lane || lane > 1) throw std::invalid_argument(op + " must be in lane 0, 1 or none (-1)");
   Instruction instruction;
   instruction.turn = turn;
+  instruction.lane = lane;
+  has_lanes_ = has_lanes_ || lane != no_lane;
   for (const int i : buffers)
     instruction.buffers.push_back(i < 0 ? nullptr : &buffers_.at(static_cast<std::size_t>(i)));
   instruction.scalars = std::move(scalars);
@@ -78,16 +118,17 @@ void Program::add(const std::string& op, const std::vector<int>& buffers, std::v
   instruction.execute = typed->type == SourceType::float64 ? operation.f64 : operation.f32;
   step_cost_ += operation.cost(instruction) * turn.share();
   instruction.outputs = operation.outputs;
-  for (std::size_t i = 0; i < instruction.outputs; ++i) {
-    if (instruction.buffers[i] != nullptr) note_written(*instruction.buffers[i]);
+  for (std::size_t i = 0; i < instruction.buffers.size(); ++i) {
+    if (instruction.buffers[i] != nullptr) note_touched(*instruction.buffers[i], i < instruction.outputs, lane);
   }
   if (operation.workspace != nullptr) {
     const std::size_t bytes = operation.workspace(instruction);
     instruction.uses_workspace = bytes > 0;
     workspace_bytes_ = std::max(workspace_bytes_, bytes);
   }
-  instruction.waits = depends(instruction);
-  barriers_ += instruction.waits ? 1 : 0;
+  instruction.waits = wait_of(instruction);
+  barriers_ += instruction.waits == Wait::all ? 1 : 0;
+  lane_barriers_ += instruction.waits == Wait::lane ? 1 : 0;
   instructions_.push_back(std::move(instruction));
 }
 
@@ -97,29 +138,52 @@ Step Program::step_of(const Index* bounds, const double* learning_rates, std::ui
           learning_rates == nullptr ? 0.0 : learning_rates[s]};
 }
 
-// Looks back as far as the last instruction that waited: what came before that one has been finished by all.
-bool Program::depends(const Instruction& instruction) const {
+// Looks back as far as the last instruction that waited for all: what came before that one has been finished by all.
+Wait Program::wait_of(const Instruction& instruction) const {
+  Wait wait = Wait::none;
+  bool finished = false;  // whether what came before in the same lane is finished
   for (auto before = instructions_.rbegin(); before != instructions_.rend(); ++before) {
-    if (conflict(*before, instruction)) return true;
-    if (before->waits) return false;
+    const bool beside = before->lane == instruction.lane && before->lane != no_lane;
+    if (!(beside && finished) && conflict(*before, instruction)) {
+      if (!beside) return Wait::all;
+      wait = Wait::lane;
+    }
+    if (before->waits == Wait::all) break;
+    finished = finished || wait == Wait::lane || (beside && before->waits == Wait::lane);
   }
-  return false;
+  return wait;
 }
 
-// Memory that several instructions write changes cores about as often as what is written once.
-void Program::note_written(const Buffer& buffer) {
-  const auto same = [&](const Buffer* other) { return overlap(other, &buffer); };
-  if (std::any_of(written_.begin(), written_.end(), same)) return;
-  written_.push_back(&buffer);
-  exchanged_bytes_ += static_cast<double>(buffer.most_rows) * static_cast<double>(buffer.row_bytes);
+void Program::note_touched(const Buffer& buffer, bool written, int lane) {
+  unsigned lanes = lane == no_lane ? 3 : 1u << lane;
+  bool known = false;
+  for (Touched& touched : touched_) {
+    if (!overlap(touched.buffer, &buffer)) continue;
+    lanes = touched.lanes |= lanes;
+    known = known || touched.written || !written;
+  }
+  if (!known) touched_.push_back({&buffer, written, lanes});
+}
+
+// What one thread writes and another reads or writes: not what a lane keeps for itself. Memory that several
+// instructions write changes cores about as often as what is written once.
+double Program::exchanged_bytes() const {
+  double bytes = 0;
+  for (const Touched& touched : touched_) {
+    if (!touched.written || touched.lanes != 3) continue;
+    bytes += static_cast<double>(touched.buffer->most_rows) * static_cast<double>(width(*touched.buffer));
+  }
+  return bytes;
 }
 
 double Program::nanoseconds(int threads, Index rows) const {
   const double share = std::min(1.0, static_cast<double>(rows) / static_cast<double>(batch_rows_));
   const double count = threads;
   if (threads == 1) return share * step_cost_;
-  const double exchanged = share * exchanged_bytes_ * nanoseconds_per_byte_exchanged * (1.0 - 1.0 / count);
-  return share * step_cost_ / count + static_cast<double>(barriers_ + 1) * nanoseconds_per_barrier + exchanged;
+  const double exchanged = share * exchanged_bytes() * nanoseconds_per_byte_exchanged * (1.0 - 1.0 / count);
+  // Both lanes wait at the same time.
+  const double rounds = (barriers_ + 1) * rounds_of(threads) + 0.5 * lane_barriers_ * rounds_of((threads + 1) / 2);
+  return share * step_cost_ / count + rounds * nanoseconds_per_round + exchanged;
 }
 
 int Program::threads(Index rows) const {
@@ -133,6 +197,20 @@ int Program::threads(Index rows) const {
     least = predicted;
   }
   return best;
+}
+
+// Runs body(team, half, lane) on a team; `half` runs the instructions of `lane`, and is the team where that is one
+// thread, which runs those of both.
+template <class Body>
+void Program::run_lanes(int threads, Body body) const {
+  const std::size_t workspace = (workspace_bytes_ + 63) / 64 * 64;
+  Halves halves(threads);
+  run_team(threads, has_lanes_ ? 3 * workspace : workspace, [&](Team& team) {
+    if (!has_lanes_ || team.size() == 1) return body(team, team, 0);
+    TeamState state;
+    Team half = halves.of(team, state, workspace);
+    body(team, half, Halves::number_of(team));
+  });
 }
 
 void Program::enter() { register_tenant(); }
@@ -152,13 +230,17 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
   const auto deadline = began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   Index done = begin;
   bool stop[2] = {false, false};  // of steps with even and odd numbers: one is read while the next is decided
-  run_team(lease.threads(), workspace_bytes_, [&](Team& team) {
+  run_lanes(lease.threads(), [&](Team& team, Team& half, int lane) {
     for (Index s = begin; s < end; ++s) {
       const Step step = step_of(bounds, learning_rates, first, s);
       for (const Instruction& instruction : instructions_) {
         // Also where it has not its turn: later ones rely on what came before the barrier.
-        if (instruction.waits) team.barrier();
-        if (instruction.turn.includes(step)) instruction.execute(team, step, instruction);
+        if (instruction.waits == Wait::all) team.barrier();
+        if (instruction.lane != no_lane && instruction.lane != lane && team.size() > 1) continue;
+        if (instruction.waits == Wait::lane) half.barrier();
+        if (instruction.turn.includes(step)) {
+          instruction.execute(instruction.lane == no_lane ? team : half, step, instruction);
+        }
       }
       // One thread decides for all, so that all stop after the same step.
       if (team.rank() == 0) {
@@ -180,21 +262,23 @@ Index Program::run(const Index* bounds, const double* learning_rates, std::uint6
 std::vector<double> Program::profile(const Index* bounds, const double* learning_rates, std::uint64_t first,
                                      Index count) {
   using Clock = std::chrono::steady_clock;
-  std::vector<double> seconds;
-  seconds.reserve(static_cast<std::size_t>(count) * instructions_.size());
-  run_team(threads(), workspace_bytes_, [&](Team& team) {
+  std::vector<double> seconds(static_cast<std::size_t>(count) * instructions_.size());
+  run_lanes(threads(), [&](Team& team, Team& half, int lane) {
     for (Index s = 0; s < count; ++s) {
       const Step step = step_of(bounds, learning_rates, first, s);
-      team.barrier();
-      auto began = Clock::now();
+      double* place = seconds.data() + static_cast<std::size_t>(s) * instructions_.size();
       for (const Instruction& instruction : instructions_) {
-        if (instruction.turn.includes(step)) instruction.execute(team, step, instruction);
-        team.barrier();
-        if (team.rank() != 0) continue;
-        const auto ended = Clock::now();
-        seconds.push_back(std::chrono::duration<double>(ended - began).count());
-        began = ended;
+        double* const taken = place++;
+        const bool in_lane = instruction.lane != no_lane;
+        if (!in_lane || instruction.waits == Wait::all) team.barrier();
+        if (in_lane && instruction.lane != lane && team.size() > 1) continue;
+        Team& mine = in_lane ? half : team;
+        const auto began = Clock::now();
+        if (instruction.turn.includes(step)) instruction.execute(mine, step, instruction);
+        mine.barrier();
+        if (mine.rank() == 0) *taken = std::chrono::duration<double>(Clock::now() - began).count();
       }
+      team.barrier();
     }
   });
   return seconds;

@@ -58,22 +58,6 @@ void* caller_workspace(std::size_t bytes) {
   return buffer.at_least(bytes);
 }
 
-// Of all rounds of a barrier. A small team's need no memory from the heap.
-class Signals {
- public:
-  explicit Signals(int threads) {
-    int count = 0;
-    for (int distance = 1; distance < threads; distance *= 2) count += threads;
-    if (count > few) many_ = std::make_unique<Signal[]>(static_cast<std::size_t>(count));
-  }
-  Signal* data() { return many_ == nullptr ? few_ : many_.get(); }
-
- private:
-  static constexpr int few = 8;
-  Signal few_[few];
-  std::unique_ptr<Signal[]> many_;
-};
-
 inline void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
   __builtin_ia32_pause();
@@ -128,6 +112,24 @@ void Team::wait() {
       }
     }
   }
+}
+
+// Of all rounds of a barrier.
+Signals::Signals(int threads) {
+  int count = 0;
+  for (int distance = 1; distance < threads; distance *= 2) count += threads;
+  if (count > few) many_ = std::make_unique<Signal[]>(static_cast<std::size_t>(count));
+}
+
+Team Halves::of(const Team& team, TeamState& state, std::size_t workspace_bytes) {
+  const int first = team.size() / 2;
+  const int number = number_of(team);
+  state.size = number == 0 ? first : team.size() - first;
+  if (workspace_bytes > 0) {
+    state.workspace = team.workspace<char>() + (1 + static_cast<std::size_t>(number)) * workspace_bytes;
+  }
+  state.signals = signals_[number].data();
+  return {state, number == 0 ? team.rank() : team.rank() - first, team.scratch<void>()};
 }
 
 void run_team(int threads, std::size_t workspace_bytes, TeamFunction function, void* context) {

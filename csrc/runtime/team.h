@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <type_traits>
 
 #include "flyball/types.h"
@@ -65,6 +66,32 @@ class Team {
   int rank_;
   void* scratch_;
   std::uint32_t phase_ = 0;
+};
+
+// Memory for the barriers of one team.
+class Signals {
+ public:
+  explicit Signals(int threads);
+  Signal* data() { return many_ == nullptr ? few_ : many_.get(); }
+
+ private:
+  static constexpr int few = 8;
+  Signal few_[few];
+  std::unique_ptr<Signal[]> many_;  // a small team's need no memory from the heap
+};
+
+// Two halves of a team of two threads or more, its first and its last: each a team that waits for itself alone.
+class Halves {
+ public:
+  explicit Halves(int threads) : signals_{Signals(threads), Signals(threads)} {}
+
+  // The half that a thread of `team` is in. Its workspace lies behind the team's: the team has room for three of so
+  // many bytes. `state` is this thread's own.
+  Team of(const Team& team, TeamState& state, std::size_t workspace_bytes);
+  static int number_of(const Team& team) { return team.rank() < team.size() / 2 ? 0 : 1; }
+
+ private:
+  Signals signals_[2];
 };
 
 using TeamFunction = void (*)(void* context, Team& team);

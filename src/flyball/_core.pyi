@@ -20,7 +20,7 @@ class Program:
     def __init__(
         self,
         buffers: Sequence[tuple[NDArray[Any], int, int]],
-        instructions: Sequence[tuple[str, Sequence[int], Sequence[Any], tuple[int, int, int]]],
+        instructions: Sequence[tuple[str, Sequence[int], Sequence[Any], tuple[int, int, int], int]],
         steps_per_update: int,
         batch_rows: int,
     ) -> None: ...

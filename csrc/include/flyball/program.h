@@ -64,6 +64,13 @@ struct Turn {
   double share() const { return static_cast<double>(end - begin) / static_cast<double>(period); }
 };
 
+// Which half of the threads runs an instruction, while the other runs another;
+// flyball.program.instructions.Instruction.
+inline constexpr int no_lane = -1;
+
+// What an instruction waits for before it begins: what came before and touches the same memory.
+enum class Wait : int { none, lane, all };
+
 struct Instruction;
 using Execute = void (*)(Team& team, const Step& step, const Instruction& instruction);
 
@@ -72,7 +79,8 @@ struct Instruction {
   std::vector<const Buffer*> buffers;  // null where an optional array is absent
   std::size_t outputs = 0;             // how many of them, from the first, are written
   bool uses_workspace = false;
-  bool waits = true;  // for the instructions before it: it touches what they touch
+  Wait waits = Wait::all;
+  int lane = no_lane;
   std::vector<Scalar> scalars;
   std::vector<Activation> activations;  // scalars that are names of activations, in order
   Turn turn;
@@ -101,7 +109,7 @@ class Program final : public StepRunner {
 
   // Appends an instruction; throws std::invalid_argument if the operation or its arguments are unknown.
   void add(const std::string& op, const std::vector<int>& buffers, std::vector<Scalar> scalars,
-           std::vector<Activation> activations, Turn turn);
+           std::vector<Activation> activations, Turn turn, int lane = no_lane);
 
   // Puts another array in the place of buffer i.
   void bind(std::size_t i, const Buffer& buffer) { buffers_.at(i) = with_most_rows(buffer); }
@@ -112,7 +120,8 @@ class Program final : public StepRunner {
   Index run(const Index* bounds, const double* learning_rates, std::uint64_t first, Index begin, Index end,
             double seconds) override;
 
-  // Runs steps [0, count) with a barrier after every instruction; returns the seconds of each, steps by instructions.
+  // Runs steps [0, count) with a barrier after every instruction, of its lane if it has one; returns the seconds of
+  // each, steps by instructions.
   std::vector<double> profile(const Index* bounds, const double* learning_rates, std::uint64_t first, Index count);
 
   std::size_t size() const { return instructions_.size(); }
@@ -125,18 +134,28 @@ class Program final : public StepRunner {
 
  private:
   Buffer with_most_rows(Buffer buffer) const;
-  void note_written(const Buffer& buffer);
-  bool depends(const Instruction& instruction) const;
+  // Memory that instructions touch, and by which lanes, a bit each; kept until the Program is complete.
+  struct Touched {
+    const Buffer* buffer;
+    bool written;
+    unsigned lanes;
+  };
+  void note_touched(const Buffer& buffer, bool written, int lane);
+  Wait wait_of(const Instruction& instruction) const;
+  template <class Body>
+  void run_lanes(int threads, Body body) const;
+  double exchanged_bytes() const;
   Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) const;
 
   std::vector<Buffer> buffers_;
   std::vector<Instruction> instructions_;
   std::uint64_t steps_per_update_;
-  Index batch_rows_;            // of the largest step
-  double step_cost_ = 0;        // nanoseconds of such a step on one thread
-  double exchanged_bytes_ = 0;  // of the buffers that it writes
-  int barriers_ = 0;            // that it has, beside the one at its end
-  std::vector<const Buffer*> written_;
+  Index batch_rows_;       // of the largest step
+  double step_cost_ = 0;   // nanoseconds of such a step on one thread
+  int barriers_ = 0;       // that it has, beside the one at its end
+  int lane_barriers_ = 0;  // of one lane or the other
+  std::vector<Touched> touched_;
+  bool has_lanes_ = false;
   std::size_t workspace_bytes_ = 0;  // the most that an instruction needs
   Pace pace_{process_calm()};
 };

@@ -15,6 +15,19 @@ struct Range {
   Index size() const { return end - begin; }
 };
 
+// Rows of consecutive elements, `stride` apart; a flat array is one row.
+struct Rows {
+  Index count;
+  Index width;
+  Index stride;
+
+  Rows(Index elements) : count(1), width(elements), stride(elements) {}
+  Rows(Index rows, Index columns, Index apart) : count(rows), width(columns), stride(apart) {
+    if (stride == width) *this = Rows(count * width);
+  }
+  Index size() const { return count * width; }
+};
+
 // A matrix operand of any layout: element (i, j) is data[i * row_stride + j * column_stride].
 template <class T>
 struct Matrix {

@@ -3,10 +3,10 @@
 namespace flyball {
 namespace {
 
-// A buffer as an operand: its rows are consecutive.
+// A buffer as an operand: elements of a row are consecutive.
 template <class T>
 Matrix<T> matrix(const Step& s, I i, int k) {
-  return {at<const T>(s, i, k), columns(i, k), 1};
+  return {at<const T>(s, i, k), stride<T>(i, k), 1};
 }
 
 template <class T>
@@ -29,8 +29,10 @@ void dense_batch_norm_inference(Team& team, const Step& s, I i) {
 
 template <class T>
 void dense_backward(Team& team, const Step& s, I i) {
-  flyball::dense_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), matrix<T>(s, i, 3), matrix<T>(s, i, 4),
-                          matrix<T>(s, i, 5), rows(s, i, 3), columns(i, 4), columns(i, 5), number(s, i, 0) != 0);
+  const Index dw_stride = i.buffers[1] == nullptr ? 0 : stride<T>(i, 1);
+  flyball::dense_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), dw_stride, at<T>(s, i, 2), matrix<T>(s, i, 3),
+                          matrix<T>(s, i, 4), matrix<T>(s, i, 5), rows(s, i, 3), columns(i, 4), columns(i, 5),
+                          number(s, i, 0) != 0);
 }
 
 double backward_cost(I i) { return dense_backward_cost(i.buffers[3]->most_rows, columns(i, 4), columns(i, 5)); }

@@ -65,6 +65,7 @@ class Dense(Protocol):
     ) -> None:
         """``dx = dy @ w.T``, ``dw = x.T @ dy``, ``db = sum(dy, axis=0)``; an output that is None is not computed.
 
+        The rows of ``dw`` may lie any distance apart.
         ``gated``, ``dx`` is 0 where ``x`` is: what the ReLU that ``x`` comes from makes of the gradient.
         """
         ...

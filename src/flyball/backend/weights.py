@@ -44,7 +44,10 @@ class Weights(Protocol):
         ...
 
     def accumulate(self, y: Floats, x: Floats, keep: float, scale: float) -> None:
-        """``y = keep * y + scale * x``, of y and x (n,); with ``keep = 0`` y is not read."""
+        """``y = keep * y + scale * x``; with ``keep = 0`` y is not read.
+
+        y and x are (n,), or (n, c) with rows any distance apart.
+        """
         ...
 
     def average_update(self, average: Floats, w: Floats, decay: float, step: int) -> None:

@@ -43,7 +43,8 @@ class Buffer:
     """A named array, which a :class:`flyball.program.runners.Runner` may put another in the place of between runs.
 
     ``rows_per_sample`` is more than 1 where the rows are parts of samples, as the positions of images are: a step of
-    ``rows`` samples then sees ``rows * rows_per_sample`` of them. ``views`` are other shapes of the same memory.
+    ``rows`` samples then sees ``rows * rows_per_sample`` of them. ``views`` are other shapes of the same memory, or
+    some ``columns`` of it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Buffer:
     kind: Kind
     rows_per_sample: int = 1
     base: Buffer | None = None
+    columns: slice | None = None
     views: list[Buffer] = field(default_factory=list, repr=False)
 
     @property
@@ -82,7 +84,7 @@ class Buffer:
         """Put ``array`` in the place of this one's, and of its views'."""
         self.array = array
         for view in self.views:
-            view.array = array.reshape(-1, *view.sample_shape)
+            view.array = array.reshape(-1, *view.sample_shape) if view.columns is None else array[:, view.columns]
 
 
 Scalar = bool | int | float | str | Dynamic
@@ -115,7 +117,8 @@ ALWAYS = Turn(1, 0, 1)
 class Instruction:
     """One operation of :class:`flyball.backend.Backend` with its arguments, by the operation's parameter names.
 
-    Arrays (and absent ones, None) stand before scalars, both in the operation's order.
+    Arrays (and absent ones, None) stand before scalars, both in the operation's order. Instructions of ``lane`` 0 and 1
+    are for one half of the threads each, and may run at the same time; those of lane None are for all threads.
     """
 
     op: str
@@ -123,6 +126,7 @@ class Instruction:
     scalars: dict[str, Scalar] = field(default_factory=dict)
     layer: str = ""
     turn: Turn = ALWAYS
+    lane: int | None = None
 
     def __str__(self) -> str:
         arrays = ", ".join(f"{k}={'None' if b is None else b.name}" for k, b in self.arrays.items())
@@ -131,7 +135,8 @@ class Instruction:
             for k, s in self.scalars.items()
         )
         turn = "" if self.turn == ALWAYS else f" {self.turn}"
-        return f"{self.op}({arrays}{scalars}){turn}"
+        lane = "" if self.lane is None else f" in lane {self.lane}"
+        return f"{self.op}({arrays}{scalars}){turn}{lane}"
 
 
 @dataclass(eq=False)
@@ -166,11 +171,21 @@ class Program:
         base = buffer.root
         count = buffer.rows_per_sample if rows_per_sample is None else rows_per_sample
         for known in (base, *base.views):
-            if known.sample_shape == sample_shape and known.rows_per_sample == count:
+            shaped = known.sample_shape == sample_shape and known.rows_per_sample == count
+            if shaped and known.columns is None:
                 return known
         array = base.array.reshape(-1, *sample_shape)
         view = Buffer(self.unused(base.name), array, base.kind, count, base)
         base.views.append(view)
+        self.buffers[view.name] = view
+        return view
+
+    def columns(self, buffer: Buffer, part: slice) -> Buffer:
+        """Return some columns of a matrix that is its own root."""
+        count = buffer.rows_per_sample
+        name = self.unused(f"{buffer.name}[:, {part.start}:{part.stop}]")
+        view = Buffer(name, buffer.array[:, part], buffer.kind, count, buffer, part)
+        buffer.views.append(view)
         self.buffers[view.name] = view
         return view
 
@@ -187,10 +202,17 @@ class Program:
         return sum(buffer.nbytes for buffer in self.buffers.values() if buffer.base is None)
 
     def add(
-        self, op: str, layer: str, arrays: dict[str, Buffer | None], turn: Turn = ALWAYS, /, **scalars: Scalar
+        self,
+        op: str,
+        layer: str,
+        arrays: dict[str, Buffer | None],
+        turn: Turn = ALWAYS,
+        lane: int | None = None,
+        /,
+        **scalars: Scalar,
     ) -> None:
         """Append an instruction."""
-        self.instructions.append(Instruction(op, arrays, scalars, layer, turn))
+        self.instructions.append(Instruction(op, arrays, scalars, layer, turn, lane))
 
     def __str__(self) -> str:
         lines = [f"{len(self.instructions)} instructions, {self.nbytes:,} bytes"]

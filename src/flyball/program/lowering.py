@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +12,13 @@ import numpy as np
 from flyball.backend import OPERATIONS
 from flyball.program.fusion import fuse
 from flyball.program.instructions import ALWAYS, Buffer, Dynamic, Kind, Program, Turn
+from flyball.program.lanes import chain_length, write_chain
 from flyball.program.nodes import ActivationNode, DenseNode, UnitNormNode
 from flyball.program.targets import mix_targets
+from flyball.program.updates import write_update
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from flyball.program.nodes import Node, Weight
     from flyball.program.requests import Data, Objective, Update
     from flyball.program.targets import Mixture
+
+    Index = tuple[Any, ...]
+    """What NumPy takes to index an array."""
 
 
 class Lowering:
@@ -68,7 +72,10 @@ class Lowering:
         self._streams = 0
         self._learns = False  # whether a node so far has something to learn
         self._data = data
-        self._weights: dict[int, Buffer] = {}
+        self._weights: dict[str, Buffer] = {}
+        self._lane: int | None = None
+        self._index: Index = ()
+        self._in_lanes: dict[int, int] = {}
         self._open: dict[int, float] = {}  # by root, the share of a value whose gradient is asked for: note_open
         self.sources: dict[str, Buffer] = {}
         self._target: Buffer | None = None
@@ -95,8 +102,16 @@ class Lowering:
 
     def write(self, nodes: Sequence[Node]) -> None:
         """Write the forward passes of ``nodes``, which are fused, and note their backward ones."""
-        for node, follower in zip_longest(nodes, nodes[1:]):
-            node.write(self, follower)
+        i = 0
+        while i < len(nodes):
+            length = chain_length(self, nodes[i:])
+            end = i + max(1, length)
+            follower = nodes[end] if end < len(nodes) else None
+            if length:
+                write_chain(self, nodes[i:end], follower)
+            else:
+                nodes[i].write(self, follower)
+            i = end
 
     def backward(self, gradient: Buffer, keep: int = 0) -> Buffer | None:
         """Write the noted backward passes, last to first, down to the first ``keep``; return the last gradient."""
@@ -147,117 +162,8 @@ class Lowering:
             self.backward(gradient)
 
     def update(self, update: Update) -> None:
-        """Write the optimiser's step: one instruction for each group of parameters with the same settings.
-
-        With several steps an update they add up their gradients, and the last one does the update with the mean.
-        """
-        memory, program = self.memory, self.program
-        memory.require_samples()
-        memory.require_as_built()
-        self._orthogonality()
-        turn = self._accumulate(update.steps)
-        each = update.max_norm is not None and not update.max_norm_is_global
-        groups = memory.single_groups() if each else memory.groups
-        parts = [partial(self._part, i, group) for i, group in enumerate(groups)]
-        scales = self._gradient_scales(update, groups, turn)
-        names = OPERATIONS[update.op]
-        arrays_end = names.index("gradient_scale") + 1
-        for i, (group, part) in enumerate(zip(groups, parts, strict=True)):
-            penalised = group.l1 > 0.0 or group.l2 > 0.0
-            arrays: dict[str, Buffer | None] = {
-                "w": part("parameters", memory.parameters),
-                "penalty": program.buffer(f"penalty[{i}]", np.zeros(1), Kind.WHOLE) if penalised else None,
-                "g": part("gradients", memory.gradients),
-                "gradient_scale": scales[i],
-            }
-            if penalised and turn is not ALWAYS:  # of the other steps' losses
-                others = Turn(turn.period, 0, turn.begin)
-                values = {"total": arrays["penalty"], "x": arrays["w"]}
-                program.add("activity_penalty", "optimizer", values, others, l1=group.l1, l2=group.l2)
-            for slot in update.slots:
-                arrays[slot] = part(slot, memory.slot(slot, update.initial))
-            # As in Keras, clipping takes in the penalties' gradient.
-            scalars = {"proximal": group.proximal, "clip_value": np.inf, "clip_penalty": True, **update.scalars}
-            if not (group.decays or update.decays_all):
-                scalars["weight_decay"] = 0.0
-            scalars |= {"learning_rate": Dynamic.LEARNING_RATE, "l1": group.l1, "l2": group.l2, "step": Dynamic.COUNT}
-            program.add(
-                update.op,
-                "optimizer",
-                {name: arrays.get(name) for name in names[:arrays_end]},
-                turn,
-                **{name: scalars[name] for name in names[arrays_end:]},
-            )
-        if update.average_decay is not None:
-            average = self.whole("average", memory.slot("average"))
-            w = self.whole("parameters", memory.parameters)
-            arrays = {"average": average, "w": w}
-            program.add("average_update", "optimizer", arrays, decay=update.average_decay, step=Dynamic.COUNT)
-            if update.overwrite_period is not None:
-                period = update.overwrite_period * update.steps
-                self.copy(w, average, "optimizer", Turn(period, period - update.steps, period))
-        for weight in memory.weights:
-            if weight.trainable and weight.projection is not None:
-                matrix = weight.value.reshape(weight.projection.rows, -1)
-                w = program.buffer(f"constrained.{weight.name}", matrix, Kind.WHOLE)
-                scalars = weight.projection.scalars
-                arrays = {name: w for name in OPERATIONS[weight.projection.op] if name not in scalars}
-                program.add(weight.projection.op, "optimizer", arrays, **scalars)
-
-    def _orthogonality(self) -> None:
-        """Write the penalties of pairs of vectors, which are added to the gradients."""
-        for weight in self.memory.weights:
-            if weight.trainable and weight.orthogonality is not None:
-                arrays: dict[str, Buffer | None] = {
-                    "penalty": self.program.buffer(f"penalty[{weight.name}]", np.zeros(1), Kind.WHOLE),
-                    "dw": self.whole(f"d.{weight.name}", self.memory.gradient(weight)),
-                    "w": self.whole(weight.name, weight.value),
-                }
-                self.add("orthogonal_penalty", "optimizer", arrays, **weight.orthogonality._asdict())
-
-    def _accumulate(self, steps: int) -> Turn:
-        """Write what makes the gradients of the last of ``steps`` steps the mean of them all; return its turn."""
-        self.program.steps_per_update = steps
-        if steps == 1:
-            return ALWAYS
-        g = self.whole("gradients", self.memory.gradients)
-        total = self.whole("accumulated", self.memory.slot("accumulated"))
-        add = partial(self.program.add, "accumulate", "optimizer")
-        last = Turn(steps, steps - 1, steps)
-        add({"y": total, "x": g}, Turn(steps, 0, 1), keep=0.0, scale=1.0)
-        if steps > 2:
-            add({"y": total, "x": g}, Turn(steps, 1, steps - 1), keep=1.0, scale=1.0)
-        add({"y": g, "x": total}, last, keep=1.0 / steps, scale=1.0 / steps)
-        return last
-
-    def _part(self, i: int, group: Group, name: str, flat: NDArray[Any]) -> Buffer:
-        """Return the buffer of group ``i`` of a flat array, made where it is asked for first."""
-        full = f"{name}[{i}]"
-        if full not in self.program.buffers:
-            self.program.buffer(full, flat[group.begin : group.end], Kind.WHOLE)
-        return self.program.buffers[full]
-
-    def _gradient_scales(self, update: Update, groups: Sequence[Group], turn: Turn) -> list[Buffer | None]:
-        """Write what clips the gradient's norm; return the array of its scale for each group."""
-        if update.max_norm is None:
-            return [None] * len(groups)
-        pairs: list[tuple[Buffer, Buffer]] = []
-        for i, group in enumerate(groups):
-            if not pairs or not update.max_norm_is_global:
-                total = self.program.buffer(f"squared_norm[{i}]", np.zeros(1), Kind.WHOLE)
-                pairs.append((self.program.buffer(f"gradient_scale[{i}]", np.ones(1), Kind.WHOLE), total))
-            arrays: dict[str, Buffer | None] = {
-                "total": pairs[-1][1],
-                "g": self._part(i, group, "gradients", self.memory.gradients),
-                "w": self._part(i, group, "parameters", self.memory.parameters),
-            }
-            l1 = 0.0 if group.proximal else group.l1  # a proximal penalty has no gradient
-            self.program.add("squared_norm", "optimizer", arrays, turn, l1=l1, l2=group.l2)
-        for scale, total in pairs:
-            arrays = {"scale": scale, "total": total}
-            self.program.add("clip_scale", "optimizer", arrays, turn, max_norm=update.max_norm)
-        scales = [scale for scale, _ in pairs]
-        return [*scales] if len(scales) == len(groups) else [scales[0]] * len(groups)
+        """Write the optimiser's step: see :func:`flyball.program.updates.write_update`."""
+        write_update(self, update)
 
     def predictions(self, rows: int) -> None:
         """Write the forward pass into a buffer ``predictions``, one row for each of the ``rows`` of the order."""
@@ -302,8 +208,35 @@ class Lowering:
         self._target = value
 
     def add(self, op: str, layer: str, arrays: dict[str, Buffer | None], **scalars: Any) -> None:
-        """Write an instruction."""
-        self.program.add(op, layer, arrays, **scalars)
+        """Write an instruction, of the lane that is being written."""
+        self.program.add(op, layer, arrays, ALWAYS, self._lane, **scalars)
+
+    @contextmanager
+    def lane(self, number: int, index: Index) -> Iterator[None]:
+        """Write instructions of one lane, to which a weight is its part ``index``."""
+        before = self._lane, self._index
+        self._lane, self._index = number, index
+        try:
+            yield
+        finally:
+            self._lane, self._index = before
+
+    def keep_in_lanes(self, weight: Weight, middle: int) -> None:
+        """Note that lane 0 alone works with the rows of a weight before ``middle``, and lane 1 with the others."""
+        self._in_lanes[id(weight)] = middle
+
+    def places_in_lanes(self, group: Group) -> list[tuple[slice, int]]:
+        """Return where in the flat arrays those weights of a group lie, and where lane 1's part of each begins."""
+        places = []
+        for weight in self.memory.members(group):
+            if id(weight) in self._in_lanes:
+                place = self.memory.place_of(weight)
+                places.append((place, place.start + self._in_lanes[id(weight)] * weight.shape[1]))
+        return places
+
+    def take_backward(self) -> Callable[[Buffer], Buffer | None]:
+        """Return what writes the backward pass that was noted last, which is then for the caller to use."""
+        return self._backward.pop()
 
     def copy(self, out: Buffer, x: Buffer, layer: str, turn: Turn = ALWAYS) -> None:
         """Write a copy of ``x``."""
@@ -405,17 +338,25 @@ class Lowering:
 
     def weight(self, weight: Weight | None) -> Buffer | None:
         """Return the buffer of a weight."""
-        if weight is None:
-            return None
-        if id(weight) not in self._weights:
-            self._weights[id(weight)] = self.program.buffer(weight.name, weight.value, Kind.WHOLE)
-        return self._weights[id(weight)]
+        return None if weight is None else self.part(weight, self._index)
+
+    def part(self, weight: Weight, index: Index) -> Buffer:
+        """Return the buffer of a part of a weight."""
+        name = weight.name + _index_text(index)
+        if name not in self._weights:
+            self._weights[name] = self.program.buffer(name, weight.value[index], Kind.WHOLE)
+        return self._weights[name]
 
     def gradient(self, weight: Weight | None) -> Buffer | None:
         """Return the buffer of a weight's gradient, or None where it does not learn."""
-        if weight is None or not weight.trainable:
+        return None if weight is None else self.gradient_part(weight, self._index)
+
+    def gradient_part(self, weight: Weight, index: Index) -> Buffer | None:
+        """Return the buffer of a part of a weight's gradient, or None where it does not learn."""
+        if not weight.trainable:
             return None
-        return self.program.buffer(f"d.{weight.name}", self.memory.gradient(weight), Kind.WHOLE)
+        name = f"d.{weight.name}{_index_text(index)}"
+        return self.program.buffer(name, self.memory.gradient(weight)[index], Kind.WHOLE)
 
     # --- rows of the data ----------------------------------------------------------------------------------------
 
@@ -463,3 +404,9 @@ class Lowering:
         classes = math.prod(outputs.sample_shape)
         self.add("loss_weights", "loss", arrays, ignored=classes, divisor=objective.divisor)
         return kept or targets, factors
+
+
+def _index_text(index: Index) -> str:
+    """Return an index as it is written behind an array, "" for all of it."""
+    parts = ("..." if part is ... else f"{part.start or ''}:{part.stop or ''}" for part in index)
+    return f"[{', '.join(parts)}]" if index else ""

@@ -152,6 +152,15 @@ class Memory:
         """Return a group for each parameter array: what clips its gradient's norm by itself."""
         return [self._group([weight]) for weight in self._trainable]
 
+    def members(self, group: Group) -> list[Weight]:
+        """Return the weights of a group, in their order."""
+        return [weight for weight in self._trainable if group.begin <= self._begin[id(weight)] < group.end]
+
+    def place_of(self, weight: Weight) -> slice:
+        """Return the place of a weight in the flat arrays, with the zeros behind it."""
+        begin = self._begin[id(weight)]
+        return slice(begin, begin + self._padded(weight))
+
     def _group(self, weights: list[Weight]) -> Group:
         """Return the group of neighbours with the same settings."""
         first, last = weights[0], weights[-1]

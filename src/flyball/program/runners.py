@@ -174,11 +174,12 @@ class NativeRunner:
             program.batch_rows,
         )
 
-    def _encode(self, instruction: Instruction) -> tuple[str, list[int], list[Any], tuple[int, int, int]]:
+    def _encode(self, instruction: Instruction) -> tuple[str, list[int], list[Any], tuple[int, int, int], int]:
         arrays = [-1 if b is None else self._index[id(b)] for b in instruction.arrays.values()]
         scalars = [("dynamic", s.value) if isinstance(s, Dynamic) else s for s in instruction.scalars.values()]
         turn = instruction.turn
-        return instruction.op, arrays, scalars, (turn.period, turn.begin, turn.end)
+        lane = -1 if instruction.lane is None else instruction.lane
+        return instruction.op, arrays, scalars, (turn.period, turn.begin, turn.end), lane
 
     def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
         """See :class:`Runner`."""

@@ -61,10 +61,43 @@ def need_matrix(name: str, array: Array, dtype: np.dtype[Any], shape: tuple[int,
     raise ValueError(msg)
 
 
+def need_apart(name: str, array: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Like :func:`need`, but the rows of a matrix may lie any distance apart."""
+    if len(shape) != 2:
+        need(name, array, dtype, shape)
+        return
+    size = dtype.itemsize
+    consecutive = array.ndim == 2 and (array.shape[1] <= 1 or array.strides[1] == size)
+    apart = consecutive and (
+        array.shape[0] == 1 or (array.strides[0] >= array.shape[1] * size and array.strides[0] % size == 0)
+    )
+    if array.dtype == dtype and array.shape == shape and array.flags.aligned and (apart or array.size == 0):
+        return
+    msg = (
+        f"{name} must be a {dtype} array of shape {shape} whose rows are consecutive, aligned and apart, "
+        f"got {array.dtype} of shape {array.shape} with strides {array.strides}"
+    )
+    raise ValueError(msg)
+
+
+def need_out_apart(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Like :func:`need_apart`, for an array that is written to."""
+    if array is None:
+        return
+    need_apart(name, array, dtype, shape)
+    need_writeable(name, array)
+
+
 def need_out(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
     """Like :func:`need`, for an array that is written to."""
     need(name, array, dtype, shape)
-    if array is not None and not array.flags.writeable:
+    if array is not None:
+        need_writeable(name, array)
+
+
+def need_writeable(name: str, array: Array) -> None:
+    """Refuse an array that must not be written to."""
+    if not array.flags.writeable:
         msg = f"{name} must be writeable, got a read-only array"
         raise ValueError(msg)
 

@@ -13,6 +13,7 @@ from flyball.reference._arrays import (
     need_matrix,
     need_ndim,
     need_out,
+    need_out_apart,
     refuse_overlap,
 )
 from flyball.reference.activation import activate
@@ -120,7 +121,7 @@ def dense_backward(
     need_matrix("w", w, dtype, (inputs, units))
     need_matrix("dy", dy, dtype, (rows, units))
     need_out("dx", dx, dtype, (rows, inputs))
-    need_out("dw", dw, dtype, (inputs, units))
+    need_out_apart("dw", dw, dtype, (inputs, units))
     need_out("db", db, dtype, (units,))
     refuse_overlap({"dx": dx, "dw": dw, "db": db}, {"dy": dy, "x": x, "w": w})
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flyball.reference._arrays import FLOAT64, float_dtype, need, need_ndim, need_out, refuse_overlap
+from flyball.reference._arrays import (
+    FLOAT64,
+    float_dtype,
+    need,
+    need_apart,
+    need_ndim,
+    need_out,
+    need_out_apart,
+    refuse_overlap,
+)
 
 if TYPE_CHECKING:
     from flyball.backend.types import Doubles, Floats
@@ -70,10 +79,10 @@ def constrain_norm(w: Floats, min_value: float, max_value: float, rate: float) -
 
 
 def accumulate(y: Floats, x: Floats, keep: float, scale: float) -> None:
-    need_ndim("y", y, 1)
+    need_ndim("y", y, 1, 2)
     dtype = float_dtype("y", y)
-    need_out("y", y, dtype, y.shape)
-    need("x", x, dtype, y.shape)
+    need_out_apart("y", y, dtype, y.shape)
+    need_apart("x", x, dtype, y.shape)
     refuse_overlap({"y": y}, {"x": x})
 
     y[...] = scale * x if keep == 0.0 else keep * y + scale * x

@@ -35,8 +35,8 @@ void dense_batch_norm_inference(Team& team, T* y, Matrix<T> x, Matrix<T> w, cons
 
 // dx (n, k) = dy @ w.T, dw (k, c) = x.T @ dy, db (c) = sum(dy); all outputs optional. Gated, dx is 0 where x is.
 template <class T>
-void dense_backward(Team& team, T* dx, T* dw, T* db, Matrix<T> dy, Matrix<T> x, Matrix<T> w, Index n, Index k, Index c,
-                    bool gated);
+void dense_backward(Team& team, T* dx, T* dw, Index dw_stride, T* db, Matrix<T> dy, Matrix<T> x, Matrix<T> w, Index n,
+                    Index k, Index c, bool gated);
 double dense_backward_cost(Index n, Index k, Index c);
 
 }  // namespace flyball

@@ -37,26 +37,24 @@ class DenseNode(Node):
     def write(self, to: Lowering, follower: Node | None) -> None:
         """See :meth:`Node.write`."""
         first = to.is_first(self.w, self.b)
-        # Batch statistics take away whatever a bias adds: its gradient is zero, and computed it would be rounding
-        # noise, which Adam scales up to whole steps.
-        idle_bias = isinstance(follower, BatchNormNode) and follower.centres_columns and self.activation == "linear"
+        idle_bias = self.has_idle_bias(follower)
         x, w, b = to.matrix(to.value), self._kernel(to), to.weight(self.b)
         shape = (*to.value.sample_shape[:-1], self.w.shape[1])
         to.value = to.batch(self.layer, shape)
         y = to.matrix(to.value)
         if self.norm is not None:
             arrays = {"y": y, "x": x, "w": w, "b": b, **self.norm.running(to)}
-            to.add("dense_batch_norm_inference", self.layer, arrays, epsilon=self.norm.epsilon, **self._activation())
+            to.add("dense_batch_norm_inference", self.layer, arrays, epsilon=self.norm.epsilon, **self.kind)
             return
-        to.add("dense_forward", self.layer, {"y": y, "x": x, "w": w, "b": b}, **self._activation())
-        gated = to.open_share(x) <= GATED_SHARE and self.w.shape[1] >= GATED_UNITS
+        to.add("dense_forward", self.layer, {"y": y, "x": x, "w": w, "b": b}, **self.kind)
+        gated = self.is_gated(to, x)
         if self.activation == "relu":
             to.note_open(y, 0.5)
 
         def backward(dy: Buffer) -> Buffer | None:
             dy = to.shaped(dy, y)
             if self.activation != "linear":
-                activation_backward(to, self.layer, dy, None, y, **self._activation())
+                activation_backward(to, self.layer, dy, None, y, **self.kind)
             dx = None if first else to.gradient_like(x)
             dw, db = to.gradient(self.w), None if idle_bias else to.gradient(self.b)
             arrays = {"dx": dx, "dw": dw, "db": db, "dy": dy, "x": x, "w": w}
@@ -73,5 +71,19 @@ class DenseNode(Node):
         to.add("gaussian_noise_forward", self.layer, {"y": noisy, "x": w}, std=self.noise, **to.random(None))
         return noisy
 
-    def _activation(self) -> dict[str, str | float]:
+    @property
+    def kind(self) -> dict[str, str | float]:
+        """The activation as operations take it."""
         return {"activation": self.activation, "alpha": self.alpha}
+
+    def has_idle_bias(self, follower: Node | None) -> bool:
+        """Whether the bias has no effect.
+
+        Batch statistics take away whatever it adds: its gradient is zero, and computed it would be rounding noise,
+        which Adam scales up to whole steps.
+        """
+        return isinstance(follower, BatchNormNode) and follower.centres_columns and self.activation == "linear"
+
+    def is_gated(self, to: Lowering, x: Buffer) -> bool:
+        """Whether the gradient of the input ``x`` is better computed only where it is asked for."""
+        return to.open_share(x) <= GATED_SHARE and self.w.shape[1] >= GATED_UNITS

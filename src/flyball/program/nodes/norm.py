@@ -69,7 +69,7 @@ class BatchNormNode(Node):
             to.on_backward(partial(self._frozen_backward, to, y, first))
             return
         prefix, ghosts = "", {}
-        shape: tuple[int, ...] = (self.running_mean.size,)
+        shape: tuple[int, ...] = x.sample_shape[:1]  # a number for each channel
         if self.group is not None:
             prefix, ghosts = "ghost_", {"group": self.group * x.rows_per_sample}
             shape = (max(1, to.rows // self.group), *shape)
