@@ -35,6 +35,11 @@ def dropout(draw: bool, given: bool, form: str = "bool") -> Maker:
     return make
 
 
+def columns(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    """The second half of a mask."""
+    return {**dropout(True, True)(rng, dtype, sizes), "width": 2 * sizes[1], "first": sizes[1]}
+
+
 def branch(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     made = dropout(True, False)(rng, dtype, sizes)
     return {**made, "branch": made["dy"], "mask": rng.random(sizes[0]) < RATE}
@@ -42,6 +47,7 @@ def branch(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...
 
 CASES: list[Case] = [
     *cases("dropout_mask", ROWS, dropout(True, True), ("mask",)),
+    *cases("dropout_mask_columns", ROWS, columns, ("mask",)),
     *cases("dropout_forward", LARGE, dropout(True, False), ("y",)),
     *cases("dropout_forward", ROWS, dropout(True, True), ("y", "mask"), "mask-stored"),
     *cases("dropout_forward", ROWS, dropout(False, True), ("y",), "mask-given"),

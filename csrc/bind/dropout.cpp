@@ -101,6 +101,26 @@ void bind_dropout_mask(const Array& mask, double rate, std::uint64_t seed, std::
   run(dropout_cost(count), 0, [=](Team& team) { dropout_mask(team, drawn, count, keep_at(rate), key); });
 }
 
+// A place in a mask that begins with a group of decisions, which are drawn together.
+void require_multiple(const char* name, Index value, Index least) {
+  if (value % 64 == 0 && value >= least) return;
+  throw py::value_error(std::string(name) + " must be a multiple of 64 of at least " + std::to_string(least) +
+                        ", got " + std::to_string(value));
+}
+
+void bind_dropout_mask_columns(const Array& mask, double rate, std::uint64_t seed, std::uint32_t stream,
+                               std::uint64_t step, Index width, Index first) {
+  require_ndim("mask", mask, 2);
+  std::uint8_t* drawn = bytes(out<bool>("mask", mask, Shape(mask)));
+  const Index n = size(mask, 0);
+  const Index c = size(mask, 1);
+  require_multiple("width", width, first + c);
+  require_multiple("first", first, 0);
+  const RandomKey key{seed, stream, step};
+  run(dropout_cost(n * c), 0,
+      [=](Team& team) { dropout_mask_columns(team, drawn, n, c, width, first, keep_at(rate), key); });
+}
+
 void bind_dropout_forward(const Array& y, const OptionalArray& mask, const Array& x, double rate, std::uint64_t seed,
                           std::uint32_t stream, std::uint64_t step, bool draw, double scale) {
   forward(y, mask, x, keep_at(rate), {scale}, {seed, stream, step}, draw);
@@ -154,6 +174,8 @@ void bind_add_branch(const Array& y, const Array& x, const Array& branch, const 
 void register_dropout(py::module_& module) {
   module.def("dropout_mask", bind_dropout_mask, py::arg("mask"), py::arg("rate"), py::arg("seed"), py::arg("stream"),
              py::arg("step"));
+  module.def("dropout_mask_columns", bind_dropout_mask_columns, py::arg("mask"), py::arg("rate"), py::arg("seed"),
+             py::arg("stream"), py::arg("step"), py::arg("width"), py::arg("first"));
   module.def("dropout_forward", bind_dropout_forward, py::arg("y"), py::arg("mask").none(true), py::arg("x"),
              py::arg("rate"), py::arg("seed"), py::arg("stream"), py::arg("step"), py::arg("draw"), py::arg("scale"));
   module.def("dropout_backward", bind_dropout_backward, py::arg("dx"), py::arg("dy"), py::arg("mask").none(true),

@@ -29,6 +29,14 @@ void dropout_mask(Team& team, Mask mask, Index count, Keep keep, RandomKey key) 
   for_blocks(team, count, [&](Index i, Index n) { kernels<float>().dropout.mask(mask.at(i), i, n, keep, key); });
 }
 
+void dropout_mask_columns(Team& team, std::uint8_t* mask, Index n, Index c, Index width, Index first, Keep keep,
+                          RandomKey key) {
+  const Range mine = team.range(n);
+  for (Index row = mine.begin; row < mine.end; ++row) {
+    kernels<float>().dropout.mask({mask + row * c, MaskLayout::bytes}, row * width + first, c, keep, key);
+  }
+}
+
 template <class T>
 void dropout_forward(Team& team, T* y, Mask mask, const T* x, Index count, Keep keep, DropoutMap map, RandomKey key) {
   for_blocks(team, count,

@@ -269,6 +269,9 @@ def group_norm_backward(
     channels_last: bool,
 ) -> None: ...
 def dropout_mask(mask: Bools | Bytes, rate: float, seed: int, stream: int, step: int) -> None: ...
+def dropout_mask_columns(
+    mask: Bools, rate: float, seed: int, stream: int, step: int, width: int, first: int
+) -> None: ...
 def dropout_forward(
     y: Floats,
     mask: Bools | Bytes | None,

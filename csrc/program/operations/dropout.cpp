@@ -54,6 +54,13 @@ void dropout_mask(Team& team, const Step& s, I i) {
   flyball::dropout_mask(team, mask, n * c, keep(i, 0), random_key(s, i, 1));
 }
 
+// mask; rate, seed, stream, step, width, first
+void dropout_mask_columns(Team& team, const Step& s, I i) {
+  const auto [n, c] = shape(s, i, 0);
+  const auto width = static_cast<Index>(integer(s, i, 4)), first = static_cast<Index>(integer(s, i, 5));
+  flyball::dropout_mask_columns(team, at<std::uint8_t>(s, i, 0), n, c, width, first, keep(i, 0), random_key(s, i, 1));
+}
+
 // ...; ..., draw, scale
 template <class T>
 void dropout_forward(Team& team, const Step& s, I i) {
@@ -96,6 +103,7 @@ double first_array_cost(I i) { return elementwise_cost(count(i, 0)); }
 
 constexpr Operation rows_of_table[] = {
     {"dropout_mask", 1, 4, 0, 1, 0, FLYBALL_ONE(dropout_mask), first_dropout_cost, nullptr},
+    {"dropout_mask_columns", 1, 6, 0, 1, 0, FLYBALL_ONE(dropout_mask_columns), first_dropout_cost, nullptr},
     {"dropout_forward", 3, 6, 0, 2, 0, FLYBALL_BOTH(dropout_forward), first_dropout_cost, nullptr},
     {"dropout_backward", 3, 5, 0, 1, 0, FLYBALL_BOTH(dropout_backward), first_dropout_cost, nullptr},
     {"dropout_inference", 2, 1, 0, 1, 0, FLYBALL_BOTH(dropout_inference), first_array_cost, nullptr},

@@ -22,6 +22,15 @@ class Dropout(Protocol):
         """Draw ``mask``, any shape: True with probability ``keep``; uint8 is eight elements a byte."""
         ...
 
+    def dropout_mask_columns(
+        self, mask: Bools, rate: float, seed: int, stream: int, step: int, width: int, first: int
+    ) -> None:
+        """Draw ``mask`` (n, c): columns [first, first + c) of the mask that :meth:`dropout_mask` draws for (n, width).
+
+        ``width`` and ``first`` are multiples of 64.
+        """
+        ...
+
     def dropout_forward(
         self,
         y: Floats,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from flyball.backend import ACTIVATIONS
+from flyball.backend import ACTIVATIONS, get_backend
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode
 from flyball.program.nodes.activation import activation_backward
 
@@ -34,6 +34,9 @@ LANES = (0, 1)
 LEAST_UNITS = 64
 """Of each layer inside a chain: halves of fewer are too narrow for the products."""
 
+MASKED_UNITS = 128
+"""Layers before dropout have a multiple of so many: their halves begin where a group of its decisions does."""
+
 LEAST_WORK = 2**21
 """Multiply-adds of the forward pass of a chain: a shorter step is not for more than one thread."""
 
@@ -42,30 +45,33 @@ LINE = 16
 
 
 def chain_length(to: Lowering, nodes: Sequence[Node]) -> int:
-    """Return how many of ``nodes``, from the first on, are a chain worth two lanes; 0 if they are none."""
-    if not (to.training and to.noisy) or len(to.value.sample_shape) != 1:
+    """Return how many of ``nodes``, from the first on, are a chain worth two lanes; 0 if they are none.
+
+    On the reference backend there are none: it has no team, and stays the specification of what lanes compute.
+    """
+    if not (to.training and to.noisy) or len(to.value.sample_shape) != 1 or get_backend().name != "native":
         return 0
-    length, layers, work = 0, 0, 0
+    length, layers, work, units = 0, 0, 0, 0
     for i, node in enumerate(nodes):
         match node:
             case DenseNode(w=w, noise=0.0) if w.trainable:
-                length, layers, work = i + 1, layers + 1, work + to.rows * w.size
-                if w.shape[1] < LEAST_UNITS:
+                length, layers, work, units = i + 1, layers + 1, work + to.rows * w.size, w.shape[1]
+                if units < LEAST_UNITS:
                     break
-            case _ if layers == 0 or not _keeps_units_apart(node):
+            case _ if layers == 0 or not _keeps_units_apart(node, units):
                 break
     return length if layers > 1 and work >= LEAST_WORK else 0
 
 
-def _keeps_units_apart(node: Node) -> bool:
-    """Whether what a node makes of a unit depends on this unit alone."""
+def _keeps_units_apart(node: Node, units: int) -> bool:
+    """Whether what a node makes of each of so many units depends on this unit alone."""
     match node:
         case ActivationNode(activation=name):
             return name in ACTIVATIONS
         case BatchNormNode():
-            return node.group is None and not node.frozen
+            return node.group is None and not node.frozen and (node.rate == 0.0 or units % MASKED_UNITS == 0)
         case DropoutNode():
-            return node.elementwise
+            return node.elementwise and units % MASKED_UNITS == 0
     return False
 
 
@@ -289,9 +295,9 @@ class _Chain:
 
     def _each(self, write: Callable[[int], T], columns: tuple[slice, slice] | None = None) -> tuple[T, T]:
         """Write something in each lane, which sees its columns of weights: those of the last layer, if not told."""
-        results = []
-        for lane, part in zip(LANES, columns or self.columns, strict=True):
-            with self.to.lane(lane, (..., part)):
+        results, halves = [], columns or self.columns
+        for lane, part in zip(LANES, halves, strict=True):
+            with self.to.lane(lane, part, halves[1].stop):
                 results.append(write(lane))
         return results[0], results[1]
 

@@ -75,6 +75,7 @@ class Lowering:
         self._weights: dict[str, Buffer] = {}
         self._lane: int | None = None
         self._index: Index = ()
+        self._columns = (0, 0)
         self._in_lanes: dict[int, int] = {}
         self._open: dict[int, float] = {}  # by root, the share of a value whose gradient is asked for: note_open
         self.sources: dict[str, Buffer] = {}
@@ -212,14 +213,24 @@ class Lowering:
         self.program.add(op, layer, arrays, ALWAYS, self._lane, **scalars)
 
     @contextmanager
-    def lane(self, number: int, index: Index) -> Iterator[None]:
-        """Write instructions of one lane, to which a weight is its part ``index``."""
-        before = self._lane, self._index
-        self._lane, self._index = number, index
+    def lane(self, number: int, columns: slice, width: int) -> Iterator[None]:
+        """Write instructions of one lane, which has these columns of ``width``: to it, weights have no others.
+
+        What lane 0 writes, lane 1 will write too: both draw from the same streams.
+        """
+        before, streams = (self._lane, self._index, self._columns), self._streams
+        self._lane, self._index, self._columns = number, (..., columns), (width, columns.start)
         try:
             yield
         finally:
-            self._lane, self._index = before
+            self._lane, self._index, self._columns = before
+            if number == 0:
+                self._streams = streams
+
+    @property
+    def in_lane(self) -> bool:
+        """Whether the instructions of a lane are being written."""
+        return self._lane is not None
 
     def keep_in_lanes(self, weight: Weight, middle: int) -> None:
         """Note that lane 0 alone works with the rows of a weight before ``middle``, and lane 1 with the others."""
@@ -335,6 +346,18 @@ class Lowering:
         """Return the scalars of an operation that draws: numbers of its own at every step."""
         stream, self._streams = self._streams, self._streams + 1
         return {"seed": self.seed if seed is None else seed, "stream": stream, "step": Dynamic.STEP}
+
+    def draw_mask(self, layer: str, mask: Buffer, rate: float, seed: int | None) -> dict[str, Any]:
+        """Write the drawing of a mask of dropout; return the address of its random numbers.
+
+        A lane draws the columns of the mask that there would be without lanes.
+        """
+        random, (width, first) = self.random(seed), self._columns
+        if self.in_lane:
+            self.add("dropout_mask_columns", layer, {"mask": mask}, rate=rate, **random, width=width, first=first)
+        else:
+            self.add("dropout_mask", layer, {"mask": mask}, rate=rate, **random)
+        return random
 
     def weight(self, weight: Weight | None) -> Buffer | None:
         """Return the buffer of a weight."""

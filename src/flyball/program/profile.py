@@ -82,9 +82,9 @@ class Profile:
             f"{'us':>9} {'share':>6} {'GFLOP/s':>8} {'GB/s':>6} {'of limit':>8}  {'bound':8}  instruction",
         ]
         for line in self.lines:
-            seconds = max(line.seconds, 1e-9)
+            seconds, share = max(line.seconds, 1e-9), line.threads * line.seconds / self.seconds
             text.append(
-                f"{line.seconds * 1e6:9.2f} {line.threads * line.seconds / self.seconds:6.1%} {line.operations / seconds / 1e9:8.1f} "
+                f"{line.seconds * 1e6:9.2f} {share:6.1%} {line.operations / seconds / 1e9:8.1f} "
                 f"{line.bytes / seconds / 1e9:6.1f} {line.limit / seconds:8.0%}  {line.bound:8}  "
                 f"{line.instruction}{' of ' + line.layer if line.layer else ''}"
             )

@@ -44,6 +44,7 @@ from flyball.reference.dropout import (
     dropout_forward,
     dropout_inference,
     dropout_mask,
+    dropout_mask_columns,
 )
 from flyball.reference.ghost_norm import ghost_batch_norm_backward, ghost_batch_norm_forward
 from flyball.reference.layer_norm import (
@@ -143,6 +144,7 @@ __all__ = [
     "dropout_forward",
     "dropout_inference",
     "dropout_mask",
+    "dropout_mask_columns",
     "gather",
     "gather_labels",
     "gaussian_dropout_backward",

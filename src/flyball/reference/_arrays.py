@@ -147,6 +147,13 @@ def need_extent(name: str, value: int, bits: int = 20) -> None:
         raise ValueError(msg)
 
 
+def need_multiple(name: str, value: int, least: int) -> None:
+    """Refuse a place in a mask that does not begin with a group of 64 decisions, which are drawn together."""
+    if value % 64 != 0 or value < least:
+        msg = f"{name} must be a multiple of 64 of at least {least}, got {value}"
+        raise ValueError(msg)
+
+
 def need_rows(name: str, array: Array) -> None:
     """Refuse a matrix of numbers unless each row is consecutive and aligned; rows may be any distance apart."""
     dtype = array.dtype

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flyball.backend import keep_probability
-from flyball.reference._arrays import BOOL, UINT8, float_dtype, need, need_ndim, need_out, refuse_overlap
+from flyball.reference._arrays import (
+    BOOL,
+    UINT8,
+    float_dtype,
+    need,
+    need_multiple,
+    need_ndim,
+    need_out,
+    refuse_overlap,
+)
 from flyball.reference.random import keep_bits
 
 if TYPE_CHECKING:
@@ -106,6 +115,16 @@ def dropout_mask(mask: Mask, rate: float, seed: int, stream: int, step: int) -> 
 
     kept = draw_mask((mask.size * 8 if bits else mask.size,), rate, seed, stream, step)
     mask[...] = (packed(kept) if bits else kept).reshape(mask.shape)
+
+
+def dropout_mask_columns(mask: Bools, rate: float, seed: int, stream: int, step: int, width: int, first: int) -> None:
+    need_ndim("mask", mask, 2)
+    need_out("mask", mask, BOOL, mask.shape)
+    rows, columns = mask.shape
+    need_multiple("width", width, first + columns)
+    need_multiple("first", first, 0)
+
+    mask[...] = draw_mask((rows, width), rate, seed, stream, step)[:, first : first + columns]
 
 
 def dropout_forward(

@@ -19,6 +19,10 @@ inline DropoutMap backward(DropoutMap map) { return {map.scale}; }
 // mask: whether an element of the array of `count` elements is kept.
 void dropout_mask(Team& team, Mask mask, Index count, Keep keep, RandomKey key);
 
+// mask (n, c): columns [first, first + c) of that of (n, width); width and first are multiples of 64.
+void dropout_mask_columns(Team& team, std::uint8_t* mask, Index n, Index c, Index width, Index first, Keep keep,
+                          RandomKey key);
+
 // y = map(x) with the mask of dropout_mask, which is stored unless it is null; y may be x.
 template <class T>
 void dropout_forward(Team& team, T* y, Mask mask, const T* x, Index count, Keep keep, DropoutMap map, RandomKey key);

@@ -77,9 +77,14 @@ def write_dropout(to: Lowering, node: DropoutNode | AlphaDropoutNode, op: str, s
     """Write an operation that drops; the backward pass draws its mask again where it is as large as the samples."""
     x = to.value
     y = to.value = to.batch(node.layer, x.sample_shape)
-    random, mask = to.random(node.seed), mask_buffer(to, node.layer, node.mask_shape)
-    arrays = {"y": y, "mask": mask, "x": x}
-    to.add(f"{op}_forward", node.layer, arrays, rate=node.rate, **random, draw=True, **scalars)
+    mask: Buffer | None
+    if to.in_lane:  # whose columns no operation draws by the way
+        mask = to.like(y, f"{node.layer}.mask", np.bool_)
+        random = to.draw_mask(node.layer, mask, node.rate, node.seed)
+    else:
+        random, mask = to.random(node.seed), mask_buffer(to, node.layer, node.mask_shape)
+    arrays: dict[str, Buffer | None] = {"y": y, "mask": mask, "x": x}
+    to.add(f"{op}_forward", node.layer, arrays, rate=node.rate, **random, draw=not to.in_lane, **scalars)
 
     def backward(dy: Buffer) -> Buffer:
         dy = to.shaped(dy, y)

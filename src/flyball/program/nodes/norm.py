@@ -77,7 +77,7 @@ class BatchNormNode(Node):
         mask = None
         if self.rate > 0.0:
             mask = to.like(y, f"{self.layer}.mask", np.bool_)
-            to.add("dropout_mask", self.layer, {"mask": mask}, rate=self.rate, **to.random(self.seed))
+            to.draw_mask(self.layer, mask, self.rate, self.seed)
         arrays = {"y": y, **statistics, "x": x, "mask": mask, **self.running(to)}
         arrays = {name: arrays[name] for name in OPERATIONS["batch_norm_forward"] if name in arrays}
         to.add(
