@@ -125,3 +125,26 @@ def test_refusals():
         _core.dropout_forward(x.copy(), None, x, 0.5, 1, 0, 0, False, 2.0)
     with pytest.raises(ValueError, match=r"mask must be a C-contiguous uint8 array of shape \(13,\), got uint8 of"):
         _core.dropout_forward(x.copy(), np.zeros(100, np.uint8), x, 0.5, 1, 0, 0, True, 2.0)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_columns_of_a_mask_of_more_blocks_than_a_word_counts(threads):
+    """A row has 2**27 blocks: every 32nd begins a new upper half of their number."""
+    _core.set_num_threads(threads)
+    rows, width, first, seed, stream, step = 300, 2**30, 2**29, 0x123456789ABCDEF, 5, 0x9876543210
+    mask = np.zeros((rows, 64), bool)
+    _core.dropout_mask_columns(mask, 0.5, seed, stream, step, width, first)
+    groups = (np.arange(rows, dtype=np.uint64) * np.uint64(width) + np.uint64(first)) // np.uint64(64)
+    block = (groups[:, None] * np.uint64(8) + np.arange(8, dtype=np.uint64)).reshape(-1)
+    assert block[31 * 8] >> 32 == 0
+    assert block[32 * 8] >> 32 == 1
+    counter = (
+        block & np.uint64(0xFFFFFFFF),
+        (block >> np.uint64(32)) | np.uint64(step >> 32 << 16),
+        np.full_like(block, step & 0xFFFFFFFF),
+        np.full_like(block, stream),
+    )
+    words = np.stack(philox(counter, (seed & 0xFFFFFFFF, seed >> 32)), axis=1).reshape(rows, 8, 2, 2)
+    words = words.swapaxes(1, 2).reshape(rows, 32)
+    bits = np.concatenate([words & np.uint64(0xFFFF), words >> np.uint64(16)], axis=1)
+    np.testing.assert_array_equal(mask, bits < 32768)

@@ -114,6 +114,7 @@ void bind_dropout_mask_columns(const Array& mask, double rate, std::uint64_t see
   std::uint8_t* drawn = bytes(out<bool>("mask", mask, Shape(mask)));
   const Index n = size(mask, 0);
   const Index c = size(mask, 1);
+  if (c % 64 != 0) throw py::value_error("mask must have a multiple of 64 columns, got " + std::to_string(c));
   require_multiple("width", width, first + c);
   require_multiple("first", first, 0);
   const RandomKey key{seed, stream, step};

@@ -9,6 +9,10 @@ template <class T>
 struct DropoutKernels {
   // Elements [begin, begin + count) of a flat array; `begin` is a multiple of 64, pointers are to element `begin`.
   void (*mask)(Mask mask, Index begin, Index count, Keep keep, RandomKey key);
+  // Some columns of rows of a mask of `width` columns, from element `begin` on: all three are multiples of 64. A byte
+  // an element, rows one after the other.
+  void (*mask_columns)(std::uint8_t* mask, Index begin, Index rows, Index columns, Index width, Keep keep,
+                       RandomKey key);
   // y = map(x) with a new mask, which is stored unless it is null.
   void (*draw)(T* y, Mask mask, const T* x, Index begin, Index count, Keep keep, DropoutMap map, RandomKey key);
   // The same with a mask that is given.

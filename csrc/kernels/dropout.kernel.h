@@ -105,6 +105,38 @@ void dropout_mask(Mask mask, Index begin, Index count, Keep keep, RandomKey key)
   });
 }
 
+template <class T>
+void dropout_mask_columns(std::uint8_t* mask, Index begin, Index rows, Index columns, Index width, Keep keep,
+                          RandomKey key) {
+  const Index of_row = columns / elements_per_group;
+  const Index apart = width / elements_per_group;
+  const Index total = rows * of_row;
+  const Index first = begin / elements_per_group;
+  const Index high = first / groups_of_half;
+  if ((first + rows * apart) / groups_of_half != high) {  // some rows need another Philox
+    for (Index row = 0; row < rows; ++row) {
+      dropout_mask<T>({mask + row * columns, MaskLayout::bytes}, begin + row * width, columns, keep, key);
+    }
+    return;
+  }
+  const Philox philox(key, static_cast<std::uint64_t>(high));
+  const IntVec<float> threshold = IntVec<float>{} + static_cast<std::int32_t>(keep.threshold);
+  Index of_this_row = 0;
+  Index group = first;
+  for (Index i = 0; i < total; i += draw_groups) {
+    std::uint64_t groups[draw_groups];
+    for (int g = 0; g < draw_groups; ++g) {  // behind the last row, some that are not stored
+      groups[g] = static_cast<std::uint64_t>(group++);
+      if (++of_this_row < of_row) continue;
+      of_this_row = 0;
+      group += apart - of_row;
+    }
+    const Index rest = (total - i) * elements_per_group;
+    store_mask<MaskLayout::bytes>(mask, Kept(philox.draw(groups), threshold), i * elements_per_group,
+                                  rest < draw_size ? rest : draw_size);
+  }
+}
+
 // The part that belongs to the vector of T at element `i`.
 template <class T>
 FLYBALL_INLINE IntVec<T> mask_at(const Kept& kept, Index i) {
@@ -208,8 +240,8 @@ void add_scaled(T* y, const T* x, const T* branch, Index count, double scale) {
 }
 
 template <class T>
-constexpr DropoutKernels<T> dropout_kernels = {dropout_mask<T>, dropout_draw<T>, dropout_apply<T>,
-                                               dropout_apply_to_all<T>, add_scaled<T>};
+constexpr DropoutKernels<T> dropout_kernels = {dropout_mask<T>,  dropout_mask_columns<T>, dropout_draw<T>,
+                                               dropout_apply<T>, dropout_apply_to_all<T>, add_scaled<T>};
 
 }  // namespace
 }  // namespace flyball

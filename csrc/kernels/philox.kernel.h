@@ -66,9 +66,17 @@ class Philox {
     round_2_word_2_ = static_cast<std::uint32_t>(product_0) ^ keys_[2][1];
   }
 
-  // GROUPS groups from `group` on. The rounds of one vector fill the latencies of the others'.
+  // GROUPS groups from `group` on.
   template <int GROUPS>
   FLYBALL_INLINE Drawn<GROUPS> draw(std::uint64_t group) const {
+    std::uint64_t groups[GROUPS];
+    for (int g = 0; g < GROUPS; ++g) groups[g] = group + static_cast<std::uint64_t>(g);
+    return draw(groups);
+  }
+
+  // Any groups. The rounds of one vector fill the latencies of the others'.
+  template <int GROUPS>
+  FLYBALL_INLINE Drawn<GROUPS> draw(const std::uint64_t (&groups)[GROUPS]) const {
     constexpr int vectors = GROUPS * group_vectors;
     Wide iota;
     for (int q = 0; q < lanes<std::uint64_t>; ++q) iota[q] = static_cast<std::uint64_t>(q);
@@ -77,7 +85,8 @@ class Philox {
     Wide x0[vectors], x1[vectors], x2[vectors], x3[vectors];
 #pragma GCC unroll 8
     for (int u = 0; u < vectors; ++u) {
-      const Wide block = iota + (group * group_blocks + static_cast<std::uint64_t>(u) * lanes<std::uint64_t>);
+      const std::uint64_t first = groups[u / group_vectors] * group_blocks;
+      const Wide block = iota + (first + static_cast<std::uint64_t>(u % group_vectors) * lanes<std::uint64_t>);
       const Wide p0 = multiply(block, m0);
       const Wide p1 = multiply((p0 >> 32) ^ round_0_word_2_, m1);
       x0[u] = (p1 >> 32) ^ round_1_word_0_;
@@ -121,12 +130,14 @@ class Philox {
   std::uint64_t round_0_word_2_, round_1_word_0_, round_1_word_2_, round_2_word_2_;
 };
 
+// Groups of one Philox: those of blocks whose numbers have the same upper half.
+constexpr Index groups_of_half = (Index{1} << 32) / group_blocks;
+
 // Calls body(drawn, i, n) for elements [i, i + n) of a call that begins at element `begin`, a multiple of
 // `group_elements`; n is GROUPS * group_elements but for the last.
 template <int GROUPS, Index group_elements, class Body>
 FLYBALL_INLINE void for_each_draw(Index begin, Index count, RandomKey key, Body body) {
   constexpr Index size = GROUPS * group_elements;
-  constexpr Index groups_of_half = (Index{1} << 32) / group_blocks;
   for (Index i = 0; i < count;) {
     Index group = (begin + i) / group_elements;
     const Index high = group / groups_of_half;

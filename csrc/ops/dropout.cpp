@@ -32,9 +32,8 @@ void dropout_mask(Team& team, Mask mask, Index count, Keep keep, RandomKey key) 
 void dropout_mask_columns(Team& team, std::uint8_t* mask, Index n, Index c, Index width, Index first, Keep keep,
                           RandomKey key) {
   const Range mine = team.range(n);
-  for (Index row = mine.begin; row < mine.end; ++row) {
-    kernels<float>().dropout.mask({mask + row * c, MaskLayout::bytes}, row * width + first, c, keep, key);
-  }
+  kernels<float>().dropout.mask_columns(mask + mine.begin * c, mine.begin * width + first, mine.size(), c, width, keep,
+                                        key);
 }
 
 template <class T>

@@ -96,14 +96,16 @@ def test_rows_must_be_apart_and_consecutive(module):
 @pytest.mark.parametrize(
     ("width", "first", "message"),
     [
-        (128, 64, "width must be a multiple of 64 of at least 134, got 128"),
-        (200, 64, "width must be a multiple of 64 of at least 134, got 200"),
+        (128, 64, "width must be a multiple of 64 of at least 192, got 128"),
+        (200, 64, "width must be a multiple of 64 of at least 192, got 200"),
         (256, 32, "first must be a multiple of 64 of at least 0, got 32"),
         (256, -64, "first must be a multiple of 64 of at least 0, got -64"),
     ],
 )
 def test_columns_of_a_mask_begin_with_a_group_of_decisions(module, width, first, message):
-    mask = np.zeros((3, 70), bool)
+    mask = np.zeros((3, 128), bool)
     with pytest.raises(ValueError, match=message):
         module.dropout_mask_columns(mask, 0.5, 1, 2, 3, width, first)
+    with pytest.raises(ValueError, match="mask must have a multiple of 64 columns, got 70"):
+        module.dropout_mask_columns(np.zeros((3, 70), bool), 0.5, 1, 2, 3, 256, 64)
     assert not mask.any()

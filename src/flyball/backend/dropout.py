@@ -27,7 +27,7 @@ class Dropout(Protocol):
     ) -> None:
         """Draw ``mask`` (n, c): columns [first, first + c) of the mask that :meth:`dropout_mask` draws for (n, width).
 
-        ``width`` and ``first`` are multiples of 64.
+        ``c``, ``width`` and ``first`` are multiples of 64.
         """
         ...
 

@@ -121,6 +121,9 @@ def dropout_mask_columns(mask: Bools, rate: float, seed: int, stream: int, step:
     need_ndim("mask", mask, 2)
     need_out("mask", mask, BOOL, mask.shape)
     rows, columns = mask.shape
+    if columns % 64 != 0:
+        msg = f"mask must have a multiple of 64 columns, got {columns}"
+        raise ValueError(msg)
     need_multiple("width", width, first + columns)
     need_multiple("first", first, 0)
 

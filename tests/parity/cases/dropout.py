@@ -59,15 +59,16 @@ def dropout_mask(mask, rate, seed, stream, step):
 
 
 def dropout_mask_columns_arguments(make, rows, columns, rate=0.5, first=64):
-    width = (first + columns + 63) // 64 * 64 + 64
-    return {"mask": np.zeros((rows, columns), bool), "rate": rate, **ADDRESS, "width": width, "first": first}
+    columns = (columns + 63) // 64 * 64
+    arguments = {"mask": np.zeros((rows, columns), bool), "rate": rate, **ADDRESS}
+    return {**arguments, "width": first + columns + 64, "first": first}
 
 
 @operation(
     dropout_mask_columns_arguments,
     [{"first": 0}, {"first": 192, "rate": 0.1}, {"rate": 0.0}, {}],
     tolerance=EXACT,
-    empty=[(0, 5), (5, 0)],
+    empty=[(0, 64), (5, 0)],
 )
 def dropout_mask_columns(mask, rate, seed, stream, step, width, first):
     rows, columns = mask.shape

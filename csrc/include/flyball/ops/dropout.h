@@ -19,7 +19,7 @@ inline DropoutMap backward(DropoutMap map) { return {map.scale}; }
 // mask: whether an element of the array of `count` elements is kept.
 void dropout_mask(Team& team, Mask mask, Index count, Keep keep, RandomKey key);
 
-// mask (n, c): columns [first, first + c) of that of (n, width); width and first are multiples of 64.
+// mask (n, c): columns [first, first + c) of that of (n, width); c, width and first are multiples of 64.
 void dropout_mask_columns(Team& team, std::uint8_t* mask, Index n, Index c, Index width, Index first, Keep keep,
                           RandomKey key);
 
