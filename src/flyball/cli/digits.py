@@ -136,11 +136,13 @@ def _speed(recipe: Recipe, seed: int, training: Part, quiet: bool) -> dict[str, 
     short = replace(recipe, epochs=min(recipe.epochs, SPEED_EPOCHS))
     times: dict[str, list[float]] = {"native": [], "reference": []}
     losses: dict[str, list[float]] = {"native": [], "reference": []}
-    for number in range(ROUNDS):
-        for name, taken in times.items():
-            time.sleep(REST)
-            with backend_scope(name), _blas_threads(), EpochLine(f"speed, {name}, {number + 1}", quiet) as line:
-                taken.append(_timed(short, seed, training, line, losses[name]))
+    with EpochLine("speed", quiet) as line, _blas_threads():
+        for number in range(ROUNDS):
+            for name, taken in times.items():
+                line.write(f"round {number + 1} of {ROUNDS}, {name}")
+                time.sleep(REST)
+                with backend_scope(name):
+                    taken.append(_timed(short, seed, training, losses[name]))
     seconds = {name: statistics.median(values) for name, values in times.items()}
     pairs = list(zip(losses["native"], losses["reference"], strict=True))
     steps = -(-len(training[0]) // short.batch_size) * short.epochs
@@ -159,14 +161,12 @@ def _speed(recipe: Recipe, seed: int, training: Part, quiet: bool) -> dict[str, 
     }
 
 
-def _timed(recipe: Recipe, seed: int, training: Part, line: EpochLine, losses: list[float]) -> float:
+def _timed(recipe: Recipe, seed: int, training: Part, losses: list[float]) -> float:
     """Train once without validation; return the seconds of ``fit``, and the loss of each epoch in ``losses``."""
     flyball.utils.set_random_seed(seed)
     model = networks.build(recipe, training[0].shape[1], CLASSES, "classification")
     watch = report.Stopwatch()
-    history = model.fit(
-        *training, batch_size=recipe.batch_size, epochs=recipe.epochs, verbose=0, callbacks=[line]
-    ).history
+    history = model.fit(*training, batch_size=recipe.batch_size, epochs=recipe.epochs, verbose=0).history
     seconds = watch.seconds()
     losses[:] = history["loss"]
     return seconds

@@ -39,11 +39,17 @@ class EpochLine(Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write, unless the last time was a moment ago."""
         now = time.monotonic()
-        if not self._shown or now - self._last < INTERVAL:
+        if now - self._last < INTERVAL:
             return
         self._last = now
         figures = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
-        text = f"{self._label}: epoch {epoch + 1}, {figures}"[:100]
-        sys.stderr.write("\r" + text.ljust(self._width))
+        self.write(f"epoch {epoch + 1}, {figures}")
+
+    def write(self, text: str) -> None:
+        """Write how far it is."""
+        if not self._shown:
+            return
+        line = f"{self._label}: {text}"[:100]
+        sys.stderr.write("\r" + line.ljust(self._width))
         sys.stderr.flush()
-        self._width = len(text)
+        self._width = len(line)
