@@ -218,7 +218,7 @@ def test_dense(sizes, dtype, threads):
     x, w, dy = (rng.standard_normal(s).astype(dtype) for s in ((n, k), (k, c), (n, c)))
     b = rng.standard_normal(c).astype(dtype)
     y = np.empty((n, c), dtype)
-    _core.dense_forward(y, x, w, b, "relu", 0.0)
+    _core.dense_forward(y, x, w, b, None, "relu", 0.0)
     x8, w8, dy8 = (a.astype(np.float64) for a in (x, w, dy))
     close(y, np.maximum(x8 @ w8 + b, 0), dtype)
     dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty_like(b)

@@ -28,7 +28,7 @@ void bind_matmul(const Array& c, const Array& a, const Array& b, const OptionalA
 }
 
 void bind_dense_forward(const Array& y, const Array& x, const Array& w, const OptionalArray& b,
-                        const std::string& activation_name, double alpha) {
+                        const OptionalArray& added, const std::string& activation_name, double alpha) {
   require_ndim("x", x, 2);
   require_ndim("w", w, 2);
   const ActivationParams params{activation(activation_name), alpha};
@@ -39,10 +39,11 @@ void bind_dense_forward(const Array& y, const Array& x, const Array& w, const Op
     const Matrix<T> x_data = in_matrix<T>("x", x, n, k);
     const Matrix<T> w_data = in_matrix<T>("w", w, k, c);
     const T* b_data = in<T>("b", b, {c});
+    const T* added_data = in<T>("added", added, {n, c});
     T* y_data = out<T>("y", y, {n, c});
-    refuse_overlap({{"y", y}}, {{"x", x}, {"w", w}, {"b", b}}, InPlace::no);
+    refuse_overlap({{"y", y}}, {{"x", x}, {"w", w}, {"b", b}, {"added", added}}, InPlace::no);
     run(matmul_cost(n, c, k), 0,
-        [=](Team& team) { dense_forward(team, y_data, x_data, w_data, b_data, n, k, c, params); });
+        [=](Team& team) { dense_forward(team, y_data, x_data, w_data, b_data, added_data, n, k, c, params); });
   });
 }
 
@@ -106,7 +107,7 @@ void register_dense(py::module_& module) {
   module.def("matmul", bind_matmul, py::arg("c"), py::arg("a"), py::arg("b"), py::arg("bias").none(true),
              py::arg("transpose_a"), py::arg("transpose_b"), py::arg("activation"), py::arg("alpha"));
   module.def("dense_forward", bind_dense_forward, py::arg("y"), py::arg("x"), py::arg("w"), py::arg("b").none(true),
-             py::arg("activation"), py::arg("alpha"));
+             py::arg("added").none(true), py::arg("activation"), py::arg("alpha"));
   module.def("dense_batch_norm_inference", bind_dense_batch_norm_inference, py::arg("y"), py::arg("x"), py::arg("w"),
              py::arg("b").none(true), py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("running_mean"),
              py::arg("running_var"), py::arg("epsilon"), py::arg("activation"), py::arg("alpha"));

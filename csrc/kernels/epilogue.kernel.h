@@ -7,10 +7,23 @@
 namespace flyball {
 namespace {
 
-// c = epilogue(c), a tile whose first column is the epilogue's; load_vector(p, v) loads vector v from p on.
+// Asks for what finish will add to rows [i, i + ROWS).
+template <int ROWS, int VECTORS, class T>
+FLYBALL_INLINE void ask_for_added(const Epilogue<T>& epilogue, Index i) {
+  if (epilogue.added == nullptr) return;
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+    const T* const row = epilogue.added + (i + r) * epilogue.added_stride;
+#pragma GCC unroll 8
+    for (Index j = 0; j < VECTORS * lanes<T>; j += line) __builtin_prefetch(row + j);
+  }
+}
+
+// c = epilogue(c), a tile whose first row and column are the epilogue's; load_vector(p, v) loads vector v from p on.
 template <int ROWS, int VECTORS, class T, class Load>
 FLYBALL_INLINE void finish(Vec<T> (&c)[ROWS][VECTORS], const Epilogue<T>& epilogue, Load load_vector) {
-  const auto [scales, shifts, activation] = epilogue;
+  const auto [scales, shifts, activation, added, added_stride] = epilogue;
   if (scales != nullptr) {
 #pragma GCC unroll 8
     for (int v = 0; v < VECTORS; ++v) {
@@ -25,6 +38,13 @@ FLYBALL_INLINE void finish(Vec<T> (&c)[ROWS][VECTORS], const Epilogue<T>& epilog
       const Vec<T> shift = load_vector(shifts, v);
 #pragma GCC unroll 16
       for (int i = 0; i < ROWS; ++i) c[i][v] += shift;
+    }
+  }
+  if (added != nullptr) {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < VECTORS; ++v) c[i][v] += load_vector(added + i * added_stride, v);
     }
   }
   if (activation == Activation::relu) {

@@ -8,19 +8,30 @@ namespace flyball {
 // The most that a level asks for in GemmKernels::pack_bytes.
 inline constexpr std::size_t most_pack_bytes = 640 * 1024;
 
-// What becomes of a product's columns: activation(scale * product + shift). shift (n,) may be null, and so may scale
-// (n,), which never comes without a shift.
+// What becomes of a product's columns: activation(scale * product + shift + added). shift (n,) may be null, and so may
+// scale (n,), which never comes without a shift, and added (m, n; rows added_stride apart).
 template <class T>
 struct Epilogue {
   const T* scale = nullptr;
   const T* shift = nullptr;
   Activation activation = Activation::linear;
+  const T* added = nullptr;
+  Index added_stride = 0;
 
   // Of the columns from j on.
   Epilogue from(Index j) const {
-    return {scale == nullptr ? nullptr : scale + j, shift == nullptr ? nullptr : shift + j, activation};
+    const auto at = [=](const T* p) { return p == nullptr ? p : p + j; };
+    return {at(scale), at(shift), activation, at(added), added_stride};
   }
-  bool absent() const { return scale == nullptr && shift == nullptr && activation == Activation::linear; }
+  // Of the rows from i on.
+  Epilogue below(Index i) const {
+    Epilogue rest = *this;
+    if (added != nullptr) rest.added += i * added_stride;
+    return rest;
+  }
+  bool absent() const {
+    return scale == nullptr && shift == nullptr && activation == Activation::linear && added == nullptr;
+  }
 };
 
 template <class T>

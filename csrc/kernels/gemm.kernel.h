@@ -250,6 +250,7 @@ __attribute__((noinline)) void tile(const TileTask<T>& task) {
       for (int v = 0; v < VECTORS; ++v) c[i][v] = load_vector(corner + i * ldc, v);
     }
   }
+  ask_for_added<ROWS, VECTORS>(task.epilogue, 0);
   A::template product<ROWS, VECTORS, T>(c, task.a, task.a_row_stride, task.a_column_stride,
                                         RowsOfB<VECTORS, PACKS, T>{task.b, task.ldb, task.pack}, task.depth);
   finish(c, task.epilogue, load_vector);
@@ -327,12 +328,14 @@ void tile_of_block(const TileTask<T>& task, Index chunk) {
 template <int VECTORS, class T>
 void panel_product(TileTask<T> task, const BlockOfA<T>& a, Index m, NextPanel<T>& next, bool more) {
   T* const c = task.c;
+  const Epilogue<T> epilogue = task.epilogue;
   const Index whole = whole_tile_rows(m);
   const bool asks = task.far || !task.first;
   Index i = 0;
   for (; i < whole; i += tile_rows) {
     if (next.left > 0) next.pack_some();
     task.c = c + i * task.ldc;
+    task.epilogue = epilogue.below(i);
     const bool last = i + tile_rows == whole;
     if (asks && (!last || more)) {
       ask_for<tile_rows, VECTORS>(last ? c + VECTORS * lanes<T> : task.c + tile_rows * task.ldc, task.ldc);
@@ -352,6 +355,7 @@ void panel_product(TileTask<T> task, const BlockOfA<T>& a, Index m, NextPanel<T>
   for (Index rows = 0; i < m; i += rows) {
     rows = rows_of_rest(m - i);
     task.c = c + i * task.ldc;
+    task.epilogue = epilogue.below(i);
     task.a = a.source.data + i * a.source.row_stride;
     tile_of<tile_rows, VECTORS, T>(rows, task);
   }
@@ -435,7 +439,7 @@ void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index
       task.depth = depth;
       task.first = k0 == 0;
       task.far = n * k * static_cast<Index>(sizeof(T)) > near_bytes;
-      if (last) task.epilogue = epilogue;
+      if (last) task.epilogue = epilogue.below(i);
       block_product(task, block, {b.data + k0 * b.row_stride, b.row_stride, b.column_stride}, rows, n, pack);
     }
     k0 += depth;

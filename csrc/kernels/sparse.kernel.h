@@ -80,6 +80,9 @@ bool all_finite(const T* panel, Index count) {
   return fold<T>((sum[0] + sum[1]) + (sum[2] + sum[3]), [](auto x, auto y) { return x + y; }) == 0;
 }
 
+// A row is over before what is added to it has come from another core.
+constexpr Index rows_ahead = 2;
+
 template <class T>
 struct SparseTask {
   T* c;
@@ -100,6 +103,7 @@ __attribute__((noinline)) void rows_product(const SparseTask<T>& task, const Row
   };
   for (Index i = 0; i < m; ++i) {
     T* const row = task.c + i * task.ldc;
+    if (i + rows_ahead < m) ask_for_added<1, VECTORS>(task.epilogue, i + rows_ahead);
     Vec<T> c[1][VECTORS];
     if (task.first) {
 #pragma GCC unroll 8
@@ -118,7 +122,7 @@ __attribute__((noinline)) void rows_product(const SparseTask<T>& task, const Row
 #pragma GCC unroll 8
       for (int v = 0; v < VECTORS; ++v) c[0][v] += x * load(b + v * lanes<T>);
     }
-    finish(c, task.epilogue, load_vector);
+    finish(c, task.epilogue.below(i), load_vector);
 #pragma GCC unroll 8
     for (int v = 0; v + 1 < VECTORS; ++v) store(row + v * lanes<T>, c[0][v]);
     if (whole) {
@@ -164,7 +168,7 @@ void product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, In
       task.first = k0 == 0;
       for (Index j = 0; j < n;) {
         task.c = c + i * ldc + j;
-        if (k0 + depth == k) task.epilogue = epilogue.from(j);
+        if (k0 + depth == k) task.epilogue = epilogue.from(j).below(i);
         const T* corner = b.data + k0 * b.row_stride + j * b.column_stride;
         j += panel_of<most_vectors>(task, rows, pack, corner, b, height, n - j, depth);
       }

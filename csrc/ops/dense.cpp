@@ -202,7 +202,7 @@ void shared_product(const Team& team, T* c, Index ldc, Matrix<T> a, Matrix<T> b,
   a = from(a, rows.begin, 0);
   b = from(b, 0, columns.begin);
   T* corner = c + rows.begin * ldc + columns.begin;
-  epilogue = epilogue.from(columns.begin);
+  epilogue = epilogue.from(columns.begin).below(rows.begin);
   if (activation.kind == Activation::linear || activation.kind == Activation::relu) {
     epilogue.activation = activation.kind;
     product(team, corner, ldc, a, b, epilogue, rows.size(), columns.size(), k, sparse);
@@ -212,7 +212,7 @@ void shared_product(const Team& team, T* c, Index ldc, Matrix<T> a, Matrix<T> b,
   const Index block = activated_tiles * kernel.tile_rows;
   for (Index i = 0; i < rows.size(); i += block) {
     const Index height = std::min(block, rows.size() - i);
-    product(team, corner + i * ldc, ldc, from(a, i, 0), b, epilogue, height, columns.size(), k, sparse);
+    product(team, corner + i * ldc, ldc, from(a, i, 0), b, epilogue.below(i), height, columns.size(), k, sparse);
     for (Index row = i; row < i + height; ++row) {
       T* y = corner + row * ldc;
       kernels<T>().activation.activation_forward(y, y, columns.size(), activation);
@@ -288,9 +288,9 @@ void dense_batch_norm_inference(Team& team, T* y, Matrix<T> x, Matrix<T> w, cons
 }
 
 template <class T>
-void dense_forward(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, Index n, Index k, Index c,
+void dense_forward(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, const T* added, Index n, Index k, Index c,
                    ActivationParams activation) {
-  matmul(team, y, x, w, b, n, c, k, activation);
+  shared_product<T>(team, y, c, x, w, {nullptr, b, Activation::linear, added, c}, n, c, k, activation);
 }
 
 template <class T>
@@ -305,7 +305,8 @@ void dense_backward(Team& team, T* dx, T* dw, Index dw_stride, T* db, Matrix<T> 
 
 #define FLYBALL_INSTANTIATE(T)                                                                                      \
   template void matmul(Team&, T*, Matrix<T>, Matrix<T>, const T*, Index, Index, Index, ActivationParams);           \
-  template void dense_forward(Team&, T*, Matrix<T>, Matrix<T>, const T*, Index, Index, Index, ActivationParams);    \
+  template void dense_forward(Team&, T*, Matrix<T>, Matrix<T>, const T*, const T*, Index, Index, Index,             \
+                              ActivationParams);                                                                    \
   template void dense_batch_norm_inference(Team&, T*, Matrix<T>, Matrix<T>, const T*, const RunningNorm<T>&, Index, \
                                            Index, Index, ActivationParams);                                         \
   template void dense_backward(Team&, T*, T*, Index, T*, Matrix<T>, Matrix<T>, Matrix<T>, Index, Index, Index, bool);

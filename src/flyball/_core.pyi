@@ -58,7 +58,9 @@ def matmul(
     activation: str,
     alpha: float,
 ) -> None: ...
-def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str, alpha: float) -> None: ...
+def dense_forward(
+    y: Floats, x: Floats, w: Floats, b: Floats | None, added: Floats | None, activation: str, alpha: float
+) -> None: ...
 def dense_batch_norm_inference(
     y: Floats,
     x: Floats,

@@ -81,7 +81,7 @@ def test_dense_takes_any_strides(backend, n, k, c, layouts, seed):
     shapes = ((n, k), (k, c), (n, c))
     x, w, dy = (laid_out(rng, "float64", *s, layout) for s, layout in zip(shapes, layouts, strict=True))
     y, dx, dw, db = (np.full(s, np.nan) for s in ((n, c), (n, k), (k, c), (c,)))
-    BACKENDS[backend].dense_forward(y, x, w, None, "relu", 0.0)
+    BACKENDS[backend].dense_forward(y, x, w, None, None, "relu", 0.0)
     assert_product(y, np.maximum(np.einsum("nk,kc->nc", x, w), 0), k, "float64")
     BACKENDS[backend].dense_backward(dx, dw, db, dy, x, w, False)
     assert_product(dx, np.einsum("nc,kc->nk", dy, w), c, "float64")

@@ -12,7 +12,8 @@ Matrix<T> matrix(const Step& s, I i, int k) {
 template <class T>
 void dense_forward(Team& team, const Step& s, I i) {
   flyball::dense_forward(team, at<T>(s, i, 0), matrix<T>(s, i, 1), matrix<T>(s, i, 2), at<const T>(s, i, 3),
-                         rows(s, i, 0), columns(i, 1), columns(i, 2), {i.activations[0], number(s, i, 0)});
+                         at<const T>(s, i, 4), rows(s, i, 0), columns(i, 1), columns(i, 2),
+                         {i.activations[0], number(s, i, 0)});
 }
 
 double dense_forward_cost(I i) { return matmul_cost(i.buffers[0]->most_rows, columns(i, 2), columns(i, 1)); }
@@ -38,7 +39,7 @@ void dense_backward(Team& team, const Step& s, I i) {
 double backward_cost(I i) { return dense_backward_cost(i.buffers[3]->most_rows, columns(i, 4), columns(i, 5)); }
 
 constexpr Operation rows_of_table[] = {
-    {"dense_forward", 4, 1, 1, 1, 0, FLYBALL_BOTH(dense_forward), dense_forward_cost, nullptr},
+    {"dense_forward", 5, 1, 1, 1, 0, FLYBALL_BOTH(dense_forward), dense_forward_cost, nullptr},
     {"dense_batch_norm_inference", 8, 2, 1, 1, 0, FLYBALL_BOTH(dense_batch_norm_inference), dense_forward_cost,
      nullptr},
     {"dense_backward", 6, 1, 0, 3, 3, FLYBALL_BOTH(dense_backward), backward_cost, nullptr},

@@ -35,8 +35,17 @@ class Dense(Protocol):
         """
         ...
 
-    def dense_forward(self, y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str, alpha: float) -> None:
-        """``y = activation(x @ w + b)``; ``x`` (N, K), ``w`` (K, C), ``b`` (C,), ``y`` (N, C)."""
+    def dense_forward(
+        self,
+        y: Floats,
+        x: Floats,
+        w: Floats,
+        b: Floats | None,
+        added: Floats | None,
+        activation: str,
+        alpha: float,
+    ) -> None:
+        """``y = activation(x @ w + b + added)``; ``x`` (N, K), ``w`` (K, C), ``b`` (C,), ``added`` and ``y`` (N, C)."""
         ...
 
     def dense_batch_norm_inference(

@@ -166,7 +166,7 @@ def dense_forward(
     slope = alpha_of(activation, alpha)
     units = weight_units(w, x)
     y = new_or_given(out, (*x.shape[:-1], units), dtype, False, "x w b", x, w, b)
-    get_backend().dense_forward(rows_of(y), rows_of(x), w, b, activation, slope)
+    get_backend().dense_forward(rows_of(y), rows_of(x), w, b, None, activation, slope)
     return y
 
 

@@ -109,11 +109,18 @@ class _Layer:
         self._gated = tuple(self.node.is_gated(self.to, half) for half in self.x)
         self._idle_bias = self.node.has_idle_bias(self.follower)
 
-    def forward(self, lane: int, y: Buffer, columns: tuple[slice, ...], b: Buffer | None) -> None:
+    def contribute(self, lane: int, y: Buffer, columns: tuple[slice, ...] = (), b: Buffer | None = None) -> None:
         """Write what a lane's half of the input contributes to some columns of the output."""
         w = self.to.part(self.node.w, (self.rows[lane], *columns))
-        arrays = {"y": y, "x": self.x[lane], "w": w, "b": b}
+        arrays = {"y": y, "x": self.x[lane], "w": w, "b": b, "added": None}
         self.to.add("dense_forward", self.node.layer, arrays, activation="linear", alpha=0.0)
+
+    def complete(self, lane: int, y: Buffer, columns: slice, contribution: Buffer) -> None:
+        """Write a lane's columns of the output: what its half of the input contributes, and what the other's has."""
+        w, b = self.to.part(self.node.w, (self.rows[lane], columns)), self.to.weight(self.node.b)
+        arrays = {"y": y, "x": self.x[lane], "w": w, "b": b, "added": contribution}
+        self.to.add("dense_forward", self.node.layer, arrays, **self.node.kind)
+        _note_open(self.to, self.node, y)
 
     def backward(self, lane: int, dx: Buffer | None, dy: Buffer) -> None:
         """Write the gradients of a lane's half, from that of the whole output; lane 0 has that of the bias too."""
@@ -175,7 +182,7 @@ class _Chain:
 
         def write(lane: int) -> Buffer:
             y = to.batch(node.layer, _shape(self.columns[lane]))
-            arrays = {"y": y, "x": x, "w": to.weight(node.w), "b": to.weight(node.b)}
+            arrays = {"y": y, "x": x, "w": to.weight(node.w), "b": to.weight(node.b), "added": None}
             to.add("dense_forward", node.layer, arrays, **node.kind)
             _note_open(to, node, y)
             return y
@@ -220,22 +227,20 @@ class _Chain:
         to, layer = self.to, _Layer(self.to, node, x, self.columns, follower)
         columns = self.columns = halves_of(node.w.shape[1])
 
-        def contribute(lane: int) -> tuple[Buffer, Buffer]:
-            mine, others = columns[lane], columns[1 - lane]
+        def contribute(lane: int) -> Buffer:
+            others = columns[1 - lane]
             contribution = to.batch(f"{node.layer}.contribution", _shape(others))
-            layer.forward(lane, contribution, (others,), None)
-            y = to.batch(node.layer, _shape(mine))
-            layer.forward(lane, y, (mine,), to.weight(node.b))
-            return y, contribution
+            layer.contribute(lane, contribution, (others,))
+            return contribution
 
-        (first, to_second), (second, to_first) = self._each(contribute)
-        outputs, contributions = (first, second), (to_first, to_second)
+        contributions = self._each(contribute)
 
-        def complete(lane: int) -> None:
-            _add(to, node, outputs[lane], contributions[lane])
-            _activate(to, node, outputs[lane])
+        def complete(lane: int) -> Buffer:
+            y = to.batch(node.layer, _shape(columns[lane]))
+            layer.complete(lane, y, columns[lane], contributions[1 - lane])
+            return y
 
-        self._each(complete)
+        outputs = self._each(complete)
 
         def backward(dy: Halves, dx: tuple[Buffer | None, Buffer | None]) -> None:
             whole = to.batch(f"d.{node.layer}", node.w.shape[1:])
@@ -258,12 +263,14 @@ class _Chain:
 
         def contribute(lane: int) -> Buffer:
             y = to.batch(node.layer if lane == 0 else f"{node.layer}.contribution", node.w.shape[1:])
-            layer.forward(lane, y, (), to.part(node.b, ()) if lane == 0 and node.b is not None else None)
+            layer.contribute(lane, y, b=to.part(node.b, ()) if lane == 0 and node.b is not None else None)
             return y
 
         y, contribution = self._each(contribute)
         _add(to, node, y, contribution)
-        _activate(to, node, y)
+        if node.activation != "linear":
+            to.add("activation_forward", node.layer, {"y": y, "x": y}, **node.kind)
+        _note_open(to, node, y)
 
         def backward(dy: Buffer) -> Halves:
             dy = to.shaped(dy, y)
@@ -308,12 +315,6 @@ def _shape(part: slice) -> tuple[int]:
 
 def _add(to: Lowering, node: DenseNode, y: Buffer, x: Buffer) -> None:
     to.add("accumulate", node.layer, {"y": y, "x": x}, keep=1.0, scale=1.0)
-
-
-def _activate(to: Lowering, node: DenseNode, y: Buffer) -> None:
-    if node.activation != "linear":
-        to.add("activation_forward", node.layer, {"y": y, "x": y}, **node.kind)
-    _note_open(to, node, y)
 
 
 def _note_open(to: Lowering, node: DenseNode, y: Buffer) -> None:

@@ -50,7 +50,15 @@ def matmul(
     c[...] = activate(c, activation, alpha)
 
 
-def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation: str, alpha: float) -> None:
+def dense_forward(
+    y: Floats,
+    x: Floats,
+    w: Floats,
+    b: Floats | None,
+    added: Floats | None,
+    activation: str,
+    alpha: float,
+) -> None:
     need_ndim("x", x, 2)
     need_ndim("w", w, 2)
     need_activation(activation)
@@ -60,12 +68,15 @@ def dense_forward(y: Floats, x: Floats, w: Floats, b: Floats | None, activation:
     need_matrix("x", x, dtype, x.shape)
     need_matrix("w", w, dtype, (inputs, units))
     need("b", b, dtype, (units,))
+    need("added", added, dtype, (rows, units))
     need_out("y", y, dtype, (rows, units))
-    refuse_overlap({"y": y}, {"x": x, "w": w, "b": b})
+    refuse_overlap({"y": y}, {"x": x, "w": w, "b": b, "added": added})
 
     np.matmul(x, w, out=y)
     if b is not None:
         y += b
+    if added is not None:
+        y += added
     y[...] = activate(y, activation, alpha)
 
 

@@ -40,13 +40,17 @@ def matmul(a, b, bias, transpose_a, transpose_b, activation, alpha, **_):
     return {"c": activated(c if bias is None else c + bias, activation, alpha)}
 
 
-def dense_forward_arguments(make, rows, columns, activation="linear", alpha=0.0, bias=True):
+ADDED = ({"added": True, "bias": False}, {"added": True, "activation": "relu"}, {"added": True, "activation": "tanh"})
+
+
+def dense_forward_arguments(make, rows, columns, activation="linear", alpha=0.0, bias=True, added=False):
     inner = columns // 2 + 3
     return {
         "y": make.empty(rows, columns),
         "x": make.normal(rows, inner),
         "w": make.normal(inner, columns),
         "b": make.normal(columns) if bias else None,
+        "added": make.normal(rows, columns) if added else None,
         "activation": activation,
         "alpha": alpha,
     }
@@ -54,13 +58,20 @@ def dense_forward_arguments(make, rows, columns, activation="linear", alpha=0.0,
 
 @operation(
     dense_forward_arguments,
-    [{}, {"bias": False}, {"activation": "relu"}, {"activation": "gelu"}, {"activation": "leaky_relu", "alpha": 0.1}],
+    [
+        *ADDED,
+        {},
+        {"bias": False},
+        {"activation": "relu"},
+        {"activation": "gelu"},
+        {"activation": "leaky_relu", "alpha": 0.1},
+    ],
     tolerance=LONG,
     empty=[(0, 5), (5, 0)],
 )
-def dense_forward(x, w, b, activation, alpha, **_):
+def dense_forward(x, w, b, added, activation, alpha, **_):
     y = np.einsum("nk,kc->nc", x, w)
-    return {"y": activated(y if b is None else y + b, activation, alpha)}
+    return {"y": activated(y + (0.0 if b is None else b) + (0.0 if added is None else added), activation, alpha)}
 
 
 def dense_batch_norm_inference_arguments(

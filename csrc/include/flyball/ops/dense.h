@@ -15,7 +15,7 @@ double matmul_cost(Index m, Index n, Index k);
 
 // y (n, c) = activation(x (n, k) @ w (k, c) + b (c)); b optional.
 template <class T>
-void dense_forward(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, Index n, Index k, Index c,
+void dense_forward(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, const T* added, Index n, Index k, Index c,
                    ActivationParams activation);
 
 // Batch normalisation in inference; gamma and beta optional, all (c).

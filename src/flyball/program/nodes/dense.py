@@ -46,7 +46,7 @@ class DenseNode(Node):
             arrays = {"y": y, "x": x, "w": w, "b": b, **self.norm.running(to)}
             to.add("dense_batch_norm_inference", self.layer, arrays, epsilon=self.norm.epsilon, **self.kind)
             return
-        to.add("dense_forward", self.layer, {"y": y, "x": x, "w": w, "b": b}, **self.kind)
+        to.add("dense_forward", self.layer, {"y": y, "x": x, "w": w, "b": b, "added": None}, **self.kind)
         gated = self.is_gated(to, x)
         if self.activation == "relu":
             to.note_open(y, 0.5)
