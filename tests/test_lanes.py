@@ -18,6 +18,7 @@ from flyball.program.instructions import ALWAYS, Kind, Program
 from flyball.program.lowering import Lowering
 from flyball.program.memory import Memory
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode, Weight
+from flyball.program.profile import Limits, summarise
 from flyball.program.requests import Data, Objective
 from flyball.program.runners import Steps, runner
 
@@ -255,12 +256,20 @@ def test_lanes_are_listed_and_profiled(monkeypatch):
     stack, features = STACKS["by units"]()
     model, (x, y) = model_of(stack, features), data(features, 256)
     assert "in lane 0" in str(model.program(x, y, batch_size=128))
-    profile = model.profile(x, y, batch_size=128, steps=4)
-    halves = [line for line in profile.lines if line.threads == 0.5]
-    assert halves or profile.limits.threads == 1
-    assert all(line.seconds > 0 for line in profile.lines)
-    whole = sum(line.seconds for line in profile.lines if line.threads == 1.0)
-    assert profile.seconds == pytest.approx(whole + 0.5 * sum(line.seconds for line in halves))
+    assert all(line.seconds > 0 for line in model.profile(x, y, batch_size=128, steps=4).lines)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_half_of_the_time_of_an_instruction_with_half_of_the_threads_is_its_own(monkeypatch, threads):
+    turned(monkeypatch, on=True)
+    stack, features = STACKS["by units"]()
+    program = model_of(stack, features).program(*data(features, 256), batch_size=128).program
+    times = np.arange(1.0, 1 + len(program.instructions))
+    profile = summarise(program, times[None], 0, 128, Limits(threads, 1e9, 1e9, "cache"))
+    own = [0.5 if i.lane is not None and threads == 2 else 1.0 for i in program.instructions]
+    assert 0.5 in own or threads == 1
+    np.testing.assert_allclose([line.seconds for line in profile.lines], own * times)
+    assert profile.seconds == pytest.approx(np.sum(own * times))
 
 
 def test_what_a_lane_keeps_is_not_exchanged():

@@ -131,14 +131,14 @@ Matrix<T> in_matrix(const char* name, const Array& array, Index rows, Index colu
 template <class T>
 struct RowArray {
   T* data;
-  Rows rows;
+  RowLayout rows;
 };
 
 template <class T>
 RowArray<const T> in_rows(const char* name, const Array& array, const Shape& shape) {
   if (shape.extents().size() != 2) {
     const T* data = in<T>(name, array, shape);
-    return {data, Rows(shape.extents()[0])};
+    return {data, RowLayout(shape.extents()[0])};
   }
   if (!matches_rows(array, py::detail::npy_format_descriptor<T>::value, shape)) {
     refuse_rows(name, dtype_name<T>(), shape, array);
@@ -146,7 +146,7 @@ RowArray<const T> in_rows(const char* name, const Array& array, const Shape& sha
   const Index n = shape.extents()[0];
   const Index c = shape.extents()[1];
   const Index stride = n > 1 ? static_cast<Index>(array.strides(0)) / static_cast<Index>(sizeof(T)) : c;
-  return {static_cast<const T*>(array.data()), Rows(n, c, stride)};
+  return {static_cast<const T*>(array.data()), RowLayout(n, c, stride)};
 }
 
 template <class T>

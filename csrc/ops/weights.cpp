@@ -62,7 +62,7 @@ void constrain_norm(Team& team, T* w, Index n, Index c, const NormBounds& bounds
 }
 
 template <class T>
-void accumulate(Team& team, T* y, Rows y_rows, const T* x, Rows x_rows, double keep, double scale) {
+void accumulate(Team& team, T* y, RowLayout y_rows, const T* x, RowLayout x_rows, double keep, double scale) {
   const auto combine = kernels<T>().weights.combine;
   if (y_rows.count == 1 && x_rows.count == 1) {
     for_blocks(team, y_rows.width, [&](Index i, Index size) { combine(y + i, x + i, size, keep, scale); });
@@ -88,7 +88,7 @@ void average_update(Team& team, T* average, const T* w, Index count, double deca
 #define FLYBALL_INSTANTIATE(T)                                                           \
   template void squared_norm(Team&, double*, const T*, const T*, Index, double, double); \
   template void constrain_norm(Team&, T*, Index, Index, const NormBounds&);              \
-  template void accumulate(Team&, T*, Rows, const T*, Rows, double, double);             \
+  template void accumulate(Team&, T*, RowLayout, const T*, RowLayout, double, double);   \
   template void average_update(Team&, T*, const T*, Index, double, std::int64_t);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)

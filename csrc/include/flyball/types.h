@@ -15,15 +15,15 @@ struct Range {
   Index size() const { return end - begin; }
 };
 
-// Rows of consecutive elements, `stride` apart; a flat array is one row.
-struct Rows {
+// Where the elements of an array are: rows of consecutive ones, `stride` apart; a flat array is one row.
+struct RowLayout {
   Index count;
   Index width;
   Index stride;
 
-  Rows(Index elements) : count(1), width(elements), stride(elements) {}
-  Rows(Index rows, Index columns, Index apart) : count(rows), width(columns), stride(apart) {
-    if (stride == width) *this = Rows(count * width);
+  RowLayout(Index elements) : count(1), width(elements), stride(elements) {}
+  RowLayout(Index rows, Index columns, Index apart) : count(rows), width(columns), stride(apart) {
+    if (stride == width) *this = RowLayout(count * width);
   }
   Index size() const { return count * width; }
 };

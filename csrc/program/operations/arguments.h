@@ -65,7 +65,7 @@ Index stride(I i, std::size_t k) {
 
 // All elements of buffer k that this step sees.
 template <class T>
-Rows elements(const Step& step, I i, std::size_t k) {
+RowLayout elements(const Step& step, I i, std::size_t k) {
   return {rows(step, i, k), columns(i, k), stride<T>(i, k)};
 }
 

@@ -49,16 +49,14 @@ class Line:
     """The least time that the machine's multiply-adds and bandwidth allow."""
     bound: str
     """``"compute"``, ``"cache"``, ``"memory"``, or ``"overhead"`` where neither explains the time."""
-    threads: float
-    """The part of the threads that it has: a half where another instruction runs at the same time, else 1."""
 
 
 @dataclass(frozen=True)
 class Profile:
     """Median times of the instructions of one step, each run by itself with all threads waiting for its end.
 
-    Those of a lane run beside those of the other, and the threads of the lane wait. An instruction that has its turn in
-    a part of the steps has that part of the time.
+    An instruction of a lane runs beside one of the other, and half of its time is its own, as half of the threads are.
+    One that has its turn in a part of the steps has that part of the time.
     """
 
     lines: tuple[Line, ...]
@@ -67,8 +65,8 @@ class Profile:
 
     @property
     def seconds(self) -> float:
-        """Sum over the instructions, of those that have half of the threads half of their time."""
-        return sum(line.threads * line.seconds for line in self.lines)
+        """Sum over the instructions."""
+        return sum(line.seconds for line in self.lines)
 
     def __str__(self) -> str:
         limits = self.limits
@@ -82,7 +80,7 @@ class Profile:
             f"{'us':>9} {'share':>6} {'GFLOP/s':>8} {'GB/s':>6} {'of limit':>8}  {'bound':8}  instruction",
         ]
         for line in self.lines:
-            seconds, share = max(line.seconds, 1e-9), line.threads * line.seconds / self.seconds
+            seconds, share = max(line.seconds, 1e-9), line.seconds / self.seconds
             text.append(
                 f"{line.seconds * 1e6:9.2f} {share:6.1%} {line.operations / seconds / 1e9:8.1f} "
                 f"{line.bytes / seconds / 1e9:6.1f} {line.limit / seconds:8.0%}  {line.bound:8}  "
@@ -121,11 +119,12 @@ def summarise(program: Program, seconds: NDArray[np.float64], first: int, rows: 
         ran = [turn.includes(first + s) for s in range(len(times))]
         time = turn.share * float(np.median(times[ran])) if any(ran) else 0.0
         work, moved = operations(instruction), moved_bytes(instruction, rows)
-        threads = 1.0 if instruction.lane is None or limits.threads == 1 else 0.5
-        compute, memory = work / (threads * limits.multiply_adds), moved / (threads * limits.bandwidth)
+        if instruction.lane is not None and limits.threads > 1:
+            time /= 2
+        compute, memory = work / limits.multiply_adds, moved / limits.bandwidth
         limit = max(compute, memory)
         bound = "overhead" if time > OVERHEAD * limit else "compute" if compute >= memory else limits.level
-        lines.append(Line(instruction.op, instruction.layer, time, work, moved, limit, bound, threads))
+        lines.append(Line(instruction.op, instruction.layer, time, work, moved, limit, bound))
     return Profile(tuple(lines), rows, limits)
 
 

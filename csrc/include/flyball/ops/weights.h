@@ -24,7 +24,7 @@ double constrain_norm_cost(Index count);
 
 // y, x: count. y = keep * y + scale * x, without reading y where keep is 0.
 template <class T>
-void accumulate(Team& team, T* y, Rows y_rows, const T* x, Rows x_rows, double keep, double scale);
+void accumulate(Team& team, T* y, RowLayout y_rows, const T* x, RowLayout x_rows, double keep, double scale);
 // average, w: count
 template <class T>
 void average_update(Team& team, T* average, const T* w, Index count, double decay, std::int64_t step);
