@@ -41,9 +41,12 @@ def drop():
 # Name: the layers before the output, the samples' features. Widths: two lines, with a remainder, of unequal halves;
 # with dropout, multiples of 128.
 STACKS = {
-    "by units": lambda: ([dense(128), norm(), layers.ReLU(), drop(), dense(256), norm(), layers.ReLU(), drop()], 40),
-    "by inputs": lambda: ([dense(128, use_bias=False), norm(), layers.Activation("tanh"), drop(), dense(80)], 300),
-    "by inputs, odd": lambda: ([dense(77, activation="relu"), dense(101, activation="gelu")], 301),
+    "narrow input": lambda: (
+        [dense(128), norm(), layers.ReLU(), drop(), dense(256), norm(), layers.ReLU(), drop()],
+        40,
+    ),
+    "wide input": lambda: ([dense(128, use_bias=False), norm(), layers.Activation("tanh"), drop(), dense(80)], 300),
+    "wide input, odd": lambda: ([dense(77, activation="relu"), dense(101, activation="gelu")], 301),
     "relu inside": lambda: ([dense(128, activation="relu"), drop(), dense(64, activation="relu"), dense(70)], 70),
     "sigmoid inside": lambda: ([dense(64), dense(72, activation="sigmoid"), layers.Activation("silu")], 33),
     "learns before": lambda: ([norm(), dense(64, activation="relu"), dense(65), norm(scale=False)], 20),
@@ -232,8 +235,8 @@ def test_gradients_behind_dropout_in_lanes_are_those_of_finite_differences(monke
         assert got == pytest.approx(expected, rel=1e-6, abs=1e-9), w.name
 
 
-def test_bound_arrays_are_seen_in_halves_too(monkeypatch):
-    """Samples in order are read where they are, and the next batch lies elsewhere."""
+def test_samples_in_order_are_read_where_they_are(monkeypatch):
+    """And those of the next batch lie elsewhere."""
     turned(monkeypatch, on=True)
     x, y = data(300)
     results = []
@@ -253,7 +256,7 @@ def test_bound_arrays_are_seen_in_halves_too(monkeypatch):
 def test_lanes_are_listed_and_profiled(monkeypatch):
     turned(monkeypatch, on=True)
     native.set_num_threads(2)
-    stack, features = STACKS["by units"]()
+    stack, features = STACKS["narrow input"]()
     model, (x, y) = model_of(stack, features), data(features, 256)
     assert "in lane 0" in str(model.program(x, y, batch_size=128))
     assert all(line.seconds > 0 for line in model.profile(x, y, batch_size=128, steps=4).lines)
@@ -262,7 +265,7 @@ def test_lanes_are_listed_and_profiled(monkeypatch):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_half_of_the_time_of_an_instruction_with_half_of_the_threads_is_its_own(monkeypatch, threads):
     turned(monkeypatch, on=True)
-    stack, features = STACKS["by units"]()
+    stack, features = STACKS["narrow input"]()
     program = model_of(stack, features).program(*data(features, 256), batch_size=128).program
     times = np.arange(1.0, 1 + len(program.instructions))
     profile = summarise(program, times[None], 0, 128, Limits(threads, 1e9, 1e9, "cache"))

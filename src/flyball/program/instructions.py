@@ -43,8 +43,7 @@ class Buffer:
     """A named array, which a :class:`flyball.program.runners.Runner` may put another in the place of between runs.
 
     ``rows_per_sample`` is more than 1 where the rows are parts of samples, as the positions of images are: a step of
-    ``rows`` samples then sees ``rows * rows_per_sample`` of them. ``views`` are other shapes of the same memory, or
-    some ``columns`` of it.
+    ``rows`` samples then sees ``rows * rows_per_sample`` of them. ``views`` are other shapes of the same memory.
     """
 
     name: str

@@ -122,7 +122,7 @@ class _Layer:
         self.to.add("dense_forward", self.node.layer, arrays, **self.node.kind)
         _note_open(self.to, self.node, y)
 
-    def backward(self, lane: int, dx: Buffer | None, dy: Buffer) -> None:
+    def backward(self, lane: int, dx: Buffer, dy: Buffer) -> None:
         """Write the gradients of a lane's half, from that of the whole output; lane 0 has that of the bias too."""
         node, part = self.node, (self.rows[lane],)
         has_db = lane == 0 and node.b is not None and not self._idle_bias
@@ -156,28 +156,12 @@ class _Chain:
         return self._begin(halves)
 
     def begin(self, node: DenseNode, x: Buffer, follower: Node) -> Halves:
-        """Write the first layer, whose input is whole: of the two ways the one by which lanes exchange less.
+        """Write the first layer, whose input is whole: each lane has the columns of its kernel that belong to its units.
 
-        By halves of its input contributions to a batch of units go from lane to lane; by halves of its units all of its
-        weights, as lanes have columns of the kernel, of which updates are shared by rows.
+        Its update is for all threads, in flat ranges: of columns beside each other a core fetches the other's as well.
         """
-        to = self.to
-        learns_before = not to.is_first(node.w, node.b)
-        by_units = learns_before or x.base is not None or node.w.shape[0] < max(to.rows, LEAST_UNITS)
-        if by_units:
-            return self._begin_by_units(node, x, follower, learns_before)
-        self.columns = halves_of(node.w.shape[0])
-        halves = to.program.columns(x, self.columns[0]), to.program.columns(x, self.columns[1])
-        outputs, backward = self._between(node, halves, follower)
-
-        def begin(dy: Halves) -> None:
-            backward(dy, (None, None))
-
-        self._begin = begin
-        return outputs
-
-    def _begin_by_units(self, node: DenseNode, x: Buffer, follower: Node, learns_before: bool) -> Halves:
         to, idle_bias, gated = self.to, node.has_idle_bias(follower), node.is_gated(self.to, x)
+        learns_before = not to.is_first(node.w, node.b)
         self.columns = halves_of(node.w.shape[1])
 
         def write(lane: int) -> Buffer:
@@ -210,21 +194,7 @@ class _Chain:
         """Write a layer from halves to halves."""
         to = self.to
         to.is_first(node.w, node.b)
-        outputs, backward = self._between(node, x, follower)
-
-        def inside(dy: Halves) -> Halves:
-            dx = to.gradient_like(x[0]), to.gradient_like(x[1])
-            backward(dy, dx)
-            return dx
-
-        self._inside.append(inside)
-        return outputs
-
-    def _between(
-        self, node: DenseNode, x: Halves, follower: Node
-    ) -> tuple[Halves, Callable[[Halves, tuple[Buffer | None, Buffer | None]], None]]:
-        """Write a layer from halves to halves; return its output, and what writes dx from dy."""
-        to, layer = self.to, _Layer(self.to, node, x, self.columns, follower)
+        layer = _Layer(to, node, x, self.columns, follower)
         columns = self.columns = halves_of(node.w.shape[1])
 
         def contribute(lane: int) -> Buffer:
@@ -242,7 +212,7 @@ class _Chain:
 
         outputs = self._each(complete)
 
-        def backward(dy: Halves, dx: tuple[Buffer | None, Buffer | None]) -> None:
+        def backward(dy: Halves) -> Halves:
             whole = to.batch(f"d.{node.layer}", node.w.shape[1:])
 
             def place(lane: int) -> None:
@@ -251,9 +221,12 @@ class _Chain:
                 to.add("accumulate", node.layer, {"y": part, "x": dy[lane]}, keep=0.0, scale=1.0)
 
             self._each(place, columns)
+            dx = to.gradient_like(x[0]), to.gradient_like(x[1])
             self._each(lambda lane: layer.backward(lane, dx[lane], whole), columns)
+            return dx
 
-        return outputs, backward
+        self._inside.append(backward)
+        return outputs
 
     def end(self, node: DenseNode, x: Halves, follower: Node | None) -> Buffer:
         """Write the last layer, whose output is whole: the sum of what the lanes contribute."""
