@@ -1,19 +1,32 @@
 """Networks nobody thought of: both backends train them alike."""
 
 import math
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import flyball as fb
 from flyball import layers, regularizers
 from flyball.backend import backend_scope
+from flyball.program import lanes
 
 WIDTHS = st.sampled_from([1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64])
 ACTIVATIONS = [None, "relu"]
 GHOSTS = st.sampled_from([None, None, 2, 3, 8])
+
+
+@contextmanager
+def small_lanes(halved):
+    """Let chains of layers be in lanes however small they are, if ``halved``."""
+    with pytest.MonkeyPatch.context() as patch:
+        if halved:
+            for name, value in {"LEAST_WORK": 0, "LEAST_UNITS": 2, "LINE": 1}.items():
+                patch.setattr(lanes, name, value)
+        yield
 
 
 @st.composite
@@ -70,8 +83,11 @@ AVERAGES = st.sampled_from([{}, {"use_ema": True}, {"use_ema": True, "ema_overwr
     batch=st.integers(2, 40),
     threads=st.sampled_from([1, 2, 3]),
     seed=st.integers(0, 2**31),
+    halved=st.booleans(),
 )
-def test_backends_train_alike(stack, features, outputs, loss, optimizer, steps, average, rows, batch, threads, seed):
+def test_backends_train_alike(
+    stack, features, outputs, loss, optimizer, steps, average, rows, batch, threads, seed, halved
+):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((rows, features))
     if loss == "sparse_categorical_crossentropy":
@@ -84,7 +100,7 @@ def test_backends_train_alike(stack, features, outputs, loss, optimizer, steps, 
     options = {"gradient_accumulation_steps": steps, **average}
     runs = {}
     for name in ("native", "reference"):
-        with backend_scope(name):
+        with backend_scope(name), small_lanes(halved):
             model = made(stack, features, outputs, loss, lambda: OPTIMIZERS[optimizer](**options), seed)
             history = model.fit(x, y, batch, epochs=3, verbose=0, validation_data=(x, y)).history
             runs[name] = (history["loss"], history["val_loss"], model.predict(x))
@@ -196,14 +212,15 @@ def trained_on_samples(stack, x, y, batch, seed):
     batch=st.integers(2, 12),
     threads=st.sampled_from([2, 3]),
     seed=st.integers(0, 2**31),
+    halved=st.booleans(),
 )
-def test_backends_and_threads_train_samples_of_any_shape_alike(data, shape, rows, batch, threads, seed):
+def test_backends_and_threads_train_samples_of_any_shape_alike(data, shape, rows, batch, threads, seed, halved):
     stack, _ = data.draw(stack_of_samples(shape))
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((rows, *shape)), rng.standard_normal((rows, 2))
     with backend_scope("reference"):
         reference = trained_on_samples(stack, x, y, batch, seed)
-    with backend_scope("native"):
+    with backend_scope("native"), small_lanes(halved):
         fb.set_num_threads(1)
         one = trained_on_samples(stack, x, y, batch, seed)
         fb.set_num_threads(threads)

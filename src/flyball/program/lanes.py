@@ -156,7 +156,7 @@ class _Chain:
         return self._begin(halves)
 
     def begin(self, node: DenseNode, x: Buffer, follower: Node) -> Halves:
-        """Write the first layer, whose input is whole: each lane has the columns of its kernel that belong to its units.
+        """Write the first layer, whose input is whole: a lane has the columns of its kernel that belong to its units.
 
         Its update is for all threads, in flat ranges: of columns beside each other a core fetches the other's as well.
         """
