@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import flyball as fb
 import flyball._core as native
-from flyball import layers, optimizers, regularizers
+from flyball import layers, optimizers, reference, regularizers
 from flyball.constraints import MaxNorm
 from flyball.program import lanes
 from flyball.program.instructions import ALWAYS, Kind, Program
@@ -20,7 +20,7 @@ from flyball.program.memory import Memory
 from flyball.program.nodes import ActivationNode, BatchNormNode, DenseNode, DropoutNode, Weight
 from flyball.program.profile import Limits, summarise
 from flyball.program.requests import Data, Objective
-from flyball.program.runners import Steps, runner
+from flyball.program.runners import BackendRunner, NativeRunner, Steps, runner
 
 LEVELS = native.build_info()["levels"][: native.build_info()["levels"].index(native.build_info()["detected_level"]) + 1]
 SQUARES = Objective("pointwise_loss", "targets", scalars=(("loss", "mean_squared_error"), ("delta", 1.0)))
@@ -188,11 +188,8 @@ def weight(name, shape, seed, **options):
     return Weight(name, shape, lambda s, d, r: values, **options)
 
 
-@pytest.mark.parametrize("features", [20, 90])
-@pytest.mark.parametrize("threads", [1, 2])
-def test_gradients_behind_dropout_in_lanes_are_those_of_finite_differences(monkeypatch, features, threads):
-    turned(monkeypatch, on=True)
-    native.set_num_threads(threads)
+def dropping(features):
+    """Return a Program in lanes of two layers with dropout behind them, and its memory."""
     ones = Weight("var", (128,), lambda s, d, r: np.ones(128), trainable=False)
     nodes = [
         DenseNode("a", weight("a/w", (features, 128), 1), weight("a/b", (128,), 2), "tanh"),
@@ -213,7 +210,16 @@ def test_gradients_behind_dropout_in_lanes_are_those_of_finite_differences(monke
     lowering = Lowering(nodes, memory, Data(x, y, np.arange(40)), 40, training=True, seed=5)
     lowering.objective(SQUARES)
     assert any(i.lane == 1 for i in lowering.program.instructions)
-    run, total = runner(lowering.program), lowering.program.buffers["total_loss"].array
+    return lowering.program, memory
+
+
+@pytest.mark.parametrize("features", [20, 90])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_gradients_behind_dropout_in_lanes_are_those_of_finite_differences(monkeypatch, features, threads):
+    turned(monkeypatch, on=True)
+    native.set_num_threads(threads)
+    program, memory = dropping(features)
+    run, total = runner(program), program.buffers["total_loss"].array
 
     def loss():
         before = total[0]
@@ -233,6 +239,18 @@ def test_gradients_behind_dropout_in_lanes_are_those_of_finite_differences(monke
         assert abs(expected) > 1e-4
         got = np.sum(memory.view(gradients, w) * direction)
         assert got == pytest.approx(expected, rel=1e-6, abs=1e-9), w.name
+
+
+def test_the_reference_runs_programs_in_lanes_too(monkeypatch):
+    turned(monkeypatch, on=True)
+    results = []
+    for of_backend in (NativeRunner, lambda program: BackendRunner(program, reference)):
+        program, memory = dropping(20)
+        of_backend(program).run(Steps(np.array([0, 40]), np.zeros(1), 7))
+        results.append([memory.gradients, memory.statistics, program.buffers["total_loss"].array])
+    for native_result, reference_result in zip(*results, strict=True):
+        assert np.any(native_result)
+        np.testing.assert_allclose(native_result, reference_result, rtol=1e-9, atol=1e-12)
 
 
 def test_samples_in_order_are_read_where_they_are(monkeypatch):

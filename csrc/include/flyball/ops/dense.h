@@ -13,7 +13,7 @@ void matmul(Team& team, T* c, Matrix<T> a, Matrix<T> b, const T* bias, Index m, 
             ActivationParams activation);
 double matmul_cost(Index m, Index n, Index k);
 
-// y (n, c) = activation(x (n, k) @ w (k, c) + b (c)); b optional.
+// y (n, c) = activation(x (n, k) @ w (k, c) + b (c) + added (n, c)); b and added optional.
 template <class T>
 void dense_forward(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, const T* added, Index n, Index k, Index c,
                    ActivationParams activation);
@@ -33,7 +33,8 @@ template <class T>
 void dense_batch_norm_inference(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, const RunningNorm<T>& norm,
                                 Index n, Index k, Index c, ActivationParams activation);
 
-// dx (n, k) = dy @ w.T, dw (k, c) = x.T @ dy, db (c) = sum(dy); all outputs optional. Gated, dx is 0 where x is.
+// dx (n, k) = dy @ w.T, dw (k, c; rows dw_stride apart) = x.T @ dy, db (c) = sum(dy); all outputs optional. Gated, dx
+// is 0 where x is.
 template <class T>
 void dense_backward(Team& team, T* dx, T* dw, Index dw_stride, T* db, Matrix<T> dy, Matrix<T> x, Matrix<T> w, Index n,
                     Index k, Index c, bool gated);

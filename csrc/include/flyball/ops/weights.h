@@ -22,7 +22,8 @@ template <class T>
 void constrain_norm(Team& team, T* w, Index n, Index c, const NormBounds& bounds);
 double constrain_norm_cost(Index count);
 
-// y, x: count. y = keep * y + scale * x, without reading y where keep is 0.
+// y, x: as many elements, in rows of as many where they are not flat. y = keep * y + scale * x, without reading y where
+// keep is 0.
 template <class T>
 void accumulate(Team& team, T* y, RowLayout y_rows, const T* x, RowLayout x_rows, double keep, double scale);
 // average, w: count
