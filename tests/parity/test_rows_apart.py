@@ -26,10 +26,10 @@ def set_up(module, level, threads):
 
 
 @pytest.mark.parametrize(("module", "level"), BACKENDS)
-@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("threads", [1, 5])
 @pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("keep", [0.0, 1.0, 0.75])
-@pytest.mark.parametrize("which", ["y", "x", "both", "neither"])
+@pytest.mark.parametrize("keep", [0.0, 0.75])
+@pytest.mark.parametrize("which", ["y", "x", "both"])
 def test_accumulate(module, level, threads, sizes, keep, which, dtype):
     set_up(module, level, threads)
     rng = np.random.default_rng(1)
@@ -47,7 +47,7 @@ def test_accumulate(module, level, threads, sizes, keep, which, dtype):
 
 
 @pytest.mark.parametrize(("module", "level"), BACKENDS)
-@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("threads", [1, 5])
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("share", [1.0, 0.2])
 def test_gradient_of_weights(module, level, threads, sizes, share, dtype):

@@ -33,7 +33,7 @@ of images, was fixed before its test part was looked at; the recipe was chosen o
 
 SEEDS = 5
 SPEED_EPOCHS = 20
-ROUNDS = 7
+ROUNDS = 5
 REST = 0.1
 """Seconds before each round: idle threads of NumPy's BLAS keep spinning for a while, and would take the processors."""
 CLASSES = 10
