@@ -36,14 +36,7 @@ class Dense(Protocol):
         ...
 
     def dense_forward(
-        self,
-        y: Floats,
-        x: Floats,
-        w: Floats,
-        b: Floats | None,
-        added: Floats | None,
-        activation: str,
-        alpha: float,
+        self, y: Floats, x: Floats, w: Floats, b: Floats | None, added: Floats | None, activation: str, alpha: float
     ) -> None:
         """``y = activation(x @ w + b + added)``; ``x`` (N, K), ``w`` (K, C), ``b`` (C,), ``added`` and ``y`` (N, C)."""
         ...

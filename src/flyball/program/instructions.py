@@ -51,7 +51,6 @@ class Buffer:
     kind: Kind
     rows_per_sample: int = 1
     base: Buffer | None = None
-    columns: slice | None = None
     views: list[Buffer] = field(default_factory=list, repr=False)
 
     @property
@@ -83,7 +82,7 @@ class Buffer:
         """Put ``array`` in the place of this one's, and of its views'."""
         self.array = array
         for view in self.views:
-            view.array = array.reshape(-1, *view.sample_shape) if view.columns is None else array[:, view.columns]
+            view.array = array.reshape(-1, *view.sample_shape)
 
 
 Scalar = bool | int | float | str | Dynamic
@@ -170,8 +169,7 @@ class Program:
         base = buffer.root
         count = buffer.rows_per_sample if rows_per_sample is None else rows_per_sample
         for known in (base, *base.views):
-            shaped = known.sample_shape == sample_shape and known.rows_per_sample == count
-            if shaped and known.columns is None:
+            if known.sample_shape == sample_shape and known.rows_per_sample == count:
                 return known
         array = base.array.reshape(-1, *sample_shape)
         view = Buffer(self.unused(base.name), array, base.kind, count, base)
@@ -180,13 +178,11 @@ class Program:
         return view
 
     def columns(self, buffer: Buffer, part: slice) -> Buffer:
-        """Return some columns of a matrix that is its own root."""
-        count = buffer.rows_per_sample
+        """Return some columns of a matrix, which keep its memory: nothing may be put in its place."""
         name = self.unused(f"{buffer.name}[:, {part.start}:{part.stop}]")
-        view = Buffer(name, buffer.array[:, part], buffer.kind, count, buffer, part)
-        buffer.views.append(view)
-        self.buffers[view.name] = view
-        return view
+        columns = Buffer(name, buffer.array[:, part], buffer.kind, buffer.rows_per_sample, buffer.root)
+        self.buffers[name] = columns
+        return columns
 
     def unused(self, name: str) -> str:
         """Return ``name``, or ``name.1``, ``name.2``, ... where a buffer has it."""

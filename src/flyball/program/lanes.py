@@ -160,31 +160,13 @@ class _Chain:
 
         Its update is for all threads, in flat ranges: of columns beside each other a core fetches the other's as well.
         """
-        to, idle_bias, gated = self.to, node.has_idle_bias(follower), node.is_gated(self.to, x)
-        learns_before = not to.is_first(node.w, node.b)
         self.columns = halves_of(node.w.shape[1])
-
-        def write(lane: int) -> Buffer:
-            y = to.batch(node.layer, _shape(self.columns[lane]))
-            arrays = {"y": y, "x": x, "w": to.weight(node.w), "b": to.weight(node.b), "added": None}
-            to.add("dense_forward", node.layer, arrays, **node.kind)
-            _note_open(to, node, y)
-            return y
-
-        outputs, columns = self._each(write), self.columns
+        outputs, write_backward = self._beside(node, (x, x), follower)
 
         def backward(dy: Halves) -> Buffer | None:
-            def write(lane: int) -> Buffer | None:
-                _activation_backward(to, node, dy[lane], outputs[lane])
-                dx = to.gradient_like(x) if learns_before else None
-                dw, db = to.gradient(node.w), None if idle_bias else to.gradient(node.b)
-                arrays = {"dx": dx, "dw": dw, "db": db, "dy": dy[lane], "x": x, "w": to.weight(node.w)}
-                to.add("dense_backward", node.layer, arrays, gated=gated)
-                return dx
-
-            dx, other = self._each(write, columns)
+            dx, other = write_backward(dy)
             if dx is not None and other is not None:
-                _add(to, node, dx, other)
+                _add(self.to, node, dx, other)
             return dx
 
         self._begin = backward
@@ -257,21 +239,29 @@ class _Chain:
 
     def beside(self, node: Node, x: Halves) -> Halves:
         """Write a node that keeps units apart, for each lane by itself."""
+        outputs, write_backward = self._beside(node, x, None)
+
+        def backward(dy: Halves) -> Halves:
+            first, second = write_backward(dy)
+            return first or dy[0], second or dy[1]
+
+        self._inside.append(backward)
+        return outputs
+
+    def _beside(
+        self, node: Node, x: Halves, follower: Node | None
+    ) -> tuple[Halves, Callable[[Halves], tuple[Buffer | None, Buffer | None]]]:
+        """Write a node in each lane as it writes itself; return its outputs, and what writes its backward passes."""
         to, columns = self.to, self.columns
 
         def write(lane: int) -> tuple[Buffer, Callable[[Buffer], Buffer | None]]:
             to.value = x[lane]
-            node.write(to, None)
+            node.write(to, follower)
             return to.value, to.take_backward()
 
         (first, first_backward), (second, second_backward) = self._each(write)
         noted = first_backward, second_backward
-
-        def backward(dy: Halves) -> Halves:
-            return self._each(lambda lane: noted[lane](dy[lane]) or dy[lane], columns)
-
-        self._inside.append(backward)
-        return first, second
+        return (first, second), lambda dy: self._each(lambda lane: noted[lane](dy[lane]), columns)
 
     def _each(self, write: Callable[[int], T], columns: tuple[slice, slice] | None = None) -> tuple[T, T]:
         """Write something in each lane, which sees its columns of weights: those of the last layer, if not told."""

@@ -216,16 +216,16 @@ class Lowering:
     def lane(self, number: int, columns: slice, width: int) -> Iterator[None]:
         """Write instructions of one lane, which has these columns of ``width``: to it, weights have no others.
 
-        What lane 0 writes, lane 1 will write too: both draw from the same streams.
+        What lane 0 writes, lane 1 will write too: both draw from the same streams, and are as near to the samples.
         """
-        before, streams = (self._lane, self._index, self._columns), self._streams
+        before, written = (self._lane, self._index, self._columns), (self._streams, self._learns)
         self._lane, self._index, self._columns = number, (..., columns), (width, columns.start)
         try:
             yield
         finally:
             self._lane, self._index, self._columns = before
             if number == 0:
-                self._streams = streams
+                self._streams, self._learns = written
 
     @property
     def in_lane(self) -> bool:
@@ -361,10 +361,11 @@ class Lowering:
 
     def weight(self, weight: Weight | None) -> Buffer | None:
         """Return the buffer of a weight."""
-        return None if weight is None else self.part(weight, self._index)
+        return None if weight is None else self.part(weight)
 
-    def part(self, weight: Weight, index: Index) -> Buffer:
-        """Return the buffer of a part of a weight."""
+    def part(self, weight: Weight, index: Index | None = None) -> Buffer:
+        """Return the buffer of a part of a weight, if not said otherwise of what the lane being written has of it."""
+        index = self._index if index is None else index
         name = weight.name + _index_text(index)
         if name not in self._weights:
             self._weights[name] = self.program.buffer(name, weight.value[index], Kind.WHOLE)

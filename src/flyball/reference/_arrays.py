@@ -66,13 +66,11 @@ def need_apart(name: str, array: Array, dtype: np.dtype[Any], shape: tuple[int, 
     if len(shape) != 2:
         need(name, array, dtype, shape)
         return
-    size = dtype.itemsize
-    consecutive = array.ndim == 2 and (array.shape[1] <= 1 or array.strides[1] == size)
-    apart = consecutive and (
-        array.shape[0] == 1 or (array.strides[0] >= array.shape[1] * size and array.strides[0] % size == 0)
-    )
-    if array.dtype == dtype and array.shape == shape and array.flags.aligned and (apart or array.size == 0):
-        return
+    if array.dtype == dtype and array.shape == shape and array.flags.aligned:
+        stride, width = array.strides[0], array.shape[1] * array.itemsize
+        apart = len(array) <= 1 or (stride >= width and stride % array.itemsize == 0)
+        if array.size == 0 or (_has_consecutive_rows(array) and apart):
+            return
     msg = (
         f"{name} must be a {dtype} array of shape {shape} whose rows are consecutive, aligned and apart, "
         f"got {array.dtype} of shape {array.shape} with strides {array.strides}"
@@ -154,13 +152,17 @@ def need_multiple(name: str, value: int, least: int) -> None:
         raise ValueError(msg)
 
 
+def _has_consecutive_rows(array: Array) -> bool:
+    """Whether the elements of each row of a matrix are consecutive."""
+    return array.shape[1] <= 1 or array.strides[1] == array.itemsize
+
+
 def need_rows(name: str, array: Array) -> None:
     """Refuse a matrix of numbers unless each row is consecutive and aligned; rows may be any distance apart."""
     dtype = array.dtype
     known = dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
-    consecutive = array.shape[1] <= 1 or array.strides[1] == array.itemsize
     aligned = array.flags.aligned and array.strides[0] % array.itemsize == 0
-    if known and dtype.isnative and (array.size == 0 or (consecutive and aligned)):
+    if known and dtype.isnative and (array.size == 0 or (_has_consecutive_rows(array) and aligned)):
         return
     msg = (
         f"{name} must have rows of consecutive, aligned elements of an integer or float dtype "

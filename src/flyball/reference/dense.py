@@ -51,13 +51,7 @@ def matmul(
 
 
 def dense_forward(
-    y: Floats,
-    x: Floats,
-    w: Floats,
-    b: Floats | None,
-    added: Floats | None,
-    activation: str,
-    alpha: float,
+    y: Floats, x: Floats, w: Floats, b: Floats | None, added: Floats | None, activation: str, alpha: float
 ) -> None:
     need_ndim("x", x, 2)
     need_ndim("w", w, 2)

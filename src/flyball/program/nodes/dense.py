@@ -39,7 +39,7 @@ class DenseNode(Node):
         first = to.is_first(self.w, self.b)
         idle_bias = self.has_idle_bias(follower)
         x, w, b = to.matrix(to.value), self._kernel(to), to.weight(self.b)
-        shape = (*to.value.sample_shape[:-1], self.w.shape[1])
+        shape = (*to.value.sample_shape[:-1], *w.sample_shape)
         to.value = to.batch(self.layer, shape)
         y = to.matrix(to.value)
         if self.norm is not None:
@@ -63,8 +63,8 @@ class DenseNode(Node):
 
         to.on_backward(backward)
 
-    def _kernel(self, to: Lowering) -> Buffer | None:
-        w = to.weight(self.w)
+    def _kernel(self, to: Lowering) -> Buffer:
+        w = to.part(self.w)
         if self.noise == 0.0 or not to.noisy:
             return w
         noisy = to.whole(f"{self.w.name}.noisy", aligned_empty(self.w.shape, to.memory.dtype))
