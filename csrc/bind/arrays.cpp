@@ -95,7 +95,7 @@ bool matches_rows(const Array& array, int type_number, const Shape& shape) {
   if (!matches_matrix(array, type_number, shape)) return false;
   const auto size = array.itemsize();
   if (array.size() == 0) return true;
-  if (array.shape(1) > 1 && array.strides(1) != size) return false;
+  if (!has_consecutive_rows(array)) return false;
   return array.shape(0) == 1 || (array.strides(0) >= array.shape(1) * size && array.strides(0) % size == 0);
 }
 

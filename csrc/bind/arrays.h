@@ -56,6 +56,10 @@ bool matches_matrix(const Array& array, int type_number, const Shape& shape);
 // The same for matrices whose rows are consecutive elements, any distance apart.
 [[noreturn]] void refuse_rows(const char* name, const char* dtype, const Shape& shape, const Array& array);
 bool matches_rows(const Array& array, int type_number, const Shape& shape);
+// Whether the elements of each row of a matrix are consecutive.
+inline bool has_consecutive_rows(const Array& array) {
+  return array.shape(1) <= 1 || array.strides(1) == array.itemsize();
+}
 
 // NumPy's name of T.
 template <class T>
@@ -127,33 +131,28 @@ Matrix<T> in_matrix(const char* name, const Array& array, Index rows, Index colu
   return {static_cast<const T*>(array.data()), stride(0), stride(1)};
 }
 
-// The data of a matrix (n, c) whose rows may lie apart, or of a vector (n,), which is one row; and where its rows are.
+// The data of a matrix (n, c) whose rows may lie apart, and the elements from one to the next.
 template <class T>
-struct RowArray {
-  T* data;
-  RowLayout rows;
+struct Rows {
+  T* data = nullptr;
+  Index stride = 0;
 };
 
 template <class T>
-RowArray<const T> in_rows(const char* name, const Array& array, const Shape& shape) {
-  if (shape.extents().size() != 2) {
-    const T* data = in<T>(name, array, shape);
-    return {data, RowLayout(shape.extents()[0])};
+Rows<const T> in_rows(const char* name, const Array& array, Index n, Index c) {
+  if (!matches_rows(array, py::detail::npy_format_descriptor<T>::value, {n, c})) {
+    refuse_rows(name, dtype_name<T>(), {n, c}, array);
   }
-  if (!matches_rows(array, py::detail::npy_format_descriptor<T>::value, shape)) {
-    refuse_rows(name, dtype_name<T>(), shape, array);
-  }
-  const Index n = shape.extents()[0];
-  const Index c = shape.extents()[1];
+  // Of a single row the stride says nothing.
   const Index stride = n > 1 ? static_cast<Index>(array.strides(0)) / static_cast<Index>(sizeof(T)) : c;
-  return {static_cast<const T*>(array.data()), RowLayout(n, c, stride)};
+  return {static_cast<const T*>(array.data()), stride};
 }
 
 template <class T>
-RowArray<T> out_rows(const char* name, const Array& array, const Shape& shape) {
-  const RowArray<const T> checked = in_rows<T>(name, array, shape);
+Rows<T> out_rows(const char* name, const Array& array, Index n, Index c) {
+  const Rows<const T> rows = in_rows<T>(name, array, n, c);
   if (!array.writeable()) refuse_read_only(name);
-  return {const_cast<T*>(checked.data), checked.rows};
+  return {const_cast<T*>(rows.data), rows.stride};
 }
 
 // Booleans as operations take them: bytes, 0 or 1.

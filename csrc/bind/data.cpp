@@ -9,7 +9,7 @@ namespace {
 Source source(const Array& x) {
   const SourceType type = source_type(x);
   const auto item = x.itemsize();
-  const bool consecutive = x.shape(1) <= 1 || x.strides(1) == item;
+  const bool consecutive = has_consecutive_rows(x);
   const bool aligned = reinterpret_cast<std::uintptr_t>(x.data()) % item == 0 && x.strides(0) % item == 0;
   if (x.size() > 0 && !(consecutive && aligned)) refuse_source(x);
   return {x.data(), static_cast<Index>(x.strides(0)), type};

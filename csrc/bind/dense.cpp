@@ -91,12 +91,11 @@ void bind_dense_backward(const OptionalArray& dx, const OptionalArray& dw, const
     const Matrix<T> w_data = in_matrix<T>("w", w, k, c);
     const Matrix<T> dy_data = in_matrix<T>("dy", dy, n, c);
     T* dx_data = out<T>("dx", dx, {n, k});
-    const RowArray<T> dw_rows = dw ? out_rows<T>("dw", *dw, {k, c}) : RowArray<T>{nullptr, RowLayout(0)};
-    const Index dw_stride = dw_rows.rows.count == 1 ? c : dw_rows.rows.stride;
+    const Rows<T> dw_rows = dw ? out_rows<T>("dw", *dw, k, c) : Rows<T>{};
     T* db_data = out<T>("db", db, {c});
     refuse_overlap({{"dx", dx}, {"dw", dw}, {"db", db}}, {{"dy", dy}, {"x", x}, {"w", w}}, InPlace::no);
     run(dense_backward_cost(n, k, c), 0, [=](Team& team) {
-      dense_backward(team, dx_data, dw_rows.data, dw_stride, db_data, dy_data, x_data, w_data, n, k, c, gated);
+      dense_backward(team, dx_data, dw_rows.data, dw_rows.stride, db_data, dy_data, x_data, w_data, n, k, c, gated);
     });
   });
 }

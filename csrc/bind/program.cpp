@@ -38,6 +38,7 @@ Buffer view(const Array& array, Kind kind, Index rows_per_sample) {
                 static_cast<Index>(array.ndim()),
                 static_cast<Index>(array.shape(0)),
                 1,
+                static_cast<Index>(array.itemsize()),
                 static_cast<Index>(array.strides(0)),
                 rows_per_sample,
                 {}};

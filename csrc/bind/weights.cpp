@@ -41,12 +41,14 @@ void bind_constrain_norm(const Array& w, double min_value, double max_value, dou
 void bind_accumulate(const Array& y, const Array& x, double keep, double scale) {
   require_ndim("y", y, 1, 2);
   visit_float("y", y, [&]<class T>() {
-    const Shape shape(y);
-    const RowArray<T> to = out_rows<T>("y", y, shape);
-    const RowArray<const T> from = in_rows<T>("x", x, shape);
+    const bool flat = y.ndim() == 1;
+    const Index n = flat ? 1 : size(y, 0);
+    const Index c = size(y, flat ? 0 : 1);
+    const Rows<T> to = flat ? Rows<T>{out<T>("y", y, {c}), c} : out_rows<T>("y", y, n, c);
+    const Rows<const T> from = flat ? Rows<const T>{in<T>("x", x, {c}), c} : in_rows<T>("x", x, n, c);
     refuse_overlap({{"y", y}}, {{"x", x}}, InPlace::no);
-    run(accumulate_cost(to.rows.size()), 0,
-        [=](Team& team) { accumulate(team, to.data, to.rows, from.data, from.rows, keep, scale); });
+    run(accumulate_cost(n * c), 0,
+        [=](Team& team) { accumulate(team, to.data, to.stride, from.data, from.stride, n, c, keep, scale); });
   });
 }
 

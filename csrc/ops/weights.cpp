@@ -62,33 +62,29 @@ void constrain_norm(Team& team, T* w, Index n, Index c, const NormBounds& bounds
 }
 
 template <class T>
-void accumulate(Team& team, T* y, RowLayout y_rows, const T* x, RowLayout x_rows, double keep, double scale) {
+void accumulate(Team& team, T* y, Index y_stride, const T* x, Index x_stride, Index n, Index c, double keep,
+                double scale) {
   const auto combine = kernels<T>().weights.combine;
-  if (y_rows.count == 1 && x_rows.count == 1) {
-    for_blocks(team, y_rows.width, [&](Index i, Index size) { combine(y + i, x + i, size, keep, scale); });
+  if (y_stride == c && x_stride == c) {
+    for_blocks(team, n * c, [&](Index i, Index size) { combine(y + i, x + i, size, keep, scale); });
     return;
   }
-  // One of the two may be known as a single row.
-  const Index count = std::max(y_rows.count, x_rows.count);
-  const Index width = std::min(y_rows.width, x_rows.width);
-  const Index y_stride = y_rows.count == 1 ? width : y_rows.stride;
-  const Index x_stride = x_rows.count == 1 ? width : x_rows.stride;
-  const Range mine = team.range(count);
+  const Range mine = team.range(n);
   for (Index row = mine.begin; row < mine.end; ++row) {
-    combine(y + row * y_stride, x + row * x_stride, width, keep, scale);
+    combine(y + row * y_stride, x + row * x_stride, c, keep, scale);
   }
 }
 
 template <class T>
 void average_update(Team& team, T* average, const T* w, Index count, double decay, std::int64_t step) {
   const double keep = step == 1 ? 0.0 : decay;
-  accumulate(team, average, count, w, count, keep, 1.0 - keep);
+  accumulate(team, average, count, w, count, 1, count, keep, 1.0 - keep);
 }
 
-#define FLYBALL_INSTANTIATE(T)                                                           \
-  template void squared_norm(Team&, double*, const T*, const T*, Index, double, double); \
-  template void constrain_norm(Team&, T*, Index, Index, const NormBounds&);              \
-  template void accumulate(Team&, T*, RowLayout, const T*, RowLayout, double, double);   \
+#define FLYBALL_INSTANTIATE(T)                                                               \
+  template void squared_norm(Team&, double*, const T*, const T*, Index, double, double);     \
+  template void constrain_norm(Team&, T*, Index, Index, const NormBounds&);                  \
+  template void accumulate(Team&, T*, Index, const T*, Index, Index, Index, double, double); \
   template void average_update(Team&, T*, const T*, Index, double, std::int64_t);
 FLYBALL_INSTANTIATE(float)
 FLYBALL_INSTANTIATE(double)

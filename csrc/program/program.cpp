@@ -26,28 +26,8 @@ int rounds_of(int threads) {
   return rounds;
 }
 
-Index bytes_of(SourceType type) {
-  switch (type) {
-    case SourceType::int8:
-    case SourceType::uint8:
-      return 1;
-    case SourceType::int16:
-    case SourceType::uint16:
-      return 2;
-    case SourceType::float32:
-    case SourceType::int32:
-    case SourceType::uint32:
-      return 4;
-    case SourceType::float64:
-    case SourceType::int64:
-    case SourceType::uint64:
-      return 8;
-  }
-  return 8;
-}
-
 // Bytes of a row that are its own: rows may lie further apart.
-Index width(const Buffer& x) { return x.columns * bytes_of(x.type); }
+Index width(const Buffer& x) { return x.columns * x.element_bytes; }
 
 const char* begin(const Buffer& x) { return static_cast<const char*>(x.data); }
 
@@ -126,6 +106,7 @@ void Program::add(const std::string& op, const std::vector<int>& buffers, std::v
     instruction.uses_workspace = bytes > 0;
     workspace_bytes_ = std::max(workspace_bytes_, bytes);
   }
+  exchanged_bytes_ = exchanged();
   instruction.waits = wait_of(instruction);
   barriers_ += instruction.waits == Wait::all ? 1 : 0;
   lane_barriers_ += instruction.waits == Wait::lane ? 1 : 0;
@@ -167,7 +148,7 @@ void Program::note_touched(const Buffer& buffer, bool written, int lane) {
 
 // What one thread writes and another reads or writes: not what a lane keeps for itself. Memory that several
 // instructions write changes cores about as often as what is written once.
-double Program::exchanged_bytes() const {
+double Program::exchanged() const {
   double bytes = 0;
   for (const Touched& touched : touched_) {
     if (!touched.written || touched.lanes != 3) continue;
@@ -180,7 +161,7 @@ double Program::nanoseconds(int threads, Index rows) const {
   const double share = std::min(1.0, static_cast<double>(rows) / static_cast<double>(batch_rows_));
   const double count = threads;
   if (threads == 1) return share * step_cost_;
-  const double exchanged = share * exchanged_bytes() * nanoseconds_per_byte_exchanged * (1.0 - 1.0 / count);
+  const double exchanged = share * exchanged_bytes_ * nanoseconds_per_byte_exchanged * (1.0 - 1.0 / count);
   // Both lanes wait at the same time.
   const double rounds = (barriers_ + 1) * rounds_of(threads) + 0.5 * lane_barriers_ * rounds_of((threads + 1) / 2);
   return share * step_cost_ / count + rounds * nanoseconds_per_round + exchanged;

@@ -26,7 +26,8 @@ struct Buffer {
   Kind kind;
   Index ndim;
   Index rows;
-  Index columns;                  // elements of a row; 1 for a vector
+  Index columns;  // elements of a row; 1 for a vector
+  Index element_bytes;
   Index row_bytes;                // from one row to the next
   Index rows_per_sample;          // of a batch or a window: more than 1 where a sample is a matrix
   Index extents[max_dimensions];  // of the axes; 1 beyond ndim
@@ -144,16 +145,17 @@ class Program final : public StepRunner {
   Wait wait_of(const Instruction& instruction) const;
   template <class Body>
   void run_lanes(int threads, Body body) const;
-  double exchanged_bytes() const;
+  double exchanged() const;
   Step step_of(const Index* bounds, const double* learning_rates, std::uint64_t first, Index s) const;
 
   std::vector<Buffer> buffers_;
   std::vector<Instruction> instructions_;
   std::uint64_t steps_per_update_;
-  Index batch_rows_;       // of the largest step
-  double step_cost_ = 0;   // nanoseconds of such a step on one thread
-  int barriers_ = 0;       // that it has, beside the one at its end
-  int lane_barriers_ = 0;  // of one lane or the other
+  Index batch_rows_;            // of the largest step
+  double step_cost_ = 0;        // nanoseconds of such a step on one thread
+  int barriers_ = 0;            // that it has, beside the one at its end
+  int lane_barriers_ = 0;       // of one lane or the other
+  double exchanged_bytes_ = 0;  // that change cores
   std::vector<Touched> touched_;
   bool has_lanes_ = false;
   std::size_t workspace_bytes_ = 0;  // the most that an instruction needs

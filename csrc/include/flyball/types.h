@@ -15,19 +15,6 @@ struct Range {
   Index size() const { return end - begin; }
 };
 
-// Where the elements of an array are: rows of consecutive ones, `stride` apart; a flat array is one row.
-struct RowLayout {
-  Index count;
-  Index width;
-  Index stride;
-
-  RowLayout(Index elements) : count(1), width(elements), stride(elements) {}
-  RowLayout(Index rows, Index columns, Index apart) : count(rows), width(columns), stride(apart) {
-    if (stride == width) *this = RowLayout(count * width);
-  }
-  Index size() const { return count * width; }
-};
-
 // A matrix operand of any layout: element (i, j) is data[i * row_stride + j * column_stride].
 template <class T>
 struct Matrix {

@@ -63,12 +63,6 @@ Index stride(I i, std::size_t k) {
   return i.buffers[k]->row_bytes / static_cast<Index>(sizeof(T));
 }
 
-// All elements of buffer k that this step sees.
-template <class T>
-RowLayout elements(const Step& step, I i, std::size_t k) {
-  return {rows(step, i, k), columns(i, k), stride<T>(i, k)};
-}
-
 // Elements of the largest batch.
 inline Index count(I i, std::size_t k) { return i.buffers[k]->most_rows * i.buffers[k]->columns; }
 

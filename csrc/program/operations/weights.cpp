@@ -32,7 +32,8 @@ double constrain_norm_cost(I i) { return flyball::constrain_norm_cost(count(i, 0
 // y, x; keep, scale
 template <class T>
 void accumulate(Team& team, const Step& s, I i) {
-  flyball::accumulate(team, at<T>(s, i, 0), elements<T>(s, i, 0), at<const T>(s, i, 1), elements<T>(s, i, 1),
+  const auto [n, c] = shape(s, i, 0);
+  flyball::accumulate(team, at<T>(s, i, 0), stride<T>(i, 0), at<const T>(s, i, 1), stride<T>(i, 1), n, c,
                       number(s, i, 0), number(s, i, 1));
 }
 

@@ -22,10 +22,10 @@ template <class T>
 void constrain_norm(Team& team, T* w, Index n, Index c, const NormBounds& bounds);
 double constrain_norm_cost(Index count);
 
-// y, x: as many elements, in rows of as many where they are not flat. y = keep * y + scale * x, without reading y where
-// keep is 0.
+// y, x (n, c; rows a stride apart): y = keep * y + scale * x, without reading y where keep is 0.
 template <class T>
-void accumulate(Team& team, T* y, RowLayout y_rows, const T* x, RowLayout x_rows, double keep, double scale);
+void accumulate(Team& team, T* y, Index y_stride, const T* x, Index x_stride, Index n, Index c, double keep,
+                double scale);
 // average, w: count
 template <class T>
 void average_update(Team& team, T* average, const T* w, Index count, double decay, std::int64_t step);
