@@ -1,13 +1,15 @@
 """Roofline table of the matrix product: share of the multiply-add peak per shape, beside NumPy's BLAS and torch's.
 
-    python bench/gemm.py [--threads 1 2] [--dtypes float32 float64] [--levels v3] [--seconds 0.02] [--rounds 3]
+    python bench/gemm.py [--threads 1 2] [--dtypes float32 float64] [--levels v3] [--seconds 0.005] [--rounds 20]
                          [--zeros 0.75]
 
 Every product is verified before it is timed. In each round every contestant runs once, and right after each turn the
 peak is measured in this process, on registers alone: clock rates drift, and after a pause they are higher than under
-load. Reported are the fastest run of all rounds and the largest peak. Contestants share a process, so there is a pause
-before each, long enough for another library's threads to stop spinning. Without torch its column is missing. The peak
-is that of the widest vectors the machine has. By default v4 and v3 take part where the machine has them.
+load. Reported are the fastest run of all rounds and the largest peak. Turns are short and rounds are many, because a
+neighbour on the core, who comes and goes within tenths of a second, slows down products but not the peak. Contestants
+share a process: with several threads there is a pause before each, long enough for another library's to stop spinning.
+Without torch its column is missing. The peak is that of the widest vectors the machine has. By default v4 and v3 take
+part where the machine has them.
 
 With ``--zeros`` that share of A's elements is zero, as behind ReLU and dropout. Rates still count all multiply-adds: a
 product that passes over zeros may be above the peak.
@@ -146,7 +148,8 @@ def table(dtype: str, threads: int, options: argparse.Namespace) -> None:
                 product = make(out, a, b, transpose_a, transpose_b)
                 product()
                 verify(name, out, want)
-                time.sleep(PAUSE)
+                if threads > 1:
+                    time.sleep(PAUSE)
                 best[name] = min(best[name], fastest(product, options.seconds))
                 peak = max(peak, measured_peak(dtype, threads))
         rates = {name: 2e-9 * m * n * k / seconds for name, seconds in best.items()}
@@ -167,8 +170,8 @@ def main() -> None:
         default=["float32", "float64"],
     )
     parser.add_argument("--levels", nargs="+", choices=runnable_levels(), default=runnable_levels()[:2])
-    parser.add_argument("--seconds", type=float, default=0.02, help="of a contestant's turn")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.005, help="of a contestant's turn")
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--zeros", type=float, default=0.0, help="share of the elements of A that are zero")
     options = parser.parse_args()
     if len(options.threads) > 1:  # BLAS reads its number of threads when it is loaded: a process for each

@@ -20,8 +20,10 @@ constexpr long steps = 10'000'000;
 float work() {
   Vector sums[chains];
   for (int i = 0; i < chains; ++i) sums[i] = Vector{} + 0.1f * static_cast<float>(i + 1);
-  const Vector factor = Vector{} + 0.999f;
-  const Vector term = Vector{} + 0.001f;
+  // Volatile, lest the compiler sees that 1 * 0.999 + 0.001 is 1 and leaves a chain out: eleven counted as twelve.
+  const volatile float factors[] = {0.999f, 0.001f};
+  const Vector factor = Vector{} + factors[0];
+  const Vector term = Vector{} + factors[1];
   for (long k = 0; k < steps; ++k) {
     for (int i = 0; i < chains; ++i) sums[i] = sums[i] * factor + term;
   }

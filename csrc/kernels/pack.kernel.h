@@ -64,14 +64,16 @@ void pack_panel(T* pack, const T* b, Matrix<T> layout, Index depth, Index column
 
 // --- tiles of A ---
 
-// Rows of A contiguous: whole vectors of each row of a tile in turn.
+// Rows of A contiguous: whole vectors of each row of a tile in turn. Short runs again: the next tile is asked for.
 template <int tile_rows, class T>
 void pack_tiles_by_rows(T* out, Matrix<T> a, Index m, Index depth, Index tile_stride) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
   for (Index i = 0; i + tile_rows <= m; i += tile_rows, out += tile_stride) {
     for_each_vector<T>(depth, [&](auto part, Index k) {
       const T* from = a.data + i * a.row_stride + k;
 #pragma GCC unroll 16
       for (Index row = 0; row < tile_rows; ++row) {
+        if (k % line == 0) __builtin_prefetch(from + (row + tile_rows) * a.row_stride);
         store(out + k * tile_rows + row * lanes<T>, part.load(from + row * a.row_stride));
       }
     });

@@ -10,8 +10,10 @@ double multiply_adds(T* sink, Index rounds) {
   constexpr int chains = 12;  // more than latency times ports of any CPU this runs on
   Vec<T> sums[chains];
   for (int i = 0; i < chains; ++i) sums[i] = broadcast(T(0.1) * static_cast<T>(i + 1));
-  const Vec<T> factor = broadcast(T(0.999));
-  const Vec<T> term = broadcast(T(0.001));
+  // Volatile, lest the compiler sees that 1 * 0.999 + 0.001 is 1 and leaves a chain out: eleven counted as twelve.
+  const volatile T factors[] = {T(0.999), T(0.001)};
+  const Vec<T> factor = broadcast(T(factors[0]));
+  const Vec<T> term = broadcast(T(factors[1]));
   for (Index round = 0; round < rounds; ++round) {
     for (int i = 0; i < chains; ++i) sums[i] = sums[i] * factor + term;
   }

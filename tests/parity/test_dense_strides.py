@@ -92,7 +92,8 @@ def test_dense_takes_any_strides(backend, n, k, c, layouts, seed):
     assert_product(dx, np.where(gate == 0, 0, np.einsum("nc,kc->nk", dy, w)), c, "float64")
 
 
-# Rows, columns and depths in blocks, each in turn and together; (35, 301, 700) has just tiles enough to pack ahead.
+# Rows, columns and depths in blocks, each in turn and together; (35, 340, 700) has just tiles enough to pack ahead and
+# a last group of one panel, (600, 50, 700) only one group.
 @pytest.mark.parametrize(
     "sizes",
     [
@@ -103,7 +104,8 @@ def test_dense_takes_any_strides(backend, n, k, c, layouts, seed):
         (3, 300, 600),
         (11761, 150, 3),
         (350, 301, 700),
-        (35, 301, 700),
+        (35, 340, 700),
+        (600, 50, 700),
         (64, 512, 784),
     ],
 )
@@ -111,7 +113,8 @@ def test_several_blocks(sizes, dtype):
     m, n, k = sizes
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
-    want = a.astype("f8") @ b.astype("f8")
+    bias = np.linspace(-90, 90, n).astype(dtype)
+    want = a.astype("f8") @ b.astype("f8") + bias.astype("f8")
     bits = {}
     for level in LEVELS:
         native.set_level(level)
@@ -120,9 +123,21 @@ def test_several_blocks(sizes, dtype):
             for left in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2]):
                 for right in (b, np.asfortranarray(b)):
                     c = np.empty((m, n), dtype)
-                    native.matmul(c, left, right, None, False, False, "linear", 0.0)
+                    native.matmul(c, left, right, bias, False, False, "linear", 0.0)
                     assert_product(c, want, k, dtype)
                     assert bits.setdefault(level, c.tobytes()) == c.tobytes()
+
+
+def test_panels_packed_ahead_may_be_one_row_or_run_backwards(dtype):
+    m, n, k = 40, 300, 900
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+    for level in LEVELS:
+        native.set_level(level)
+        for right in (np.broadcast_to(b[:1], (k, n)), b[::-1], b[:, ::-1], np.asfortranarray(b)[::-1]):
+            c = np.empty((m, n), dtype)
+            native.matmul(c, a, right, None, False, False, "linear", 0.0)
+            assert_product(c, a.astype("f8") @ right.astype("f8"), k, dtype)
 
 
 def before_a_forbidden_page(pages, array):
@@ -141,7 +156,7 @@ def before_a_forbidden_page(pages, array):
 @pytest.mark.skipif(not hasattr(mmap, "PROT_READ"), reason="needs mprotect")
 @pytest.mark.parametrize(
     "sizes",
-    [(1, 1, 1), (5, 3, 2), (13, 17, 9), (30, 33, 31), (12, 10, 40), (70, 10, 33), (64, 70, 5), (35, 250, 320)],
+    [(1, 1, 1), (5, 3, 2), (13, 17, 9), (30, 33, 31), (12, 10, 40), (70, 10, 33), (64, 70, 5), (35, 340, 700)],
 )
 def test_nothing_is_read_beyond_the_operands(sizes, dtype):
     m, n, k = sizes
