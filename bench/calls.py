@@ -33,6 +33,8 @@ def main() -> None:
         sizes = (64,) if len(case.sizes) == 1 else (8,) * len(case.sizes)
         if "ghost" in operation:
             sizes = (32, 2)  # a group has 32 rows
+        if operation == "dropout_mask_columns":
+            sizes = (1, 64)  # a mask has whole groups
         arguments = replace(case, sizes=sizes).arguments(dtype)
         time = microseconds(partial(getattr(_core, operation), *arguments.values()))
         print(f"  {operation:30} {time:6.2f}")

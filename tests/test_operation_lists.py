@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from parity.cases import OPERATIONS as PARITY
 
+import flyball._core as native
 from flyball.backend import ACTIVATIONS, LOSSES, OPERATIONS
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +30,11 @@ def test_parity_harness():
 
 def test_benchmarks(benchmarks):
     assert {case.operation for case in benchmarks} == set(OPERATIONS)
+
+
+def test_benchmarks_run(benchmarks):
+    for case in {(case.operation, case.label): case for case in reversed(benchmarks)}.values():
+        getattr(native, case.operation)(*case.arguments(np.dtype("float32")).values())
 
 
 def test_operations_page():

@@ -42,6 +42,7 @@ def dense(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]
         "x": normal(rng, dtype, n, k),
         "w": normal(rng, dtype, k, c),
         "b": normal(rng, dtype, c),
+        "added": None,
         "gamma": normal(rng, dtype, c),
         "beta": normal(rng, dtype, c),
         "running_mean": normal(rng, dtype, c),
