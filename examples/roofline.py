@@ -42,8 +42,10 @@ for sizes, marker in (((64, 256, 256, 10), "o"), ((784, 512, 512, 10), "s")):
     reached = np.array([line.operations / line.seconds for line in lines])
     area = [2000 * line.seconds / profile.seconds for line in lines]
     points = axes.scatter(intensity, reached / 1e9, area, marker=marker, alpha=0.5, label="-".join(map(str, sizes)))
-    for line, x, y in zip(lines, intensity, reached / 1e9, strict=True):
-        axes.annotate(line.instruction, (x, y), fontsize=6, alpha=0.7)
+    longest = {line.instruction: i for i, line in sorted(enumerate(lines), key=lambda place: place[1].seconds)}
+    for name, i in longest.items():
+        label = {"fontsize": 6, "color": points.get_facecolor()[0], "alpha": 1.0}
+        axes.annotate(name, (intensity[i], reached[i] / 1e9), (8, -2), textcoords="offset points", **label)
     roof = np.logspace(-1.5, 2.5, 100)
     limit = np.minimum(profile.limits.multiply_adds, roof * profile.limits.bandwidth)
     axes.plot(roof, limit / 1e9, color=points.get_facecolor()[0])
