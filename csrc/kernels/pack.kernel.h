@@ -8,7 +8,7 @@ namespace {
 
 // --- panels of B ---
 
-// pack[k, 0:width] = b[k, 0:columns], zeros beyond; rows of b contiguous.
+// pack[k, 0:width] = b[k, 0:columns], zeros beyond, which may be whole vectors; rows of b contiguous.
 template <class T>
 void pack_rows_of(T* pack, const T* b, Index row_stride, Index depth, Index columns, Index width) {
   // The processor does not foresee short runs that lie far apart.
@@ -16,7 +16,8 @@ void pack_rows_of(T* pack, const T* b, Index row_stride, Index depth, Index colu
   for (Index k = 0; k < depth; ++k, b += row_stride, pack += width) {
     for (Index j = 0; j < width; j += lanes<T>) {
       __builtin_prefetch(b + j + ahead * row_stride);
-      store(pack + j, j + lanes<T> <= columns ? load(b + j) : load_partial(b + j, columns - j));
+      const Index left = columns - j;
+      store(pack + j, left >= lanes<T> ? load(b + j) : left > 0 ? load_partial(b + j, left) : zero<T>());
     }
   }
 }
