@@ -1,0 +1,319 @@
+// The register tile of a matrix product: MR rows x 2 vectors of C.
+//
+// Per step of k it loads two vectors of B, broadcasts MR elements of A and issues 2 * MR multiply-adds. With 32 vector
+// registers MR = 12 (24 accumulators, 2 for B, broadcasts from memory); with 16, MR = 6 (12 + 2 + 1).
+#pragma once
+
+#include "kernels/epilogue.kernel.h"
+#include "kernels/gemm.h"
+#include "kernels/pack.kernel.h"
+#include "kernels/simd.h"
+
+namespace flyball {
+namespace {
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int tile_rows = 12;
+#elif defined(__AVX__)
+constexpr int tile_rows = 6;
+#else
+constexpr int tile_rows = 4;
+#endif
+
+template <class T>
+constexpr Index tile_columns = 2 * lanes<T>;
+
+// Fewer rows than these are fewer independent sums than keep two units of multiply-adds busy for four cycles each: what
+// whole tiles leave is then shared with the last of them.
+constexpr Index least_rows = 4;
+
+// The rows of whole tiles, and how many the next of the others takes where `left` are left.
+constexpr Index whole_tile_rows(Index m) {
+  const Index rest = m % tile_rows;
+  return m - rest - (0 < rest && rest < least_rows && m > tile_rows ? tile_rows : 0);
+}
+constexpr Index rows_of_rest(Index left) { return left > tile_rows ? (left + 1) / 2 : left; }
+
+// The size of parts of about the same size, in whole units, none above `most`: a small last one would pack all of B, or
+// read all of C, for little.
+constexpr Index even_part(Index size, Index most, Index unit) {
+  const Index parts = (size + most - 1) / most;
+  return parts < 2 ? size : ((size + parts - 1) / parts + unit - 1) / unit * unit;
+}
+
+// c += x * b, on the registers that c, x and b are in.
+//
+// Left to unroll a loop, GCC 12 moves sums from one register to another, and with 16 registers, of which a tile needs
+// 15, spills some: whole products took 3 % longer on a Zen 3 at rest, up to 10 % where another process shared the core.
+template <class T>
+FLYBALL_INLINE void multiply_add(Vec<T>& c, Vec<T> x, Vec<T> b) {
+#if defined(__FMA__)
+  if constexpr (sizeof(T) == sizeof(float)) {
+    asm("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(x), "v"(b));
+  } else {
+    asm("vfmadd231pd %2, %1, %0" : "+v"(c) : "v"(x), "v"(b));
+  }
+#else
+  c += x * b;
+#endif
+}
+
+// C[ROWS, VECTORS] += A[ROWS] @ B[VECTORS], one step of k.
+template <int ROWS, int VECTORS, class T>
+FLYBALL_INLINE void step(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, const Vec<T> (&b)[VECTORS]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < ROWS; ++i) {
+    const Vec<T> x = broadcast(a[i * row_stride]);
+#pragma GCC unroll 2
+    for (int v = 0; v < VECTORS; ++v) multiply_add<T>(c[i][v], x, b[v]);
+  }
+}
+
+// How a tile finds its rows of B: in the first-level cache,
+struct NearB {
+  template <int VECTORS, class T>
+  struct Rows {
+    const T* from;
+    Index stride;
+    T* unused;
+
+    FLYBALL_INLINE void next(Vec<T> (&row)[VECTORS]) {
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; ++v) row[v] = load(from + v * lanes<T>);
+      from += stride;
+    }
+  };
+};
+
+// or further away: rows are asked for AHEAD of their use, because the processor does not foresee short runs that lie
+// far apart; if PACKS, a tile leaves a copy of them, behind its multiply-adds. 36 rows of 256 steps took 16 % less than
+// with a pass of its own.
+template <Index AHEAD, bool PACKS>
+struct FarB {
+  template <int VECTORS, class T>
+  struct Rows {
+    const T* from;
+    Index stride;
+    T* pack;
+
+    FLYBALL_INLINE void next(Vec<T> (&row)[VECTORS]) {
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; ++v) {
+        row[v] = load(from + v * lanes<T>);
+        __builtin_prefetch(from + v * lanes<T> + AHEAD * stride);
+        if (PACKS) store(pack + v * lanes<T>, row[v]);
+      }
+      from += stride;
+      if (PACKS) pack += VECTORS * lanes<T>;
+    }
+  };
+};
+
+// How a tile finds its elements of A: in place,
+struct Strided {
+  template <int ROWS, int VECTORS, class T, class B>
+  static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, Index column_stride, B b,
+                                     Index depth) {
+    for (Index k = 0; k < depth; ++k) {
+      Vec<T> b_row[VECTORS];
+      b.next(b_row);
+      step<ROWS, VECTORS, T>(c, a, row_stride, b_row);
+      a += column_stride;
+    }
+  }
+};
+
+// in place, where they follow one another,
+struct Consecutive {
+  template <int ROWS, int VECTORS, class T, class B>
+  static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, Index, B b,
+                                     Index depth) {
+    constexpr Index steps = 2;  // with one, 128 rows took 3 % longer on a Xeon; with eight, 8 %
+    Index k = 0;
+    for (; k + steps <= depth; k += steps, a += steps) {
+#pragma GCC unroll 2
+      for (Index u = 0; u < steps; ++u) {
+        Vec<T> b_row[VECTORS];
+        b.next(b_row);
+        step<ROWS, VECTORS, T>(c, a + u, row_stride, b_row);
+      }
+    }
+    if (k == depth) return;
+    Vec<T> b_row[VECTORS];
+    b.next(b_row);
+    step<ROWS, VECTORS, T>(c, a, row_stride, b_row);
+  }
+};
+
+// or packed: CHUNK elements of the first row, of the second, ... of the last, then the next CHUNK of the first.
+template <int CHUNK>
+struct Packed {
+  template <int ROWS, int VECTORS, class T, class B>
+  static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index, Index, B b, Index depth) {
+    constexpr Index steps = CHUNK == 2 ? 2 : 4;
+    constexpr Index run = CHUNK > steps ? CHUNK : steps;
+    Index k = 0;
+    for (; k + run <= depth; k += run, a += run * tile_rows) {
+#pragma GCC unroll 1
+      for (Index part = 0; part < run; part += steps) {
+#pragma GCC unroll 4
+        for (Index u = 0; u < steps; ++u) {
+          Vec<T> b_row[VECTORS];
+          b.next(b_row);
+          step<ROWS, VECTORS, T>(c, a + part + u / CHUNK * CHUNK * tile_rows + u % CHUNK, CHUNK, b_row);
+        }
+      }
+    }
+#pragma GCC unroll 1
+    for (; k < depth; ++k) {
+      Vec<T> b_row[VECTORS];
+      b.next(b_row);
+      step<ROWS, VECTORS, T>(c, a, CHUNK, b_row);
+      a += CHUNK == 1 ? tile_rows : 1;
+    }
+  }
+};
+
+// --- the tile ---
+
+// Steps of k from which on lines of C that are asked for at the beginning of a tile are there at its end.
+constexpr Index least_hidden_depth = 64;
+
+// Asks for ROWS of C, VECTORS wide.
+template <int ROWS, int VECTORS, class T>
+FLYBALL_INLINE void ask_for(T* c, Index ldc) {
+#pragma GCC unroll 16
+  for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 2
+    for (int v = 0; v < VECTORS; ++v) prefetch_to_write(c + i * ldc + v * lanes<T>);
+  }
+}
+
+template <class T>
+struct TileTask {
+  T* c;
+  Index ldc;
+  const T* a;
+  Index a_row_stride;
+  Index a_column_stride;
+  const T* b;
+  Index ldb;
+  T* pack;               // where a tile that packs leaves its panel of B
+  Epilogue<T> epilogue;  // absent unless this is the last block of k
+  Index depth;
+  Index columns;  // valid columns of the last vector
+  bool first;     // first block of k: start from zero
+};
+
+// Whether lines of C are asked for before their tile begins: of those that are read, and of those that are written too
+// soon after its beginning.
+template <class T>
+bool asks_early(const TileTask<T>& task) {
+  return !task.first || task.depth < least_hidden_depth;
+}
+
+template <class A, class B, int ROWS, int VECTORS, class T>
+__attribute__((noinline)) void tile(const TileTask<T>& task) {
+  Vec<T> c[ROWS][VECTORS];
+  T* const corner = task.c;
+  const Index ldc = task.ldc;
+  const Index columns = task.columns;
+  const bool whole = columns == lanes<T>;
+  const auto load_vector = [=](const T* p, int v) FLYBALL_INLINE_LAMBDA {
+    return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, columns);
+  };
+  if (task.first) {
+    if (!asks_early(task)) ask_for<ROWS, VECTORS>(corner, ldc);
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; ++v) c[i][v] = zero<T>();
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; ++v) c[i][v] = load_vector(corner + i * ldc, v);
+    }
+  }
+  ask_for_added<ROWS, VECTORS>(task.epilogue, 0);
+  A::template product<ROWS, VECTORS, T>(c, task.a, task.a_row_stride, task.a_column_stride,
+                                        typename B::template Rows<VECTORS, T>{task.b, task.ldb, task.pack}, task.depth);
+  finish(c, task.epilogue, load_vector);
+  // One branch for all vectors rather than one for each.
+  if (whole) {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 2
+      for (int v = 0; v < VECTORS; ++v) store(corner + i * ldc + v * lanes<T>, c[i][v]);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i) {
+      if (VECTORS == 2) store(corner + i * ldc, c[i][0]);
+      store_partial(corner + i * ldc + (VECTORS - 1) * lanes<T>, c[i][VECTORS - 1], columns);
+    }
+  }
+}
+
+// The tile for a number of rows known at run time.
+template <class B, int ROWS, int VECTORS, class T>
+void tile_of(Index rows, const TileTask<T>& task) {
+  if constexpr (ROWS > 1) {
+    if (rows < ROWS) return tile_of<B, ROWS - 1, VECTORS, T>(rows, task);
+  }
+  tile<Strided, B, ROWS, VECTORS, T>(task);
+}
+
+// --- which elements of A are packed ---
+
+// Tiles of A are packed from so many columns of C on; with fewer they are not read often enough to pay for that. In
+// place, a tile whose columns are contiguous jumps from line to line, and one whose rows lie colliding_bytes apart
+// falls into so few sets of the first-level cache that its rows evict each other; others lose little.
+#if defined(__AVX512F__)  // 128 x 128 x 128, A transposed: 4 to 8 % quicker in place; from 160 columns on as quick
+constexpr Index pack_panels = 5;
+#else
+constexpr Index pack_panels = 4;
+#endif
+template <class T>
+constexpr Index pack_columns = pack_panels * tile_columns<T>;
+template <class T>
+constexpr Index pack_columns_of_rows = 12 * tile_columns<T>;
+constexpr Index colliding_bytes = 2048;
+
+// How many elements of a row lie together in tiles packed for a product with n columns; 0: in place.
+template <class T>
+Index chunk_of(Matrix<T> a, Index n) {
+  const bool collides = a.row_stride * static_cast<Index>(sizeof(T)) % colliding_bytes == 0;
+  if (n < (a.row_stride == 1 || collides ? pack_columns<T> : pack_columns_of_rows<T>)) return 0;
+  if (a.column_stride == 1) return lanes<T>;
+  return a.row_stride == 1 ? 1 : 0;
+}
+
+// From one packed tile to the next: each is written up to some lanes beyond its end.
+template <class T>
+constexpr Index tile_stride(Index depth) {
+  return (depth + lanes<T> - 1) / lanes<T> * lanes<T> * tile_rows + lanes<T>;
+}
+
+template <class T>
+void pack_tiles(T* out, Matrix<T> a, Index m, Index depth, Index chunk) {
+  if (chunk == 1) pack_tiles_by_columns<tile_rows>(out, a, m, depth, tile_stride<T>(depth));
+  if (chunk > 1) pack_tiles_by_rows<tile_rows>(out, a, m, depth, tile_stride<T>(depth));
+}
+
+template <class B, int VECTORS, class T>
+void whole_tile(const TileTask<T>& task, Index chunk) {
+  if (chunk == 1) {
+    tile<Packed<1>, B, tile_rows, VECTORS, T>(task);
+  } else if (chunk > 1) {
+    tile<Packed<lanes<T>>, B, tile_rows, VECTORS, T>(task);
+  } else if (task.a_column_stride == 1) {
+    tile<Consecutive, B, tile_rows, VECTORS, T>(task);
+  } else {
+    tile<Strided, B, tile_rows, VECTORS, T>(task);
+  }
+}
+
+}  // namespace
+}  // namespace flyball
