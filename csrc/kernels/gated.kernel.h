@@ -17,10 +17,17 @@ constexpr int chains = 2;
 template <class T>
 constexpr Index step = chains * lanes<T>;
 
-// A panel of so many rows of B, of so many bytes each, fills a first-level cache of 32 KiB. With 24, 40, 48 and 96
-// rows, or 1024 bytes, products took about as long on a Zen 3 or up to a tenth longer; with fewer bytes longer.
-constexpr Index panel_rows = 64;
+// A panel of so many rows of B fills a first-level cache of 32 KiB, where they are 512 bytes long; longer ones are
+// fewer. With 24, 40, 48 and 96 rows, or 1024 bytes, products took about as long on a Zen 3 or up to a tenth longer;
+// with fewer bytes longer. With AVX-512, rows of 1024 bytes, twice the multiply-adds for a sum across lanes: 0.86 to
+// 0.93.
+constexpr Index most_rows = 64;
+constexpr Index panel_bytes = 32 * 1024;
+#if defined(__AVX512F__)
+constexpr Index row_bytes = 1024;
+#else
 constexpr Index row_bytes = 512;
+#endif
 template <class T>
 constexpr Index most_depth = row_bytes / static_cast<Index>(sizeof(T));
 
@@ -29,17 +36,17 @@ constexpr Index block_rows = 128;
 
 // The elements asked for within a panel and a block of rows, four of a row at a time; the last four of a row may name
 // its last place more than once.
-constexpr Index most_fours = block_rows * panel_rows / four;
+constexpr Index most_fours = block_rows * most_rows / four;
 struct Fours {
   Index count = 0;
-  std::uint8_t rows[most_fours + panel_rows / four];
+  std::uint8_t rows[most_fours + most_rows / four];
   Place places[most_fours * four + list_margin];
 };
-static_assert(panel_rows <= most_places && panel_rows % four == 0 && block_rows <= 256);
+static_assert(most_rows <= most_places && most_rows % four == 0 && block_rows <= 256);
 
 // Scratch: the panel, the lists, and sums over what came before the last part of the rows.
 template <class T>
-constexpr std::size_t gated_bytes = panel_rows * row_bytes + sizeof(Fours) + most_fours * four * sizeof(T);
+constexpr std::size_t gated_bytes = panel_bytes + sizeof(Fours) + most_fours * four * sizeof(T);
 static_assert(gated_bytes<double> <= most_pack_bytes);
 
 // Also writes C: the gate's zeros, without their sign, are C's; what else is written is written over.
@@ -63,36 +70,44 @@ void find_fours(Fours& fours, T* c, Index ldc, const T* gate, Index stride, Inde
   }
 }
 
-// Sums of neighbours: (v0 + v1, v2 + v3, ..., w0 + w1, ...).
-template <class V, int... I>
-FLYBALL_INLINE V add_neighbours(V v, V w, Lanes<I...>) {
-  return __builtin_shufflevector(v, w, 2 * I...) + __builtin_shufflevector(v, w, 2 * I + 1 ...);
+// Elements of v and of w in turn, of the lower or the upper halves of all 16 bytes of them.
+template <int UPPER, class V, int... I>
+FLYBALL_INLINE V interleave(V v, V w, Lanes<I...>) {
+  constexpr int size = sizeof...(I);
+  constexpr int group = 16 * size / static_cast<int>(sizeof(V));
+  return __builtin_shufflevector(v, w, (I % 2 * size + I / group * group + I % group / 2 + UPPER * group / 2)...);
 }
 
-// The total of the lanes of each of four vectors.
+// Sums of two of each 16 bytes' elements: of v, w, v, w, ...
+template <class T>
+FLYBALL_INLINE Vec<T> add_within(Vec<T> v, Vec<T> w) {
+  using All = typename LanesUpTo<static_cast<int>(lanes<T>)>::type;
+  return interleave<0>(v, w, All{}) + interleave<1>(v, w, All{});
+}
+
+// Stores the sum of all 16 bytes of v.
 template <class T, std::size_t bytes = FLYBALL_VECTOR_BYTES>
-FLYBALL_INLINE void store_totals(T* totals, const typename VectorOfBytes<T, bytes>::type (&v)[four]) {
-  using V = typename VectorOfBytes<T, bytes>::type;
-  constexpr int size = bytes / sizeof(T);
-  if constexpr (size > four) {
-    typename VectorOfBytes<T, bytes / 2>::type sums[four];
-#pragma GCC unroll 4
-    for (int u = 0; u < four; ++u) {
-      typename VectorOfBytes<T, bytes / 2>::type half[2];
-      __builtin_memcpy(half, &v[u], bytes);
-      sums[u] = half[0] + half[1];
-    }
-    store_totals<T, bytes / 2>(totals, sums);
+FLYBALL_INLINE void store_sum(T* sum, typename VectorOfBytes<T, bytes>::type v) {
+  if constexpr (bytes > 16) {
+    typename VectorOfBytes<T, bytes / 2>::type half[2];
+    __builtin_memcpy(half, &v, bytes);
+    store_sum<T, bytes / 2>(sum, half[0] + half[1]);
   } else {
-    using All = typename LanesUpTo<size>::type;
-    V pairs[2] = {add_neighbours(v[0], v[1], All{}), add_neighbours(v[2], v[3], All{})};
-    if constexpr (size == four) {
-      pairs[0] = add_neighbours(pairs[0], pairs[1], All{});
-      __builtin_memcpy(totals, pairs, bytes);
-    } else {
-      __builtin_memcpy(totals, pairs, 2 * bytes);
-    }
+    __builtin_memcpy(sum, &v, bytes);
   }
+}
+
+// The total of the lanes of each of four vectors: they become one before it is halved. Halving each first took 1.03 to
+// 1.15 times as long with AVX-512, the products as a whole.
+FLYBALL_INLINE void store_totals(float* totals, const Vec<float> (&v)[four]) {
+  using All = typename LanesUpTo<static_cast<int>(lanes<double>)>::type;
+  const Vec<double> pairs[2] = {(Vec<double>)add_within<float>(v[0], v[1]), (Vec<double>)add_within<float>(v[2], v[3])};
+  store_sum<float>(totals, (Vec<float>)interleave<0>(pairs[0], pairs[1], All{}) +
+                               (Vec<float>)interleave<1>(pairs[0], pairs[1], All{}));
+}
+FLYBALL_INLINE void store_totals(double* totals, const Vec<double> (&v)[four]) {
+  store_sum<double>(totals, add_within<double>(v[0], v[1]));
+  store_sum<double>(totals + 2, add_within<double>(v[2], v[3]));
 }
 
 template <class T>
@@ -133,7 +148,7 @@ FLYBALL_INLINE void four_products(T (&totals)[four], const T* a, const T* const 
   Vec<T> both[four];
 #pragma GCC unroll 4
   for (int u = 0; u < four; ++u) both[u] = sum[u][0] + sum[u][1];
-  store_totals<T>(totals, both);
+  store_totals(totals, both);
 }
 
 // The sums of all fours over a part of the rows: to `sums`, but of the LAST part to C, together with those before.
@@ -178,17 +193,21 @@ void add_products(const GatedTask<T>& task, const Fours& fours, bool first, bool
 
 template <class T>
 void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, Index m, Index n, Index k, T* pack) {
-  Fours& fours = *reinterpret_cast<Fours*>(reinterpret_cast<char*>(pack) + panel_rows * row_bytes);
+  Fours& fours = *reinterpret_cast<Fours*>(reinterpret_cast<char*>(pack) + panel_bytes);
   T* const sums = reinterpret_cast<T*>(&fours + 1);
+  const auto padded = [](Index depth) { return (depth + step<T> - 1) / step<T> * step<T>; };
+  const Index parts = (k + most_depth<T> - 1) / most_depth<T>;
+  const Index block_depth = padded((k + parts - 1) / parts);
+  const Index fitting = panel_bytes / static_cast<Index>(sizeof(T)) / block_depth;
+  const Index panel_rows = fitting < most_rows ? fitting : most_rows;
   for (Index i = 0; i < m; i += block_rows) {
     const Index height = m - i < block_rows ? m - i : block_rows;
     for (Index j = 0; j < n; j += panel_rows) {
       const Index width = n - j < panel_rows ? n - j : panel_rows;
       find_fours(fours, c + i * ldc + j, ldc, gate.data + i * gate.row_stride + j, gate.row_stride, height, width);
-      for (Index k0 = 0; k0 < k; k0 += most_depth<T>) {
-        const Index depth = k - k0 < most_depth<T> ? k - k0 : most_depth<T>;
-        pack_rows_of(pack, b.data + j * b.row_stride + k0, b.row_stride, width, depth,
-                     (depth + step<T> - 1) / step<T> * step<T>);
+      for (Index k0 = 0; k0 < k; k0 += block_depth) {
+        const Index depth = k - k0 < block_depth ? k - k0 : block_depth;
+        pack_rows_of(pack, b.data + j * b.row_stride + k0, b.row_stride, width, depth, padded(depth));
         add_products<T>({c + i * ldc + j, ldc, a.data + i * a.row_stride + k0, a.row_stride, pack, depth, sums}, fours,
                         k0 == 0, k0 + depth == k);
       }
