@@ -1,9 +1,9 @@
 // Columns. Compiled once per instruction set: see variant.h.
 //
-// Rows are taken in groups, columns inside: accumulators and coefficients of the columns stay in the first-level cache
-// and are touched once a group, while memory is read in long runs along the rows. Rows are often a power of two apart,
-// so that a column of them falls into one set of the cache: the more arrays, the smaller the group (with 8 rows of
-// three arrays the gradient of (8192, 1024) took twice as long as with 4).
+// For sums, rows are taken in groups, columns inside: accumulators of the columns stay in the first-level cache and are
+// touched once a group, while memory is read in long runs along the rows. Rows are often a power of two apart, so that a
+// column of them falls into one set of the cache: the more arrays, the smaller the group (with 8 rows of three arrays
+// the gradient of (8192, 1024) took twice as long as with 4).
 #pragma once
 
 #include "kernels/gate.kernel.h"
@@ -93,20 +93,15 @@ void normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Act
   const Vec<T> floor = floor_of<T>(activation);
   with_stores(stores, y, ld, [&](auto store) {
     with_gate<T>(nullptr, mask, [&](auto gate) {
-      for_each_group<decltype(store)::rows>(rows, [&](auto group, Index i) {
+      for (Index i = 0; i < rows; ++i) {
         for_each_vector<T>(columns, [&](auto part, Index j) {
-          const Vec<T> center = part.load(map.center + j);
-          const Vec<T> scale = part.load(map.scale + j);
-          const Vec<T> shift = part.load(map.shift + j);
-#pragma GCC unroll 4
-          for (int r = 0; r < decltype(group)::rows; ++r) {
-            const Index at = (i + r) * ld + j;
-            store.prefetch(y + at + prefetch_rows * ld);
-            const Vec<T> z = (part.load(x + at) - center) * scale + shift;
-            store(part, y + at, gate(part, at, z < floor ? floor : z));
-          }
+          const Index at = i * ld + j;
+          store.prefetch(y + at + prefetch_rows * ld);
+          const Vec<T> z =
+              (part.load(x + at) - part.load(map.center + j)) * part.load(map.scale + j) + part.load(map.shift + j);
+          store(part, y + at, gate(part, at, z < floor ? floor : z));
         });
-      });
+      }
     });
   });
 }
@@ -152,20 +147,15 @@ void input_gradient(T* dx, const T* dy, const T* y, const T* x, const std::uint8
                     Stores stores, Index ld, Index rows, Index columns) {
   with_stores(stores, dx, ld, [&](auto store) {
     with_gate<T>(y, mask, [&](auto gate) {
-      for_each_group<decltype(store)::rows>(rows, [&](auto group, Index i) {
+      for (Index i = 0; i < rows; ++i) {
         for_each_vector<T>(columns, [&](auto part, Index j) {
-          const Vec<T> center = part.load(map.center + j);
-          const Vec<T> scale = part.load(map.scale + j);
-          const Vec<T> shift = part.load(map.shift + j);
-          const Vec<T> slope = part.load(map.slope + j);
-#pragma GCC unroll 4
-          for (int r = 0; r < decltype(group)::rows; ++r) {
-            const Index at = (i + r) * ld + j;
-            const Vec<T> g = gate(part, at, part.load(dy + at));
-            store(part, dx + at, g * slope + ((part.load(x + at) - center) * scale + shift));
-          }
+          const Index at = i * ld + j;
+          const Vec<T> g = gate(part, at, part.load(dy + at));
+          const Vec<T> d = part.load(x + at) - part.load(map.center + j);
+          store(part, dx + at,
+                g * part.load(map.slope + j) + (d * part.load(map.scale + j) + part.load(map.shift + j)));
         });
-      });
+      }
     });
   });
 }

@@ -239,9 +239,9 @@ void row_gradient(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* 
                                                      dy + at, x + at, gain, maps + r + row, phase.begin(), columns, j,
                                                      width);
           };
-          if (together <= decltype(store)::rows) {
+          if constexpr (together == 1) {
             gradient(group, 0, dx, dgamma, dbeta);
-          } else {  // what the rows add to dgamma and dbeta together, to have the same bits, then dx of each
+          } else {  // what the rows add to dgamma and dbeta together, then dx of each
             gradient(group, 0, nullptr, dgamma, dbeta);
             for (int row = 0; row < together; ++row) gradient(Group<1>{}, row, dx, nullptr, nullptr);
           }

@@ -14,12 +14,10 @@
 namespace flyball {
 namespace {
 
-// rows: of a matrix, written side by side, so that what belongs to their columns is loaded once for all. Streamed rows
-// come one after the other: two at a time, whose lines AVX2 fills by halves, took 2 to 3 times as long on a Zen 3
-// ((8192, 1024), whose rows are a page apart; 1.6 to 2 times (8192, 1008)), in layer normalisation's backward pass 8
-// times.
+// Rows of a matrix are written one after the other. Two side by side, for which what belongs to their columns would be
+// loaded once, took 1.5 to 2 times as long on a Xeon where vectors lie across lines, as in most arrays of NumPy, and
+// streamed ones 2 to 8 times on a Zen 3.
 struct Cached {
-  static constexpr int rows = 2;
   template <class Part, class T>
   FLYBALL_INLINE void operator()(Part part, T* p, Vec<T> v) const {
     part.store(p, v);
@@ -33,7 +31,6 @@ struct Cached {
 #if defined(__SSE2__)
 // In pieces of 16 bytes, which is how NumPy aligns.
 struct Streamed {
-  static constexpr int rows = 1;
   template <class T>
   FLYBALL_INLINE void operator()(Partial part, T* p, Vec<T> v) const {
     part.store(p, v);
