@@ -1,8 +1,8 @@
 // Columns. Compiled once per instruction set: see variant.h.
 //
 // For sums, rows are taken in groups, columns inside: accumulators of the columns stay in the first-level cache and are
-// touched once a group, while memory is read in long runs along the rows. Rows are often a power of two apart, so that a
-// column of them falls into one set of the cache: the more arrays, the smaller the group (with 8 rows of three arrays
+// touched once a group, while memory is read in long runs along the rows. Rows are often a power of two apart, so that
+// a column of them falls into one set of the cache: the more arrays, the smaller the group (with 8 rows of three arrays
 // the gradient of (8192, 1024) took twice as long as with 4).
 #pragma once
 
