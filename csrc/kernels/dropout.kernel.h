@@ -50,19 +50,34 @@ FLYBALL_INLINE void for_each_kept(Index begin, Index count, Keep keep, RandomKey
       [&](const Drawn<draw_groups>& drawn, Index i, Index n) { body(Kept(drawn, threshold), i, n); });
 }
 
-FLYBALL_INLINE void store_bytes(std::uint8_t* mask, const Kept& kept) {
-  std::int32_t wide[draw_size];
-  __builtin_memcpy(wide, kept.vectors, sizeof(wide));
-  for (Index i = 0; i < draw_size; ++i) mask[i] = static_cast<std::uint8_t>(wide[i] & 1);
-}
-
-FLYBALL_INLINE void store_bits(std::uint8_t* mask, const Kept& kept) {
-  std::uint64_t words[draw_groups] = {};
+// A bit an element.
+FLYBALL_INLINE void to_words(std::uint64_t (&words)[draw_groups], const Kept& kept) {
 #pragma GCC unroll 64
   for (int i = 0; i < draw_vectors; ++i) {
     const int bit = i * static_cast<int>(lanes<float>);
-    words[bit / 64] |= static_cast<std::uint64_t>(bits_of(kept.vectors[i])) << bit % 64;
+    const std::uint64_t before = bit % 64 == 0 ? 0 : words[bit / 64];
+    words[bit / 64] = before | static_cast<std::uint64_t>(bits_of(kept.vectors[i])) << bit % 64;
   }
+}
+
+FLYBALL_INLINE void store_bytes(std::uint8_t* mask, const Kept& kept) {
+#if defined(__AVX512F__)  // the loop below narrows vectors of 32-bit lanes: drawing a mask took 1.14 times as long
+  std::uint64_t words[draw_groups];
+  to_words(words, kept);
+#pragma GCC unroll 8
+  for (int group = 0; group < draw_groups; ++group) {
+    _mm512_storeu_si512(mask + group * elements_per_group, _mm512_maskz_set1_epi8(words[group], 1));
+  }
+#else
+  std::int32_t wide[draw_size];
+  __builtin_memcpy(wide, kept.vectors, sizeof(wide));
+  for (Index i = 0; i < draw_size; ++i) mask[i] = static_cast<std::uint8_t>(wide[i] & 1);
+#endif
+}
+
+FLYBALL_INLINE void store_bits(std::uint8_t* mask, const Kept& kept) {
+  std::uint64_t words[draw_groups];
+  to_words(words, kept);
   __builtin_memcpy(mask, words, sizeof(words));  // little-endian, as everything flyball runs on is
 }
 
