@@ -1,8 +1,8 @@
 """Dropout: a network that learns less by heart, and the ensemble of sub-networks that it is.
 
-Learning curves on few handwritten digits with and without dropout, the test loss by the rate, and a small network of
-two inputs and three hidden units whose sub-networks are all enumerated: their mean is close to what the whole network
-predicts without dropout.
+Learning curves on few handwritten digits with and without dropout, the test loss by the rate (the mean of three
+networks, because what a network begins with matters as much), and a small network of two inputs and three hidden units
+whose sub-networks are all enumerated: their mean is close to what the whole network predicts without dropout.
 """
 
 import numpy as np
@@ -19,9 +19,9 @@ x, y, x_test, y_test = digits(300)
 epochs = 150 if figures.quick else 200
 
 
-def network(rate):
-    """Return a network with dropout at half the rate on its inputs, and at the rate on its hidden units."""
-    flyball.utils.set_random_seed(0)
+def network(rate, seed):
+    """Return a network with dropout at less than half the rate on its inputs, and at the rate on its hidden units."""
+    flyball.utils.set_random_seed(seed)
     model = flyball.Sequential([layers.Input((64,)), layers.Dropout(0.4 * rate)])
     for _ in range(2):
         model.add(layers.Dense(256, "relu", kernel_initializer="he_normal"))
@@ -35,12 +35,15 @@ figure, axes = plt.subplots(2, 2, figsize=(12, 9.4), layout="constrained")
 histories, losses = {}, {}
 rates = (0.0, 0.5, 0.8) if figures.quick else (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 for rate in rates:
-    model = network(rate)
-    histories[rate] = model.fit(x, y, epochs=epochs, validation_data=(x_test, y_test), verbose=0)
-    losses[rate], accuracy = model.evaluate(x_test, y_test, verbose=0)
+    found = []
+    for seed in reversed(range(3)):
+        model = network(rate, seed)
+        histories[rate] = model.fit(x, y, epochs=epochs, validation_data=(x_test, y_test), verbose=0)
+        found.append((histories[rate].history["loss"][-1], *model.evaluate(x_test, y_test, verbose=0)))
+    train_loss, losses[rate], accuracy = np.mean(found, axis=0)
     figures.say(
         **{
-            f"rate {rate:g} train loss": histories[rate].history["loss"][-1],
+            f"rate {rate:g} train loss": train_loss,
             f"rate {rate:g} test loss": losses[rate],
             f"rate {rate:g} test accuracy": accuracy,
         }

@@ -15,11 +15,9 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -67,23 +65,17 @@ class Worker:
 
 
 def peak(threads: int) -> float | None:
-    """GFLOP/s of float32 multiply-adds, if there is a compiler to measure them with."""
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        return None
-    with tempfile.TemporaryDirectory() as directory:
-        program = Path(directory) / "peak"
-        flags = ["-O3", "-std=c++17", "-march=native", "-ffp-contract=fast", "-pthread"]
-        subprocess.run([compiler, *flags, "-o", program, HERE / "peak.cpp"], check=True)
-        result = subprocess.run([program, str(threads)], check=True, capture_output=True, text=True)
-        return float(result.stdout)
+    """GFLOP/s of float32 multiply-adds, if there is a flyball to measure them, in a process of its own."""
+    code = f"from flyball import _core; print(_core.measure_multiply_adds('float32', {threads}) / 1e9)"
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    return float(result.stdout) if result.returncode == 0 else None
 
 
 def peaks(threads: int) -> dict[str, float | None]:
-    """Measure and print the peak on one thread and on all; without a compiler there is none."""
+    """Measure and print the peak on one thread and on all; without flyball there is none."""
     values = {str(count): peak(count) for count in sorted({1, threads})}
     for count, value in values.items():
-        print(f"multiply-add peak, {count} thread(s): {value or 'no compiler'} GFLOP/s")
+        print(f"multiply-add peak, {count} thread(s): {f'{value:.1f}' if value else 'no flyball to measure'} GFLOP/s")
     return values
 
 
