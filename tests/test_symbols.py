@@ -11,16 +11,15 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from kernel_sources import KERNELS, ROOT, compile_family
 from side_by_side import side_by_side
 
 import flyball._core as native
 
-ROOT = Path(__file__).parents[1]
-KERNELS = ROOT / "csrc" / "kernels"
 FAMILIES = sorted(path.stem for path in KERNELS.glob("*.cpp"))
 LEVELS = native.build_info()["levels"]
 # Less optimisation than a build's: quicker, and what is not inlined shows.
-FLAGS = ["-std=c++20", "-O1", "-fPIC", "-Wno-psabi"]
+FLAGS = ["-O1", "-fPIC", "-c"]
 
 
 def built_object(level, family):
@@ -40,26 +39,14 @@ def age(path):
     return path.stat().st_mtime
 
 
-def compiled_object(level, family, directory):
-    """Compile a family, for the instruction set that csrc/cmake/levels.cmake says."""
-    compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
-    if compiler is None:
-        pytest.skip("needs a C++ compiler, or the objects of an editable build")
-    target = directory / f"{level}-{family}.o"
-    march = [f"-march=x86-64-{level}"] if level in ("v2", "v3", "v4") else []
-    include = [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc' / 'include'}"]
-    command = [compiler, *FLAGS, *march, *include, f"-DFLYBALL_LEVEL={level}", "-c", str(KERNELS / f"{family}.cpp")]
-    subprocess.run([*command, "-o", str(target)], check=True, capture_output=True, text=True)
-    return target
-
-
 @pytest.fixture(scope="module")
 def objects(request, tmp_path_factory):
     """Compile what the selected tests need, on all cores at once: one after the other took two minutes."""
     directory = tmp_path_factory.mktemp("objects")
 
     def find(level, family):
-        return built_object(level, family) or compiled_object(level, family, directory)
+        target = directory / f"{level}-{family}.o"
+        return built_object(level, family) or compile_family(level, family, target, *FLAGS)
 
     with side_by_side(request, "objects", ("level", "family"), find) as made:
         yield made
