@@ -70,16 +70,16 @@ def build(network: Network) -> Any:
     return model
 
 
-def step(name: str) -> Job:
+def step(name: str, epochs: int = 1) -> Job:
     network = NETWORKS[name]
     x, y = network.data()
     model = build(network)
     losses: list[float] = []
 
     def run() -> None:
-        losses.append(model.fit(x, y, batch_size=network.batch, epochs=1, verbose=0).history["loss"][-1])
+        losses.extend(model.fit(x, y, batch_size=network.batch, epochs=epochs, verbose=0).history["loss"])
 
-    return Job(run, STEPS, lambda: learns(losses[0], losses[-1]))
+    return Job(run, epochs * STEPS, lambda: learns(losses[0], losses[-1]))
 
 
 def batch_norm_arrays(rows: int, columns: int, rate: float, activation: str) -> tuple[Any, Any, Any]:
@@ -287,7 +287,10 @@ def augment(number: int, height: int, width: int, channels: int) -> Job:
     return Job(run, 1, lambda: close(y[:20].reshape(x[:20].shape), resampled(x[:20], matrices[:20])))
 
 
-STEP_VARIANTS: dict[str, Callable[[str], Job]] = {"flyball": step}
+STEP_VARIANTS: dict[str, Callable[[str], Job]] = {
+    "flyball": step,
+    "flyball, ten epochs a fit": lambda name: step(name, 10),
+}
 OPERATIONS: dict[str, Callable[..., Job]] = (
     {
         function.__name__: function
