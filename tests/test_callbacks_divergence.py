@@ -72,6 +72,21 @@ def test_it_names_the_first_step_that_was_not_finite(learning_rate, each_backend
     assert not math.isfinite(history.history["loss"][-1])
 
 
+def test_a_second_run_is_replayed_from_its_own_beginning(each_backend):
+    """Its snapshot lies in the memory of the first one's; a snapshot of the first would name a later step."""
+    model = new_model(1e-3)
+    model.fit(*data(), 16, 3, 0)
+    weights, rate = model.get_weights(), 2.0
+    model.optimizer.learning_rate = rate
+    with pytest.warns(DivergenceWarning, match="diverged") as caught:
+        model.fit(*data(), 16, 30, 0, shuffle=False)
+    fresh = new_model(rate)
+    fresh.set_weights(weights)
+    with pytest.warns(DivergenceWarning, match="diverged") as expected:
+        fresh.fit(*data(), 16, 30, 0, shuffle=False)
+    assert str(caught[0].message) == str(expected[0].message)
+
+
 def test_a_rate_that_changes_between_epochs_is_replayed():
     raised = callbacks.LearningRateScheduler(lambda epoch, rate: 0.01 if epoch < 3 else 1e4)
     with pytest.warns(DivergenceWarning, match=r"epoch 4, step \d of 5.*The learning rate was 10000\."):

@@ -135,12 +135,9 @@ class TerminateOnNaN(Callback):
     def _take(self, trainer: Trainer, done: int, steps: int) -> None:
         self._since = []
         self._taken = time.perf_counter()
-        arrays = trainer.memory.arrays()
-        if sum(array.nbytes for array in arrays) > LARGEST:
-            self._snapshot = None
-            return
-        copies = [array.copy() for array in arrays]
-        self._snapshot = _Snapshot(trainer, trainer.program, copies, steps, done)
+        self._snapshot = None
+        if sum(array.nbytes for array in trainer.memory.arrays()) <= LARGEST:
+            self._snapshot = _Snapshot(trainer, trainer.program, trainer.copies(), steps, done)
 
     def _diverged(self, run: Run, epoch: int) -> None:
         self.model.stop_training = True

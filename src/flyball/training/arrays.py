@@ -112,6 +112,10 @@ class Trainer:
         objective = self._goal.objective
         return Recipe(nodes, self.memory, objective, self._data, largest, recorded, self.optimizer, self.seed)
 
+    def copies(self) -> list[NDArray[Any]]:
+        """Return copies of all that training changes; the next call, in this run or a later one, may overwrite them."""
+        return self._shelf.copies(self.memory.arrays())
+
     def release(self) -> None:
         """Let the next run have the Program: this one has ended."""
         self._shelf.put(self._step_program, training=True)

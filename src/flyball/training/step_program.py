@@ -109,13 +109,14 @@ class StepProgram:
 
 
 class Shelf:
-    """The last Program of training and the last of evaluation, while nobody runs them.
+    """The last Program of training and the last of evaluation, while nobody runs them, and the last copies of arrays.
 
     Lowering takes as long as some dozens of steps of a small network.
     """
 
     def __init__(self) -> None:
         self._programs: dict[bool, StepProgram] = {}
+        self._copies: list[NDArray[Any]] = []
 
     def take(self, recipe: Recipe, current: StepProgram | None = None) -> StepProgram:
         """Return the Program of ``recipe``: the ``current`` one, else the one that is kept, else a new one."""
@@ -127,6 +128,17 @@ class Shelf:
         elif current.follows(recipe):
             return current
         return StepProgram(recipe)
+
+    def copies(self, arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return copies of ``arrays``, which the next call may overwrite: new memory takes several times as long."""
+        if [_kind(copy) for copy in self._copies] != [_kind(array) for array in arrays]:
+            self._copies = [np.empty_like(array) for array in arrays]
+        copies = self._copies
+        for copy, array in zip(copies, arrays, strict=True):
+            copy[...] = array
+        if sum(copy.nbytes for copy in copies) > KEPT_BYTES:
+            self._copies = []
+        return copies
 
     def put(self, program: StepProgram, *, training: bool) -> None:
         """Take back a Program that nobody runs any more."""
