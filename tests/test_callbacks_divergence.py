@@ -87,6 +87,20 @@ def test_a_second_run_is_replayed_from_its_own_beginning(each_backend):
     assert str(caught[0].message) == str(expected[0].message)
 
 
+def test_two_guards_have_snapshots_of_their_own(monkeypatch):
+    monkeypatch.setattr(termination, "STEPS", 1)
+    model, guards = new_model(1e-3), [TerminateOnNaN(), TerminateOnNaN()]
+    held = []
+
+    class Look(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            held.append([guard._snapshot.arrays for guard in guards])
+
+    model.fit(*data(), 16, 2, 0, [*guards, Look()])
+    assert not any(np.shares_memory(a, b) for first, second in held for a, b in zip(first, second, strict=True))
+    assert all(guard._snapshot is None for guard in guards)
+
+
 def test_a_rate_that_changes_between_epochs_is_replayed():
     raised = callbacks.LearningRateScheduler(lambda epoch, rate: 0.01 if epoch < 3 else 1e4)
     with pytest.warns(DivergenceWarning, match=r"epoch 4, step \d of 5.*The learning rate was 10000\."):

@@ -74,7 +74,6 @@ GroupOfB<T> group_of(Matrix<T> b, Index m, Index columns, Index depth, T* pack) 
   return group;
 }
 
-// Some rows of A, a whole tile or fewer, times a group; `more` tells whether the rows of another whole tile follow.
 template <int VECTORS, class T>
 void tile_of_rows(const TileTask<T>& task, Index rows, Index chunk) {
   if (rows == tile_rows) {
@@ -84,6 +83,7 @@ void tile_of_rows(const TileTask<T>& task, Index rows, Index chunk) {
   }
 }
 
+// Some rows of A, a whole tile or fewer, times a group; `more` tells whether the rows of another whole tile follow.
 template <class T>
 void rows_product(TileTask<T> task, const GroupOfB<T>& b, Index rows, Index chunk, bool more) {
   T* const c = task.c;
@@ -127,9 +127,9 @@ void group_product(TileTask<T> task, Matrix<T> a, const GroupOfB<T>& b, Index m,
   for (Index i = 0, rows = tile_rows; i < m; i += rows) {
     if (i >= whole) rows = rows_of_rest(m - i);
     const Index chunk = i < whole ? chunk_of_tiles : 0;
-    const Matrix<T> tile = {a.data + i * a.row_stride, a.row_stride, a.column_stride};
-    pack_tiles(pack, tile, rows, task.depth, chunk);
-    task.a = chunk == 0 ? tile.data : pack;
+    const Matrix<T> below = {a.data + i * a.row_stride, a.row_stride, a.column_stride};
+    pack_tiles(pack, below, rows, task.depth, chunk);
+    task.a = chunk == 0 ? below.data : pack;
     task.c = c + i * task.ldc;
     task.epilogue = epilogue.below(i);
     rows_product(task, b, rows, chunk, i + tile_rows < whole);

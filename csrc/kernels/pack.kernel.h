@@ -1,4 +1,4 @@
-// Copies of parts of A and B in the order in which the tiles of gemm.kernel.h read them.
+// Copies of parts of A and B in the order in which tiles (tile.kernel.h) read them.
 #pragma once
 
 #include "kernels/simd.h"

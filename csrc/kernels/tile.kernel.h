@@ -75,7 +75,7 @@ struct NearB {
   struct Rows {
     const T* from;
     Index stride;
-    T* unused;
+    T* pack;  // of FarB
 
     FLYBALL_INLINE void next(Vec<T> (&row)[VECTORS]) {
 #pragma GCC unroll 2

@@ -130,12 +130,18 @@ class TerminateOnNaN(Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         """Let the memory go."""
         del logs
-        self._snapshot, self._since = None, []
+        self._forget()
+        self._since = []
+
+    def _forget(self) -> None:
+        if self._snapshot is not None:
+            self._snapshot.trainer.keep(self._snapshot.arrays)
+        self._snapshot = None
 
     def _take(self, trainer: Trainer, done: int, steps: int) -> None:
         self._since = []
         self._taken = time.perf_counter()
-        self._snapshot = None
+        self._forget()
         if sum(array.nbytes for array in trainer.memory.arrays()) <= LARGEST:
             self._snapshot = _Snapshot(trainer, trainer.program, trainer.copies(), steps, done)
 

@@ -113,8 +113,12 @@ class Trainer:
         return Recipe(nodes, self.memory, objective, self._data, largest, recorded, self.optimizer, self.seed)
 
     def copies(self) -> list[NDArray[Any]]:
-        """Return copies of all that training changes; the next call, in this run or a later one, may overwrite them."""
+        """Return copies of all that training changes; they go to :meth:`keep` once nobody needs them."""
         return self._shelf.copies(self.memory.arrays())
+
+    def keep(self, copies: list[NDArray[Any]]) -> None:
+        """Use the memory of ``copies`` for the next ones, in this run or a later one."""
+        self._shelf.keep(copies)
 
     def release(self) -> None:
         """Let the next run have the Program: this one has ended."""

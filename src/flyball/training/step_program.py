@@ -109,7 +109,7 @@ class StepProgram:
 
 
 class Shelf:
-    """The last Program of training and the last of evaluation, while nobody runs them, and the last copies of arrays.
+    """The last Program of training and the last of evaluation, while nobody runs them, and memory for copies of arrays.
 
     Lowering takes as long as some dozens of steps of a small network.
     """
@@ -130,15 +130,18 @@ class Shelf:
         return StepProgram(recipe)
 
     def copies(self, arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
-        """Return copies of ``arrays``, which the next call may overwrite: new memory takes several times as long."""
-        if [_kind(copy) for copy in self._copies] != [_kind(array) for array in arrays]:
-            self._copies = [np.empty_like(array) for array in arrays]
-        copies = self._copies
+        """Return copies of ``arrays``, in memory that is kept if it fits: new memory takes several times as long."""
+        copies, self._copies = self._copies, []
+        if [_kind(copy) for copy in copies] != [_kind(array) for array in arrays]:
+            copies = [np.empty_like(array) for array in arrays]
         for copy, array in zip(copies, arrays, strict=True):
             copy[...] = array
-        if sum(copy.nbytes for copy in copies) > KEPT_BYTES:
-            self._copies = []
         return copies
+
+    def keep(self, copies: list[NDArray[Any]]) -> None:
+        """Take the memory of copies that nobody needs any more."""
+        if sum(copy.nbytes for copy in copies) <= KEPT_BYTES:
+            self._copies = copies
 
     def put(self, program: StepProgram, *, training: bool) -> None:
         """Take back a Program that nobody runs any more."""
