@@ -367,3 +367,23 @@ def test_a_fit_inside_a_fit_is_refused():
     with pytest.raises(RuntimeError, match="a model must be in one fit at a time"):
         model.fit(x, y, verbose=0, callbacks=[again])
     assert model.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("level", USABLE)
+def test_moments_of_what_never_has_a_gradient_end_at_zero(level, threads):
+    """Not as denormals, which they would stay for good, and each of which costs a hundred cycles a step."""
+    _core.set_level(level)
+    fb.set_num_threads(threads)
+    x, labels = blobs()
+    x[:, :10] = 0
+    model = fb.Sequential([layers.Input((20,)), layers.Dense(32, "relu"), layers.Dense(4, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, labels, 64, 1, verbose=0)
+    memory, kernel = model._memory, model.layers[0].weights[0].value
+    begin = (kernel.ctypes.data - memory.parameters.ctypes.data) // kernel.itemsize
+    memory.slots["m"][begin : begin + kernel[:10].size] = 1e-37
+    model.fit(x, labels, 64, 6, verbose=0)
+    least = np.finfo(np.float32).tiny  # 66 steps took 1e-37 below it
+    assert not any(((slot != 0) & (np.abs(slot) < least)).any() for slot in memory.slots.values())
+    assert np.float32(least) * np.float32(0.5) > 0  # Python's thread computes with denormals as before

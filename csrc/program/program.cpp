@@ -6,6 +6,7 @@
 #include <string>
 
 #include "program/operations.h"
+#include "runtime/denormals.h"
 #include "runtime/lease.h"
 #include "runtime/team.h"
 
@@ -187,6 +188,9 @@ void Program::run_lanes(int threads, Body body) const {
   const std::size_t workspace = (workspace_bytes_ + 63) / 64 * 64;
   Halves halves(threads);
   run_team(threads, has_lanes_ ? 3 * workspace : workspace, [&](Team& team) {
+    // Moments of units that are dead for good decay until they are denormals, and stay: each costs more than a hundred
+    // cycles a step.
+    const NoDenormals no_denormals;
     if (!has_lanes_ || team.size() == 1) return body(team, team, 0);
     TeamState state;
     Team half = halves.of(team, state, workspace);
