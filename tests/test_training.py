@@ -372,7 +372,7 @@ def test_a_fit_inside_a_fit_is_refused():
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("level", USABLE)
 def test_moments_of_what_never_has_a_gradient_end_at_zero(level, threads):
-    """Not as denormals, which they would stay for good, and each of which costs a hundred cycles a step."""
+    """Not as denormals, which they would stay for good, and which processors are slow with."""
     _core.set_level(level)
     fb.set_num_threads(threads)
     x, labels = blobs()
