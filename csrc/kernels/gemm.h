@@ -19,17 +19,17 @@ struct Epilogue {
   Index added_stride = 0;
 
   // Of the columns from j on.
-  Epilogue from(Index j) const {
+  FLYBALL_INLINE Epilogue from(Index j) const {
     const auto at = [=](const T* p) { return p == nullptr ? p : p + j; };
     return {at(scale), at(shift), activation, at(added), added_stride};
   }
   // Of the rows from i on.
-  Epilogue below(Index i) const {
+  FLYBALL_INLINE Epilogue below(Index i) const {
     Epilogue rest = *this;
     if (added != nullptr) rest.added += i * added_stride;
     return rest;
   }
-  bool absent() const {
+  FLYBALL_INLINE bool absent() const {
     return scale == nullptr && shift == nullptr && activation == Activation::linear && added == nullptr;
   }
 };

@@ -46,13 +46,14 @@ FLYBALL_INLINE Vec<T> clip(Vec<T> x, T bound) {
 }
 
 // Numbers of Penalty in T. With clip_penalty the penalties' gradient is scaled and clipped together with g.
-template <class T, bool with_l1_or_clip, bool with_sum>
+template <class T, bool with_l1_or_clip, bool rare, bool with_sum>
 struct Penalised {
   T scale, l1, l2;  // of the gradient
   T clip_before, clip_after;
   T threshold;  // of the soft-thresholding
   T shrink;     // what decoupled decay leaves of a weight
-  T value_l1, half_l2;
+  T value_l1;
+  double half_l2;
   DoubleSum<T> sum;
 
   FLYBALL_INLINE Penalised(const Penalty& penalty, double gradient_scale, double learning_rate) {
@@ -67,30 +68,37 @@ struct Penalised {
     threshold = penalty.proximal ? static_cast<T>(learning_rate * penalty.l1) : T(0);
     shrink = static_cast<T>(1.0 - learning_rate * penalty.weight_decay);
     value_l1 = static_cast<T>(penalty.l1);
-    half_l2 = static_cast<T>(penalty.l2 / 2);
+    half_l2 = penalty.l2 / 2;
   }
 
-  FLYBALL_INLINE Vec<T> gradient(Vec<T> g, Vec<T> w) {
-    if constexpr (with_sum) {
-      if constexpr (with_l1_or_clip) {
-        const Vec<T> size = absolute<T>(w);
-        sum.add((half_l2 * size + value_l1) * size);
-      } else {
-        sum.add(half_l2 * w * w);
-      }
+  // Of the weights w, which are those at p.
+  template <class Part>
+  FLYBALL_INLINE void add_penalty(Part part, const T* p, Vec<T> w) {
+    if constexpr (with_sum && with_l1_or_clip) {
+      const Vec<T> size = absolute<T>(w);
+      sum.add((static_cast<T>(half_l2) * size + value_l1) * size);
+    } else if constexpr (with_sum) {
+      sum.add_squares(part, p);
     }
+  }
+
+  FLYBALL_INLINE Vec<T> gradient(Vec<T> g, Vec<T> w) const {
     if constexpr (!with_l1_or_clip) return scale * g + l2 * w;
+    if constexpr (!rare) return clip<T>(scale * g, clip_before) + (with_sign_of<T>(l1, w) + l2 * w);
     g = clip<T>(scale * g, clip_before);
     return clip<T>(g + with_sign_of<T>(l1, w) + l2 * w, clip_after);
   }
 
   FLYBALL_INLINE Vec<T> moved(Vec<T> w, Vec<T> step) const {
     w = w * shrink + step;
-    if constexpr (with_l1_or_clip) w -= clip<T>(w, threshold);  // exactly 0 up to the threshold
+    if constexpr (rare) w -= clip<T>(w, threshold);  // exactly 0 up to the threshold
     return w;
   }
 
-  FLYBALL_INLINE double total() const { return with_sum ? sum.total() : 0.0; }
+  FLYBALL_INLINE double total() const {
+    if constexpr (!with_sum) return 0.0;
+    return with_l1_or_clip ? sum.total() : half_l2 * sum.total();
+  }
 };
 
 // w = w * shrink + step(part, i, gradient), soft-thresholded, for each vector; returns the penalty if with_sum.
@@ -98,17 +106,18 @@ template <class T, class Step>
 FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalty& params, double gradient_scale,
                                      double learning_rate, bool with_sum, Step step) {
   return with_flags(
-      [&](auto l1_or_clip, auto sum) {
-        Penalised<T, l1_or_clip.value, sum.value> penalty(params, gradient_scale, learning_rate);
+      [&](auto l1_or_clip, auto rare, auto sum) {
+        Penalised<T, l1_or_clip.value, rare.value, sum.value> penalty(params, gradient_scale, learning_rate);
         for_each_vector<T>(count, [&](auto part, Index i) FLYBALL_INLINE_LAMBDA {
           prefetch_to_write(w + i + 16 * lanes<T>);
           const Vec<T> weight = part.load(w + i);
+          penalty.add_penalty(part, w + i, weight);
           const Vec<T> gradient = penalty.gradient(part.load(g + i), weight);
           part.store(w + i, penalty.moved(weight, step(part, i, gradient)));
         });
         return penalty.total();
       },
-      params.l1 != 0.0 || params.clip_value != __builtin_inf(), with_sum);
+      params.l1 != 0.0 || params.clip_value != __builtin_inf(), params.proximal || params.clip_penalty, with_sum);
 }
 
 }  // namespace

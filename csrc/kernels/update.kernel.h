@@ -13,7 +13,7 @@ double sgd(T* w, T* velocity, const T* g, Index count, double gradient_scale, co
   return with_flags(
       [&](auto moving, auto nesterov) {
         return penalised_step<T>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                                 [&](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                                 [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
                                    Vec<T> step = -rate * gradient;
                                    if constexpr (moving.value) {
                                      const Vec<T> moved = momentum * part.load(velocity + i) + step;
@@ -37,7 +37,7 @@ double adam(T* w, T* m, T* v, T* v_max, const T* g, Index count, double gradient
   return with_flags(
       [&](auto largest) {
         return penalised_step<T>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                                 [&](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                                 [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
                                    Vec<T> mean = part.load(m + i);
                                    Vec<T> square = part.load(v + i);
                                    mean += new_m * (gradient - mean);
@@ -48,7 +48,8 @@ double adam(T* w, T* m, T* v, T* v_max, const T* g, Index count, double gradient
                                      square = max<T>(part.load(v_max + i), square);
                                      part.store(v_max + i, square);
                                    }
-                                   return -(mean_rate * mean + gradient_rate * gradient) / (sqrt(square) + epsilon);
+                                   return -quotient<T>(mean_rate * mean + gradient_rate * gradient,
+                                                       sqrt(square) + epsilon);
                                  });
       },
       v_max != nullptr);
@@ -66,7 +67,7 @@ double rms(T* w, T* v, T* m, T* velocity, const T* g, Index count, double gradie
   return with_flags(
       [&](auto centered, auto moving) {
         return penalised_step<T>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                                 [&](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                                 [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
                                    Vec<T> square = keep * part.load(v + i) + fresh * gradient * gradient;
                                    part.store(v + i, square);
                                    if constexpr (centered.value) {
@@ -74,7 +75,7 @@ double rms(T* w, T* v, T* m, T* velocity, const T* g, Index count, double gradie
                                      part.store(m + i, mean);
                                      square = relu(square - mean * mean);
                                    }
-                                   Vec<T> step = -rate * gradient / (sqrt(square + inside) + outside);
+                                   Vec<T> step = -quotient<T>(rate * gradient, sqrt(square + inside) + outside);
                                    if constexpr (moving.value) {
                                      step = momentum * part.load(velocity + i) + step;
                                      part.store(velocity + i, step);
@@ -93,13 +94,13 @@ double adamax(T* w, T* m, T* u, const T* g, Index count, double gradient_scale, 
   const T new_m = static_cast<T>(1.0 - params.beta_1);
   const T beta_2 = static_cast<T>(params.beta_2);
   return penalised_step<T>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                           [&](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                           [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
                              Vec<T> mean = part.load(m + i);
                              mean += new_m * (gradient - mean);
                              const Vec<T> norm = max<T>(beta_2 * part.load(u + i), absolute<T>(gradient));
                              part.store(m + i, mean);
                              part.store(u + i, norm);
-                             return -mean_rate * mean / (norm + epsilon);
+                             return -quotient<T>(mean_rate * mean, norm + epsilon);
                            });
 }
 
@@ -111,10 +112,11 @@ double adadelta(T* w, T* v, T* d, const T* g, Index count, double gradient_scale
   const T fresh = static_cast<T>(1.0 - params.rho);
   const T epsilon = static_cast<T>(params.epsilon);
   return penalised_step<T>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                           [&](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                           [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
                              const Vec<T> square = rho * part.load(v + i) + fresh * gradient * gradient;
                              const Vec<T> change = part.load(d + i);
-                             const Vec<T> step = -sqrt(change + epsilon) / sqrt(square + epsilon) * gradient;
+                             const Vec<T> step =
+                                 -quotient<T>(sqrt(change + epsilon), sqrt(square + epsilon)) * gradient;
                              part.store(v + i, square);
                              part.store(d + i, rho * change + fresh * step * step);
                              return rate * step;
@@ -129,7 +131,7 @@ double lion(T* w, T* m, const T* g, Index count, double gradient_scale, const Li
   const T new_1 = static_cast<T>(1.0 - params.beta_1);
   const T new_2 = static_cast<T>(1.0 - params.beta_2);
   return penalised_step<T>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                           [&](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                           [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
                              const Vec<T> mean = part.load(m + i);
                              part.store(m + i, beta_2 * mean + new_2 * gradient);
                              return -rate * sign<T>(beta_1 * mean + new_1 * gradient);

@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
+// Of a function that kernels call: compiled for one instruction set, it must not be a symbol that other code may get.
+#define FLYBALL_INLINE inline __attribute__((always_inline))
+
 namespace flyball {
 
 using Index = std::int64_t;
@@ -12,7 +15,7 @@ using Index = std::int64_t;
 struct Range {
   Index begin;
   Index end;
-  Index size() const { return end - begin; }
+  FLYBALL_INLINE Index size() const { return end - begin; }
 };
 
 // A matrix operand of any layout: element (i, j) is data[i * row_stride + j * column_stride].
@@ -22,7 +25,7 @@ struct Matrix {
   Index row_stride;
   Index column_stride;
 
-  Matrix transposed() const { return {data, column_stride, row_stride}; }
+  FLYBALL_INLINE Matrix transposed() const { return {data, column_stride, row_stride}; }
 };
 
 // Activations, by the names of backend.ACTIVATIONS and in its order.
