@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from flyball import _core
+from flyball import functional as F
+from flyball.backend import backend_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,6 +143,32 @@ def test_sign_of_zero_and_nan(dtype: Any) -> None:
     w = np.array([0.0, -0.0, np.nan, 2.0, -2.0], dtype)
     _core.sgd_update(w, None, None, np.zeros(5, dtype), None, 1.0, 0.0, False, 0.5, 0.0, 0.0, *TAIL)
     np.testing.assert_array_equal(w, np.array([0, 0, np.nan, 1.5, -1.5], dtype))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("operation", "states", "options"),
+    [
+        (F.adam_update, 2, {"step": 1}),
+        (F.rmsprop_update, 1, {}),
+        (F.adagrad_update, 1, {}),
+        (F.adamax_update, 2, {"step": 1}),
+        (F.adadelta_update, 2, {}),
+    ],
+)
+def test_quotients_of_what_is_not_finite(operation: Any, states: int, options: dict[str, Any], dtype: Any) -> None:
+    largest, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
+    numbers = np.array([0, 1, -1, largest, -largest, least, np.inf, -np.inf, np.nan], dtype)
+    g, state = (part.ravel() for part in np.meshgrid(numbers, np.abs(numbers)))
+    found = []
+    for backend in ("native", "reference"):
+        w = np.ones_like(g)
+        with backend_scope(backend):
+            operation(w, g, *(state.copy() for _ in range(states)), epsilon=1e-30, **options)
+        found.append(w)
+    assert not np.isfinite(found[1]).all()
+    np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
