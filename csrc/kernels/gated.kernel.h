@@ -196,8 +196,7 @@ void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, In
   Fours& fours = *reinterpret_cast<Fours*>(reinterpret_cast<char*>(pack) + panel_bytes);
   T* const sums = reinterpret_cast<T*>(&fours + 1);
   const auto padded = [](Index depth) { return (depth + step<T> - 1) / step<T> * step<T>; };
-  const Index parts = (k + most_depth<T> - 1) / most_depth<T>;
-  const Index block_depth = padded((k + parts - 1) / parts);
+  const Index block_depth = padded(even_part(k, most_depth<T>, step<T>));
   const Index fitting = panel_bytes / static_cast<Index>(sizeof(T)) / block_depth;
   const Index panel_rows = fitting < most_rows ? fitting : most_rows;
   for (Index i = 0; i < m; i += block_rows) {

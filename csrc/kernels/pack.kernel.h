@@ -6,6 +6,13 @@
 namespace flyball {
 namespace {
 
+// The size of parts of about the same size, in whole units, none above `most`: a small last one would pack all of B, or
+// read all of C, for little.
+constexpr Index even_part(Index size, Index most, Index unit) {
+  const Index parts = (size + most - 1) / most;
+  return parts < 2 ? size : ((size + parts - 1) / parts + unit - 1) / unit * unit;
+}
+
 // --- panels of B ---
 
 // pack[k, 0:width] = b[k, 0:columns], zeros beyond, which may be whole vectors; rows of b contiguous.

@@ -34,13 +34,6 @@ constexpr Index whole_tile_rows(Index m) {
 }
 constexpr Index rows_of_rest(Index left) { return left > tile_rows ? (left + 1) / 2 : left; }
 
-// The size of parts of about the same size, in whole units, none above `most`: a small last one would pack all of B, or
-// read all of C, for little.
-constexpr Index even_part(Index size, Index most, Index unit) {
-  const Index parts = (size + most - 1) / most;
-  return parts < 2 ? size : ((size + parts - 1) / parts + unit - 1) / unit * unit;
-}
-
 // c += x * b, on the registers that c, x and b are in.
 //
 // Left to unroll a loop, GCC 12 moves sums from one register to another, and with 16 registers, of which a tile needs
