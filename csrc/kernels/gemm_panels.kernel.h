@@ -124,10 +124,7 @@ void group_product(TileTask<T> task, const BlockOfA<T>& a, Index m, Panels<T>& a
         tile_of<NearB, tile_rows, 2>(rows, task);
         continue;
       }
-      const bool last = j + tile_columns<T> == ahead.columns();
-      if (asks_early(task) && (!last || i + tile_rows < whole)) {
-        ask_for<tile_rows, 2>(last ? c + tile_rows * task.ldc : task.c + tile_columns<T>, task.ldc);
-      }
+      ask_for_next(task, c, j + tile_columns<T> == ahead.columns(), i + tile_rows < whole);
       whole_tile<NearB, 2>(task, a.chunk);
     }
   }

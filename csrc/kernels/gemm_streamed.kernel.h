@@ -89,17 +89,13 @@ void rows_product(TileTask<T> task, const GroupOfB<T>& b, Index rows, Index chun
   T* const c = task.c;
   const Epilogue<T> epilogue = task.epilogue;
   const Index whole = b.whole();
-  const bool asks = asks_early(task) && rows == tile_rows;
   task.columns = lanes<T>;
   task.b = b.panels.data;
   task.ldb = b.panels.row_stride;
   for (Index j = 0; j < whole; j += tile_columns<T>, task.b += b.panels.stride) {
     task.c = c + j;
     task.epilogue = epilogue.from(j);
-    const bool last = j + tile_columns<T> == whole;
-    if (asks && (!last || more)) {
-      ask_for<tile_rows, 2>(last ? c + tile_rows * task.ldc : task.c + tile_columns<T>, task.ldc);
-    }
+    if (rows == tile_rows) ask_for_next(task, c, j + tile_columns<T> == whole, more);
     tile_of_rows<2>(task, rows, chunk);
   }
   const Index left = b.columns - whole;

@@ -205,6 +205,15 @@ bool asks_early(const TileTask<T>& task) {
   return !task.first || task.depth < least_hidden_depth;
 }
 
+// Asks for C of the whole tile after this one: to the right of it or, behind the `last` of the rows from c on, the
+// first of the rows below, if there are `more`.
+template <class T>
+FLYBALL_INLINE void ask_for_next(const TileTask<T>& task, T* c, bool last, bool more) {
+  if (asks_early(task) && (!last || more)) {
+    ask_for<tile_rows, 2>(last ? c + tile_rows * task.ldc : task.c + tile_columns<T>, task.ldc);
+  }
+}
+
 template <class A, class B, int ROWS, int VECTORS, class T>
 __attribute__((noinline)) void tile(const TileTask<T>& task) {
   Vec<T> c[ROWS][VECTORS];
