@@ -51,14 +51,16 @@ FLYBALL_INLINE void multiply_add(Vec<T>& c, Vec<T> x, Vec<T> b) {
 #endif
 }
 
-// C[ROWS, VECTORS] += A[ROWS] @ B[VECTORS], one step of k.
-template <int ROWS, int VECTORS, class T>
-FLYBALL_INLINE void step(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, const Vec<T> (&b)[VECTORS]) {
+// C[ROWS, VECTORS] += A[ROWS] @ B[VECTORS], one step of k; its row of B is the next of b.
+template <int ROWS, int VECTORS, class T, class B>
+FLYBALL_INLINE void step(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, B& b) {
+  Vec<T> b_row[VECTORS];
+  b.next(b_row);
 #pragma GCC unroll 16
   for (int i = 0; i < ROWS; ++i) {
     const Vec<T> x = broadcast(a[i * row_stride]);
 #pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; ++v) multiply_add<T>(c[i][v], x, b[v]);
+    for (int v = 0; v < VECTORS; ++v) multiply_add<T>(c[i][v], x, b_row[v]);
   }
 }
 
@@ -108,9 +110,7 @@ struct Strided {
   static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, Index column_stride, B b,
                                      Index depth) {
     for (Index k = 0; k < depth; ++k) {
-      Vec<T> b_row[VECTORS];
-      b.next(b_row);
-      step<ROWS, VECTORS, T>(c, a, row_stride, b_row);
+      step(c, a, row_stride, b);
       a += column_stride;
     }
   }
@@ -125,16 +125,10 @@ struct Consecutive {
     Index k = 0;
     for (; k + steps <= depth; k += steps, a += steps) {
 #pragma GCC unroll 2
-      for (Index u = 0; u < steps; ++u) {
-        Vec<T> b_row[VECTORS];
-        b.next(b_row);
-        step<ROWS, VECTORS, T>(c, a + u, row_stride, b_row);
-      }
+      for (Index u = 0; u < steps; ++u) step(c, a + u, row_stride, b);
     }
     if (k == depth) return;
-    Vec<T> b_row[VECTORS];
-    b.next(b_row);
-    step<ROWS, VECTORS, T>(c, a, row_stride, b_row);
+    step(c, a, row_stride, b);
   }
 };
 
@@ -151,17 +145,13 @@ struct Packed {
       for (Index part = 0; part < run; part += steps) {
 #pragma GCC unroll 4
         for (Index u = 0; u < steps; ++u) {
-          Vec<T> b_row[VECTORS];
-          b.next(b_row);
-          step<ROWS, VECTORS, T>(c, a + part + u / CHUNK * CHUNK * tile_rows + u % CHUNK, CHUNK, b_row);
+          step(c, a + part + u / CHUNK * CHUNK * tile_rows + u % CHUNK, CHUNK, b);
         }
       }
     }
 #pragma GCC unroll 1
     for (; k < depth; ++k) {
-      Vec<T> b_row[VECTORS];
-      b.next(b_row);
-      step<ROWS, VECTORS, T>(c, a, CHUNK, b_row);
+      step(c, a, CHUNK, b);
       a += CHUNK == 1 ? tile_rows : 1;
     }
   }
