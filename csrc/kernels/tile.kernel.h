@@ -34,6 +34,22 @@ constexpr Index whole_tile_rows(Index m) {
 }
 constexpr Index rows_of_rest(Index left) { return left > tile_rows ? (left + 1) / 2 : left; }
 
+template <class T>
+struct TileTask {
+  T* c;
+  Index ldc;
+  const T* a;
+  Index a_row_stride;
+  Index a_column_stride;
+  const T* b;
+  Index ldb;
+  T* pack;               // where a tile that packs leaves its panel of B
+  Epilogue<T> epilogue;  // absent unless this is the last block of k
+  Index depth;
+  Index columns;  // valid columns of the last vector
+  bool first;     // first block of k: start from zero
+};
+
 // c += x * b, on the registers that c, x and b are in.
 //
 // Left to unroll a loop, GCC 12 moves sums from one register to another, and with 16 registers, of which a tile needs
@@ -70,7 +86,8 @@ struct NearB {
   struct Rows {
     const T* from;
     Index stride;
-    T* pack;  // of FarB
+
+    FLYBALL_INLINE explicit Rows(const TileTask<T>& task) : from(task.b), stride(task.ldb) {}
 
     FLYBALL_INLINE void next(Vec<T> (&row)[VECTORS]) {
 #pragma GCC unroll 2
@@ -90,6 +107,8 @@ struct FarB {
     const T* from;
     Index stride;
     T* pack;
+
+    FLYBALL_INLINE explicit Rows(const TileTask<T>& task) : from(task.b), stride(task.ldb), pack(task.pack) {}
 
     FLYBALL_INLINE void next(Vec<T> (&row)[VECTORS]) {
 #pragma GCC unroll 2
@@ -172,22 +191,6 @@ FLYBALL_INLINE void ask_for(T* c, Index ldc) {
   }
 }
 
-template <class T>
-struct TileTask {
-  T* c;
-  Index ldc;
-  const T* a;
-  Index a_row_stride;
-  Index a_column_stride;
-  const T* b;
-  Index ldb;
-  T* pack;               // where a tile that packs leaves its panel of B
-  Epilogue<T> epilogue;  // absent unless this is the last block of k
-  Index depth;
-  Index columns;  // valid columns of the last vector
-  bool first;     // first block of k: start from zero
-};
-
 // Whether lines of C are asked for before their tile begins: of those that are read, and of those that are written too
 // soon after its beginning.
 template <class T>
@@ -230,7 +233,7 @@ __attribute__((noinline)) void tile(const TileTask<T>& task) {
   }
   ask_for_added<ROWS, VECTORS>(task.epilogue, 0);
   A::template product<ROWS, VECTORS, T>(c, task.a, task.a_row_stride, task.a_column_stride,
-                                        typename B::template Rows<VECTORS, T>{task.b, task.ldb, task.pack}, task.depth);
+                                        typename B::template Rows<VECTORS, T>(task), task.depth);
   finish(c, task.epilogue, load_vector);
   // One branch for all vectors rather than one for each.
   if (whole) {
