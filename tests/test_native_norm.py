@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flyball import _core
+from flyball import functional as F
 from flyball.backend import keep_probability
 
 LEVELS = _core.build_info()["levels"][: _core.build_info()["levels"].index(_core.build_info()["detected_level"]) + 1]
@@ -249,3 +250,23 @@ def test_refusals():
     square = np.zeros((4, 4), np.float32)
     with pytest.raises(ValueError, match="dx must not overlap dy"):
         _core.dense_backward(square, None, None, square, square.copy(), square.copy(), False)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("given", [(), ("b",), ("gamma",), ("beta",), ("b", "gamma", "beta")])
+@pytest.mark.parametrize("variance", [1.0, 0.0, 1e-38, 1e-31, 1e-29, 1e29, 1e31, 3e38, np.inf, np.nan, -1.0])
+def test_running_variances_of_any_size(variance, given, dtype):
+    rng = np.random.default_rng(0)
+    columns = 37
+    w, mean, var, b, gamma, beta = (rng.uniform(0.5, 2, columns).astype(dtype) for _ in range(6))
+    var[::3] = variance
+    options = {name: value for name, value in (("b", b), ("gamma", gamma), ("beta", beta)) if name in given}
+    y = F.dense_batch_norm_inference(np.ones((1, 1), dtype), w[None], mean, var, **options, epsilon=1e-36)
+    centered = w.astype(np.float64) + options.get("b", 0.0) - mean
+    want = centered / np.sqrt(var.astype(np.float64) + 1e-36) * options.get("gamma", 1.0) + options.get("beta", 0.0)
+    assert np.isnan(want).any() == (np.isnan(variance) or variance < 0)
+    # What is folded rounds terms that may be larger than their sum.
+    terms = 5 / np.sqrt(var.astype(np.float64) + 1e-36) * options.get("gamma", 1.0) + 2
+    np.testing.assert_array_equal(np.isnan(y[0]), np.isnan(want))
+    assert np.nanmax(np.abs(y[0] - want) / terms) <= 4 * np.finfo(dtype).eps

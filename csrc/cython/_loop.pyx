@@ -25,33 +25,47 @@ cdef extern from "flyball/program.h" namespace "flyball" nogil:
 cdef double SLICE = 0.05
 
 
-def run(program, steps, progress, double interval, between):
-    """Run the steps of an epoch; see ``flyball.program.runners.Runner.run``."""
-    cdef const int64_t[::1] bounds = steps.bounds
-    cdef const double[::1] learning_rates = steps.learning_rates
-    cdef uint64_t first = steps.first
-    cdef int64_t count = bounds.shape[0] - 1
-    cdef int64_t done = 0
-    counters = steps.counters
-    if learning_rates.shape[0] != count or count <= 0:
-        raise ValueError(f"learning_rates must have one value a step ({count}), got {learning_rates.shape[0]}")
-    capsule = program.runner()
-    cdef StepRunner* runner = <StepRunner*> PyCapsule_GetPointer(capsule, "flyball.StepRunner")
-    cdef double reported = time.perf_counter()
-    runner.enter()
-    try:
-        while done < count:
-            with nogil:
-                done += runner.run(&bounds[0], &learning_rates[0], first, done, count, SLICE)
-            # Steps.count, but here, where no Ctrl-C breaks in: a step done and not counted would be done again.
-            steps.done = done
-            for owner, name, before in counters:
-                setattr(owner, name, before + done)
-            PyErr_CheckSignals()
-            if between is not None:
-                between()
-            if progress is not None and time.perf_counter() - reported >= interval:
-                progress(done)
-                reported = time.perf_counter()
-    finally:
-        runner.leave()
+cdef class Loop:
+    """Runs steps of a Program, each time it is called; see ``flyball.program.runners.Runner.run``."""
+
+    cdef object program, steps
+    cdef StepRunner* runner
+    cdef const int64_t[::1] bounds
+    cdef const double[::1] learning_rates
+    cdef uint64_t first
+    cdef int64_t count
+
+    def __init__(self, program, steps):
+        self.program = program
+        self.steps = steps
+        self.runner = <StepRunner*> PyCapsule_GetPointer(program.runner(), "flyball.StepRunner")
+        self.bounds = steps.bounds
+        self.learning_rates = steps.learning_rates
+        self.first = steps.first
+        self.count = self.bounds.shape[0] - 1
+        cdef int64_t rates = self.learning_rates.shape[0]
+        if rates != self.count or rates == 0:
+            raise ValueError(f"learning_rates must have one value a step ({self.count}), got {rates}")
+
+    def __call__(self, progress=None, double interval=0.1, between=None):
+        cdef int64_t done = 0
+        cdef double reported = 0.0 if progress is None else time.perf_counter()
+        self.runner.enter()
+        try:
+            while done < self.count:
+                with nogil:
+                    done += self.runner.run(
+                        &self.bounds[0], &self.learning_rates[0], self.first, done, self.count, SLICE
+                    )
+                # Steps.count, but here, where no Ctrl-C breaks in: a step done and not counted would be done again.
+                self.steps.done = done
+                for owner, name, before in self.steps.counters:
+                    setattr(owner, name, before + done)
+                PyErr_CheckSignals()
+                if between is not None:
+                    between()
+                if progress is not None and time.perf_counter() - reported >= interval:
+                    progress(done)
+                    reported = time.perf_counter()
+        finally:
+            self.runner.leave()

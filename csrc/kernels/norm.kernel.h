@@ -25,6 +25,23 @@ FLYBALL_INLINE double value_or(const T* values, Index j, double absent) {
   return values == nullptr ? absent : static_cast<double>(values[j]);
 }
 
+// v = 1 / sqrt(v). In float the divider takes a quarter of the time that it takes in double, and a step of Newton's
+// method makes 14 digits of its seven.
+template <class T>
+FLYBALL_INLINE void invert_roots(double* v, Index count) {
+  constexpr double least = 1e-30, most = 1e30;  // whose squares are no float's
+  Index usual = 0;
+  for (Index j = 0; j < count; ++j) usual += (v[j] > least) & (v[j] < most);
+  if (sizeof(T) != sizeof(float) || usual < count) {
+    for (Index j = 0; j < count; ++j) v[j] = 1.0 / __builtin_sqrt(v[j]);
+    return;
+  }
+  for (Index j = 0; j < count; ++j) {
+    const double guess = static_cast<double>(1.0f / __builtin_sqrtf(static_cast<float>(v[j])));
+    v[j] = guess * (1.5 - 0.5 * v[j] * guess * guess);
+  }
+}
+
 template <class T>
 void finish_moments(double* rstd, T* running_mean, T* running_var, const double* mean, Index count,
                     const BatchNormParams& params, Index columns) {
@@ -45,16 +62,36 @@ void finish_moments(double* rstd, T* running_mean, T* running_var, const double*
                                       new_share * (rstd[j] * inverse * correction));
     }
   }
-  for (Index j = 0; j < columns; ++j) rstd[j] = 1.0 / __builtin_sqrt(rstd[j] * inverse + epsilon);
+  for (Index j = 0; j < columns; ++j) rstd[j] = rstd[j] * inverse + epsilon;
+  invert_roots<T>(rstd, columns);
 }
 
 template <class T>
 void running_moments(double* mean, double* rstd, const T* running_mean, const T* running_var, double epsilon,
                      Index columns) {
   for (Index j = 0; j < columns; ++j) mean[j] = static_cast<double>(running_mean[j]);
-  for (Index j = 0; j < columns; ++j) {
-    rstd[j] = 1.0 / __builtin_sqrt(static_cast<double>(running_var[j]) + epsilon);
+  for (Index j = 0; j < columns; ++j) rstd[j] = static_cast<double>(running_var[j]) + epsilon;
+  invert_roots<T>(rstd, columns);
+}
+
+// gamma * (x + bias - mean) * rstd + beta = scale * x + shift with scale = gamma * rstd and
+// shift = (bias - mean) * scale + beta, found in double.
+template <class T>
+void inference_factors(T* scale, T* shift, double* __restrict factor, double* __restrict term,
+                       const RunningNorm<T>& norm, const T* bias, Index columns) {
+  running_moments(term, factor, norm.mean, norm.var, norm.epsilon, columns);
+  if (norm.gamma != nullptr) {
+    for (Index j = 0; j < columns; ++j) factor[j] *= static_cast<double>(norm.gamma[j]);
   }
+  for (Index j = 0; j < columns; ++j) scale[j] = static_cast<T>(factor[j]);
+  if (bias != nullptr) {
+    for (Index j = 0; j < columns; ++j) term[j] -= static_cast<double>(bias[j]);
+  }
+  for (Index j = 0; j < columns; ++j) term[j] *= -factor[j];
+  if (norm.beta != nullptr) {
+    for (Index j = 0; j < columns; ++j) term[j] += static_cast<double>(norm.beta[j]);
+  }
+  for (Index j = 0; j < columns; ++j) shift[j] = static_cast<T>(term[j]);
 }
 
 // z = gamma * (x - mean) * rstd + beta = (x - center) * scale + shift with scale = gamma * rstd and
@@ -112,10 +149,10 @@ void gradient_map(ColumnMap<T> map, T* dgamma, T* dbeta, const double* sum, cons
 
 template <class T>
 constexpr NormKernels<T> norm_kernels = {
-    merge_moments,    finish_moments<T>, running_moments<T>, normalise_map<T>,       finish_sums<T>,
-    gradient_map<T>,  moments<T>,        normalise<T>,       gradient_sums<T>,       input_gradient<T>,
-    column_sums<T>,   plane_moments<T>,  plane_normalise<T>, plane_gradient_sums<T>, plane_input_gradient<T>,
-    row_normalise<T>, row_gradient<T>};
+    merge_moments,           finish_moments<T>, running_moments<T>, inference_factors<T>, normalise_map<T>,
+    finish_sums<T>,          gradient_map<T>,   moments<T>,         normalise<T>,         gradient_sums<T>,
+    input_gradient<T>,       column_sums<T>,    plane_moments<T>,   plane_normalise<T>,   plane_gradient_sums<T>,
+    plane_input_gradient<T>, row_normalise<T>,  row_gradient<T>};
 
 }  // namespace
 }  // namespace flyball

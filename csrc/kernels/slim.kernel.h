@@ -9,25 +9,50 @@ namespace {
 // A single row takes eight vectors at once: gemm's two are too few independent chains, and wide runs of b stream.
 constexpr int row_vectors = 8;
 
-template <class T>
-constexpr Index row_columns = row_vectors * lanes<T>;
+// VECTORS of c; of the last, `columns` elements. Partial ones read no byte beyond the end of a row of b.
+template <int VECTORS, class T>
+FLYBALL_INLINE void row_vectors_product(T* c, const T* a, Index a_stride, const T* b, Index b_stride,
+                                        const Epilogue<T>& epilogue, Index columns, Index k) {
+  const bool whole = columns == lanes<T>;
+  const auto load_vector = [=](const T* p, int v) FLYBALL_INLINE_LAMBDA {
+    return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, columns);
+  };
+  Vec<T> sum[1][VECTORS] = {};
+  for (Index i = 0; i < k; ++i, b += b_stride) {
+    const Vec<T> x = broadcast(a[i * a_stride]);
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; ++v) sum[0][v] += x * load_vector(b, v);
+  }
+  finish(sum, epilogue, load_vector);
+#pragma GCC unroll 8
+  for (int v = 0; v + 1 < VECTORS; ++v) store(c + v * lanes<T>, sum[0][v]);
+  if (whole) {
+    store(c + (VECTORS - 1) * lanes<T>, sum[0][VECTORS - 1]);
+  } else {
+    store_partial(c + (VECTORS - 1) * lanes<T>, sum[0][VECTORS - 1], columns);
+  }
+}
+
+// The columns that are left, in as many vectors as they take.
+template <int VECTORS, class T>
+void rest_of_row(T* c, const T* a, Index a_stride, const T* b, Index b_stride, const Epilogue<T>& epilogue, Index n,
+                 Index k) {
+  if constexpr (VECTORS > 1) {
+    if (n <= (VECTORS - 1) * lanes<T>) {
+      return rest_of_row<VECTORS - 1>(c, a, a_stride, b, b_stride, epilogue, n, k);
+    }
+  }
+  row_vectors_product<VECTORS>(c, a, a_stride, b, b_stride, epilogue, n - (VECTORS - 1) * lanes<T>, k);
+}
 
 template <class T>
 void row_product(T* c, const T* a, Index a_stride, const T* b, Index b_stride, Epilogue<T> epilogue, Index n, Index k) {
-  for (Index j = 0; j < n; j += row_columns<T>) {
-    Vec<T> sum[1][row_vectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < row_vectors; ++v) sum[0][v] = zero<T>();
-    const T* from = b + j;
-    for (Index i = 0; i < k; ++i, from += b_stride) {
-      const Vec<T> x = broadcast(a[i * a_stride]);
-#pragma GCC unroll 8
-      for (int v = 0; v < row_vectors; ++v) sum[0][v] += x * load(from + v * lanes<T>);
-    }
-    finish(sum, epilogue.from(j), [](const T* p, int v) FLYBALL_INLINE_LAMBDA { return load(p + v * lanes<T>); });
-#pragma GCC unroll 8
-    for (int v = 0; v < row_vectors; ++v) store(c + j + v * lanes<T>, sum[0][v]);
+  constexpr Index step = row_vectors * lanes<T>;
+  Index j = 0;
+  for (; j + step <= n; j += step) {
+    row_vectors_product<row_vectors>(c + j, a, a_stride, b + j, b_stride, epilogue.from(j), lanes<T>, k);
   }
+  if (j < n) rest_of_row<row_vectors>(c + j, a, a_stride, b + j, b_stride, epilogue.from(j), n - j, k);
 }
 
 // Squares of lanes x lanes are transposed in registers.
@@ -49,7 +74,7 @@ void transpose_copy(T* out, Index out_stride, const T* in, Index in_stride, Inde
 }
 
 template <class T>
-constexpr SlimKernels<T> slim_kernels = {row_product<T>, row_columns<T>, transpose_copy<T>, lanes<T>};
+constexpr SlimKernels<T> slim_kernels = {row_product<T>, transpose_copy<T>, lanes<T>};
 
 }  // namespace
 }  // namespace flyball

@@ -74,6 +74,21 @@ struct OverlapParams {
   bool whole;  // one loss of all rows together
 };
 
+// Batch normalisation in inference: an element a channel each; gamma and beta may be null.
+template <class T>
+struct RunningNorm {
+  const T* gamma;
+  const T* beta;
+  const T* mean;
+  const T* var;
+  double epsilon;
+
+  // Of the channels from j on.
+  RunningNorm from(Index j) const {
+    return {gamma == nullptr ? gamma : gamma + j, beta == nullptr ? beta : beta + j, mean + j, var + j, epsilon};
+  }
+};
+
 struct BatchNormParams {
   double momentum;  // share of the old running value that is kept
   double epsilon;

@@ -70,6 +70,10 @@ class Runner(Protocol):
         """
         ...
 
+    def prepared(self, steps: Steps) -> Callable[[], None]:
+        """Return what runs all steps each time it is called, on the arrays that are bound by then."""
+        ...
+
     def profile(self, steps: Steps) -> NDArray[np.float64]:
         """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""
         ...
@@ -116,6 +120,10 @@ class BackendRunner:
                 if progress is not None and time.perf_counter() - reported >= interval:
                     progress(s + 1)
                     reported = time.perf_counter()
+
+    def prepared(self, steps: Steps) -> Callable[[], None]:
+        """See :class:`Runner`."""
+        return partial(self.run, steps)
 
     def profile(self, steps: Steps) -> NDArray[np.float64]:
         """See :class:`Runner`."""
@@ -164,7 +172,7 @@ class NativeRunner:
     def __init__(self, program: Program) -> None:
         from flyball import _core, _loop
 
-        self._loop = _loop.run
+        self._loop = _loop.Loop
         buffers = list(program.buffers.values())
         self._index = {id(buffer): i for i, buffer in enumerate(buffers)}
         self._program = _core.Program(
@@ -196,7 +204,11 @@ class NativeRunner:
         between: Callable[[], None] | None = None,
     ) -> None:
         """See :class:`Runner`."""
-        self._loop(self._program, steps, progress, interval, between)
+        self._loop(self._program, steps)(progress, interval, between)
+
+    def prepared(self, steps: Steps) -> Callable[[], None]:
+        """See :class:`Runner`."""
+        return self._loop(self._program, steps)
 
     def profile(self, steps: Steps) -> NDArray[np.float64]:
         """Run all steps, each instruction by itself; return the seconds of each, (steps, instructions)."""

@@ -366,7 +366,7 @@ class Predictor:
         self._row, self._out_dtype = self._out.sample_shape, self._out.array.dtype
         self._runner = runner(self.program)
         self._count = len(x)
-        self._steps = no_learning(step_bounds(len(x), self.rows, batch_statistics=False))
+        self._run_all = self._runner.prepared(no_learning(step_bounds(len(x), self.rows, batch_statistics=False)))
         self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
 
     def is_for(self, x: NDArray[Any], batch_size: int | None) -> bool:
@@ -395,12 +395,13 @@ class Predictor:
         out = np.empty((rows, *self._row), self._out_dtype)
         with self._lock:
             if rows != self._count:
-                self._steps = no_learning(step_bounds(rows, self.rows, batch_statistics=False))
                 self._count = rows
+                bounds = step_bounds(rows, self.rows, batch_statistics=False)
+                self._run_all = self._runner.prepared(no_learning(bounds))
                 if self._order is not None:
                     bind(self._order, np.arange(rows, dtype=np.int64))
             bind(self._x, x if x.ndim == 2 else x.reshape(rows, *self._x.sample_shape))
             bind(self._out, out)
-            self._runner.run(self._steps)
+            self._run_all()
         # Where no layer computes anything, the Program hands on rows that are flat.
         return out if self._row == self._shape else out.reshape(rows, *self._shape)

@@ -18,16 +18,6 @@ template <class T>
 void dense_forward(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, const T* added, Index n, Index k, Index c,
                    ActivationParams activation);
 
-// Batch normalisation in inference; gamma and beta optional, all (c).
-template <class T>
-struct RunningNorm {
-  const T* gamma;
-  const T* beta;
-  const T* mean;
-  const T* var;
-  double epsilon;
-};
-
 // y (n, c) = activation(normalised x (n, k) @ w (k, c) + b (c)); b optional.
 template <class T>
 void dense_batch_norm_inference(Team& team, T* y, Matrix<T> x, Matrix<T> w, const T* b, const RunningNorm<T>& norm,
