@@ -18,14 +18,41 @@ FLYBALL_INLINE void for_each_run(Index columns, Body body) {
   for (Index i = 0; i < columns; i += run_values) body(i, columns - i < run_values ? columns - i : run_values);
 }
 
+// Near the mean: the mean of the first quarter. Of no row is the sum of squares about it more than four times that
+// about the mean, to which the quarter alone adds a third of what the mean's distance from it adds to the former.
+template <class T>
+FLYBALL_INLINE double near_mean(const T* x, Index columns) {
+  const Index quarter = (columns + 4 * lanes<T> - 1) / (4 * lanes<T>)*lanes<T>;
+  return block_mean(x, 0, 1, quarter < columns ? quarter : columns);
+}
+
+// The mean and the sum of squares about it, from sums about *mean, which is near it: one pass where two would be to
+// find the mean first. Not inlined: a row must have the same bits alone and among four, and GCC found other
+// multiply-adds for four at once.
+template <class T>
+__attribute__((noinline)) void moments_near(double* mean, double* m2, const T* x, Index columns) {
+  const T origin = static_cast<T>(*mean);
+  Vec<T> sums[2][chains] = {};
+  add_terms<T>(sums, 0, columns, [=](auto part, Index at, Vec<T>* terms) FLYBALL_INLINE_LAMBDA {
+    const Vec<T> d = part.load(x + at, origin) - origin;
+    terms[0] = d;
+    terms[1] = d * d;
+  });
+  const double sum = total_of<T>(sums[0]);
+  const double offset = sum / static_cast<double>(columns);
+  const double m = total_of<T>(sums[1]) - sum * offset;
+  *mean = static_cast<double>(origin) + offset;
+  *m2 = m < 0.0 ? 0.0 : m;
+}
+
 template <class T>
 FLYBALL_INLINE double row_moments(double* mean, const T* x, Index columns) {
   double m2 = 0.0;
   *mean = 0.0;
   for_each_run(columns, [&](Index i, Index count) {
-    double run_mean;
+    double run_mean = near_mean(x + i, count);
     double run_m2;
-    block_moments(&run_mean, &run_m2, x + i, 0, 1, count);
+    moments_near(&run_mean, &run_m2, x + i, count);
     const double share = static_cast<double>(count) / static_cast<double>(i + count);
     const double delta = run_mean - *mean;
     *mean += delta * share;
@@ -48,10 +75,9 @@ FLYBALL_INLINE double row_squares(const T* x, Index columns) {
   return total;
 }
 
-// Rows of up to this many elements are taken several at a time: four whose sums are folded side by side, a fifth less
-// time for rows of 512; in the backward pass two, so that dgamma and dbeta are touched once for both. Of longer ones
-// each row is taken alone: several would not stay in the caches, and rows that are a multiple of a page apart meet in
-// one set of the first level. Short rows go as many at a time as a vector has lanes (short_row.kernel.h).
+// Rows of up to this many elements are taken four at a time: their sums are folded side by side, which took a fifth
+// less time for rows of 512. Of longer ones each row is taken alone, or two in the backward pass: more would not stay
+// in the caches. Short rows go as many at a time as a vector has lanes (short_row.kernel.h).
 constexpr Index long_row = run_values;
 
 // Statistics of a batch of rows stand in functions of their own, and a batch is what is common to all lengths of rows:
@@ -61,12 +87,6 @@ constexpr Index long_row = run_values;
 template <class T>
 constexpr Index most_batch = lanes<T> > 4 ? lanes<T> : 4;
 
-// Not inlined: a row must have the same bits alone and among four, and GCC found other multiply-adds for four at once.
-template <class T>
-__attribute__((noinline)) double row_m2(double mean, const T* x, Index columns) {
-  return block_m2(mean, x, 0, 1, columns);
-}
-
 // The second moment of each of `count` rows about the mean, which is found as well, or about 0 without `means`.
 template <int count, class T>
 FLYBALL_INLINE void rows_moments(double* averages, double* m2, bool means, const T* x, Index columns) {
@@ -75,8 +95,8 @@ FLYBALL_INLINE void rows_moments(double* averages, double* m2, bool means, const
   } else if (columns > run_values) {
     for (int r = 0; r < count; ++r) m2[r] = row_moments(averages + r, x + r * columns, columns);
   } else {
-    for (int r = 0; r < count; ++r) averages[r] = block_mean(x + r * columns, 0, 1, columns);
-    for (int r = 0; r < count; ++r) m2[r] = row_m2(averages[r], x + r * columns, columns);
+    for (int r = 0; r < count; ++r) averages[r] = near_mean(x + r * columns, columns);
+    for (int r = 0; r < count; ++r) moments_near(averages + r, m2 + r, x + r * columns, columns);
   }
 }
 
@@ -110,7 +130,7 @@ void row_normalise(T* y, double* mean, double* rstd, const T* x, const T* gamma,
           const T* from = x + (i + r) * columns;
           T* to = y + (i + r) * columns;
           const Index at = phase.begin();
-          for_each_vector<T>(columns, [&](auto part, Index j) {
+          for_each_stored<T>(store, to, columns, [=](auto part, Index j) FLYBALL_INLINE_LAMBDA {
             const Vec<T> xhat = (part.load(from + j) - center) * scale + shift;
             store(part, to + j, plus(part, at + j, times(part, at + j, xhat)));
           });
@@ -132,130 +152,153 @@ struct RowMap {
   T shift;
 };
 
-// The same in registers: from memory the compiler would load it anew after each store.
+// But for scale and shift, which take the row's sums.
 template <class T>
-struct RowVectors {
-  Vec<T> center, rstd, rest, scale, shift;
-};
-
-template <class T>
-FLYBALL_INLINE RowVectors<T> in_registers(const RowMap<T>& map) {
-  return {broadcast(map.center), broadcast(map.rstd), broadcast(map.rest), broadcast(map.scale), broadcast(map.shift)};
+FLYBALL_INLINE RowMap<T> row_map(const double* mean, double rstd) {
+  const T center = center_of<T>(mean);
+  const double rounding = mean == nullptr ? 0.0 : *mean - static_cast<double>(center);
+  return {center, static_cast<T>(rstd), static_cast<T>(-rounding * rstd), T(0), T(0)};
 }
 
 template <class T>
-FLYBALL_INLINE RowMap<T> row_map(RowSums sums, const double* mean, double rstd, Index columns) {
-  const double average = mean == nullptr ? 0.0 : *mean;
-  const T center = static_cast<T>(average);
-  const double rounding = average - static_cast<double>(center);
+FLYBALL_INLINE void finish_map(RowMap<T>* map, RowSums sums, const double* mean, double rstd, Index columns) {
+  const double rounding = mean == nullptr ? 0.0 : *mean - static_cast<double>(map->center);
   const double inverse = 1.0 / static_cast<double>(columns);
   const double scale = -rstd * rstd * rstd * (sums.product - rounding * sums.sum) * inverse;
-  const double shift = (mean == nullptr ? 0.0 : -rstd * sums.sum * inverse) - rounding * scale;
-  return {center, static_cast<T>(rstd), static_cast<T>(-rounding * rstd), static_cast<T>(scale), static_cast<T>(shift)};
+  map->scale = static_cast<T>(scale);
+  map->shift = static_cast<T>((mean == nullptr ? 0.0 : -rstd * sums.sum * inverse) - rounding * scale);
 }
 
-template <class T, class Gain>
-FLYBALL_INLINE RowSums row_sums(const T* dy, const T* x, Gain gain, Index at_gamma, T center, Index columns) {
-  RowSums row{};
-  for_each_run(columns, [&](Index begin, Index count) {
-    Vec<T> sums[2][chains] = {};
-    add_terms<T>(sums, begin, count, [&](auto part, Index at, Vec<T>* terms) {
-      const Vec<T> g = gain(part, at_gamma + at, part.load(dy + at));
-      terms[0] = g;
-      terms[1] = g * (part.load(x + at, center) - center);
-    });
-    row.sum += total_of<T>(sums[0]);
-    row.product += total_of<T>(sums[1]);
-  });
-  return row;
-}
+// What a pass over rows finds: each row's sums, what the rows add to dgamma and dbeta, or both.
+template <bool sums, bool parameters>
+struct Wanted {
+  static constexpr bool of_rows = sums;
+  static constexpr bool of_columns = parameters;
+};
 
-// The maps of a batch of rows. mean and gamma may be null; `phase` is the first row's.
-template <class T>
-__attribute__((noinline)) void batch_maps(RowMap<T>* maps, const T* dy, const T* x, const T* gamma, const double* mean,
-                                          const double* rstd, Phase phase, Index count, Index columns) {
-  const auto mean_of = [&](Index r) { return mean == nullptr ? nullptr : mean + r; };
-  RowSums sums[lanes<T>];
-  if (columns <= short_row) {
-    short_rows_sums(sums, dy, x, gamma, mean, phase, count, columns);
-  } else {
-    with_gamma<T>(gamma, [&](auto gain) {
-      for (Index r = 0; r < count; ++r, phase.next()) {
-        const Index at = r * columns;
-        sums[r] = row_sums<T>(dy + at, x + at, gain, phase.begin(), center_of<T>(mean_of(r)), columns);
+// Values that are summed in T in one chain.
+constexpr Index chain_values = run_values / chains;
+
+// Adds to the sums of `count` rows that share gamma, and to dgamma and dbeta, each of which may be absent.
+//
+// One pass for both, as it is the loads that take the time, and two rows at once, so that dgamma and dbeta are touched
+// half as often. Four at once are faster in the first level alone, and their lines meet in one set of it.
+template <int count, class Pass, class T, class Gain>
+FLYBALL_INLINE void gather_rows(Pass, RowSums* sums, T* dgamma, T* dbeta, const T* dy, const T* x, Gain gain,
+                                const RowMap<T>* maps, Index at_gamma, Index columns) {
+  Vec<T> center[count], rstd[count], rest[count];
+#pragma GCC unroll 2
+  for (int r = 0; r < count; ++r) {
+    center[r] = broadcast(maps[r].center);
+    rstd[r] = broadcast(maps[r].rstd);
+    rest[r] = broadcast(maps[r].rest);
+  }
+  for (Index begin = 0; begin < columns; begin += chain_values) {
+    Vec<T> sum[count] = {};
+    Vec<T> product[count] = {};
+    const Index width = columns - begin < chain_values ? columns - begin : chain_values;
+    for_each_vector<T>(width, [&](auto part, Index i) FLYBALL_INLINE_LAMBDA {
+      const Index j = begin + i;
+      Vec<T> s = zero<T>();
+      Vec<T> p = zero<T>();
+#pragma GCC unroll 2
+      for (int r = 0; r < count; ++r) {
+        const Index at = r * columns + j;
+        const Vec<T> v = part.load(dy + at);
+        const Vec<T> d = part.load(x + at, maps[r].center) - center[r];
+        if constexpr (Pass::of_columns) {
+          s += v;
+          p += v * (d * rstd[r] + rest[r]);
+        }
+        if constexpr (Pass::of_rows) {
+          const Vec<T> g = gain(part, at_gamma + j, v);
+          sum[r] += g;
+          product[r] += g * d;
+        }
+      }
+      if constexpr (Pass::of_columns) {
+        if (dgamma != nullptr) part.store(dgamma + at_gamma + j, part.load(dgamma + at_gamma + j) + p);
+        if (dbeta != nullptr) part.store(dbeta + at_gamma + j, part.load(dbeta + at_gamma + j) + s);
       }
     });
-  }
-  for (Index r = 0; r < count; ++r) maps[r] = row_map<T>(sums[r], mean_of(r), rstd[r], columns);
-}
-
-// Columns [begin, end) of `count` rows: dx, and what they add to dgamma and dbeta, each of which may be absent. gamma,
-// dgamma and dbeta begin at `at_gamma`.
-template <int count, class T, class Store, class Gain>
-FLYBALL_INLINE void row_group_gradient(Store store, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, Gain gain,
-                                       const RowMap<T>* maps, Index at_gamma, Index ld, Index begin, Index width) {
-  RowVectors<T> vectors[count];
+    if constexpr (Pass::of_rows) {
 #pragma GCC unroll 2
-  for (int r = 0; r < count; ++r) vectors[r] = in_registers(maps[r]);
-  for_each_vector<T>(width, [&](auto part, Index i) {
-    const Index j = begin + i;
-    Vec<T> s = zero<T>();
-    Vec<T> p = zero<T>();
-#pragma GCC unroll 2
-    for (int r = 0; r < count; ++r) {
-      const RowVectors<T>& map = vectors[r];
-      const Index at = r * ld + j;
-      const Vec<T> g = part.load(dy + at);
-      const Vec<T> d = part.load(x + at) - map.center;
-      s += g;
-      p += g * (d * map.rstd + map.rest);
-      if (dx != nullptr) store(part, dx + at, gain(part, at_gamma + j, g) * map.rstd + (d * map.scale + map.shift));
+      for (int r = 0; r < count; ++r) {
+        sums[r].sum += total_of<T>(sum[r]);
+        sums[r].product += total_of<T>(product[r]);
+      }
     }
-    if (dgamma != nullptr) part.store(dgamma + at_gamma + j, part.load(dgamma + at_gamma + j) + p);
-    if (dbeta != nullptr) part.store(dbeta + at_gamma + j, part.load(dbeta + at_gamma + j) + s);
-  });
+  }
 }
 
-constexpr Index piece = 1024;
+// What a batch of rows adds to dgamma and dbeta, and the rows' maps if they are `wanted`. mean and gamma may be null;
+// `phase` is the first row's.
+template <class T>
+__attribute__((noinline)) void batch_maps(RowMap<T>* maps, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma,
+                                          const double* mean, const double* rstd, bool wanted, Phase phase, Index count,
+                                          Index columns) {
+  const auto mean_of = [=](Index r) { return mean == nullptr ? nullptr : mean + r; };
+  for (Index r = 0; r < count; ++r) maps[r] = row_map<T>(mean_of(r), rstd[r]);
+  RowSums sums[most_batch<T>] = {};
+  const bool at_once = columns <= short_row;
+  if (at_once && wanted) short_rows_sums(sums, dy, x, gamma, mean, phase, count, columns);
+  const bool of_rows = wanted && !at_once;
+  const bool of_columns = dgamma != nullptr || dbeta != nullptr;
+  with_gamma<T>(gamma, [&](auto gain) {
+    const auto gather = [&](auto group, Index r) FLYBALL_INLINE_LAMBDA {
+      const auto pass = [&](auto both) FLYBALL_INLINE_LAMBDA {
+        gather_rows<decltype(group)::rows>(both, sums + r, dgamma, dbeta, dy + r * columns, x + r * columns, gain,
+                                           maps + r, phase.begin(), columns);
+      };
+      if (of_rows && of_columns) {
+        pass(Wanted<true, true>{});
+      } else if (of_rows) {
+        pass(Wanted<true, false>{});
+      } else if (of_columns) {
+        pass(Wanted<false, true>{});
+      }
+      phase.next();
+    };
+    Index r = 0;
+    if (phase.shared()) {
+      for (; r + 2 <= count; r += 2) gather(Group<2>{}, r);
+    }
+    for (; r < count; ++r) gather(Group<1>{}, r);
+  });
+  if (!wanted) return;
+  for (Index r = 0; r < count; ++r) finish_map<T>(maps + r, sums[r], mean_of(r), rstd[r], columns);
+}
 
 template <class T>
 void row_gradient(T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const double* mean,
                   const double* rstd, Stores stores, Index period, Index rows, Index columns) {
-  const Index batch = columns <= short_row ? lanes<T> : period == 1 ? 2 : 1;
-  const Index step = columns <= long_row ? columns : piece;
+  const Index several = columns <= long_row ? 4 : 2;
+  const Index batch = columns <= short_row ? lanes<T> : period == 1 ? several : 1;
   with_stores(stores, dx, columns, [&](auto store) {
     with_gamma<T>(gamma, [&](auto gain) {
       Phase phase(0, period, columns);
       for_each_batch(rows, batch, [&](Index i, Index count) FLYBALL_INLINE_LAMBDA {
-        RowMap<T> maps[lanes<T>];
-        batch_maps(maps, dy + i * columns, x + i * columns, gamma, mean == nullptr ? nullptr : mean + i, rstd + i,
-                   phase, count, columns);
-        // Columns [j, j + width) of the next rows of the batch, which share gamma.
-        const auto finish = [&](auto group, Index r, Index j, Index width) FLYBALL_INLINE_LAMBDA {
-          constexpr int together = decltype(group)::rows;
-          const auto gradient = [&](auto part, int row, T* out, T* to_gamma, T* to_beta) FLYBALL_INLINE_LAMBDA {
-            const Index at = (i + r + row) * columns;
-            row_group_gradient<decltype(part)::rows>(store, out == nullptr ? nullptr : out + at, to_gamma, to_beta,
-                                                     dy + at, x + at, gain, maps + r + row, phase.begin(), columns, j,
-                                                     width);
-          };
-          if constexpr (together == 1) {
-            gradient(group, 0, dx, dgamma, dbeta);
-          } else {  // what the rows add to dgamma and dbeta together, then dx of each
-            gradient(group, 0, nullptr, dgamma, dbeta);
-            for (int row = 0; row < together; ++row) gradient(Group<1>{}, row, dx, nullptr, nullptr);
-          }
-          phase.next();
-        };
-        Index pairs = 0;
-        if (period == 1 && columns <= long_row) {
-          for (; pairs + 2 <= count; pairs += 2) finish(Group<2>{}, pairs, 0, columns);
+        RowMap<T> maps[most_batch<T>];
+        batch_maps(maps, dgamma, dbeta, dy + i * columns, x + i * columns, gamma, mean == nullptr ? nullptr : mean + i,
+                   rstd + i, dx != nullptr, phase, count, columns);
+        if (dx == nullptr) {
+          for (Index r = 0; r < count; ++r) phase.next();
+          return;
         }
-        const Phase first = phase;
-        for (Index j = 0; j < columns; j += step) {
-          phase = first;
-          const Index width = columns - j < step ? columns - j : step;
-          for (Index r = pairs; r < count; ++r) finish(Group<1>{}, r, j, width);
+        for (Index r = 0; r < count; ++r, phase.next()) {
+          const T* from_dy = dy + (i + r) * columns;
+          const T* from_x = x + (i + r) * columns;
+          T* to = dx + (i + r) * columns;
+          const Index at = phase.begin();
+          // In registers: from memory the compiler would load them anew after each store.
+          const Vec<T> center = broadcast(maps[r].center);
+          const Vec<T> slope = broadcast(maps[r].rstd);
+          const Vec<T> scale = broadcast(maps[r].scale);
+          const Vec<T> shift = broadcast(maps[r].shift);
+          for_each_stored<T>(store, to, columns, [=](auto part, Index j) FLYBALL_INLINE_LAMBDA {
+            const Vec<T> g = gain(part, at + j, part.load(from_dy + j));
+            store(part, to + j, g * slope + ((part.load(from_x + j) - center) * scale + shift));
+          });
         }
       });
     });

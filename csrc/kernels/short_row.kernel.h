@@ -61,6 +61,7 @@ class Phase {
   FLYBALL_INLINE Phase(Index first, Index period, Index columns)
       : begin_(first * columns), end_(period * columns), columns_(columns) {}
   FLYBALL_INLINE Index begin() const { return begin_; }
+  FLYBALL_INLINE bool shared() const { return end_ == columns_; }  // by all rows
   FLYBALL_INLINE void next() {
     begin_ += columns_;
     if (begin_ == end_) begin_ = 0;

@@ -48,6 +48,30 @@ struct Streamed {
 };
 #endif
 
+// for_each_vector for a body that stores its vector i at p + i. A first part reaches up to where vectors are aligned: a
+// vector that lies across two lines is two loads and two stores, and large arrays of NumPy begin 16 bytes behind a
+// line. Forward and backward of 64 rows of 512, such arrays in the caches, took 0.90 of the time with AVX-512 and as
+// long with AVX2. Rows of a few vectors gain nothing; nor do streamed ones, whose lines would be written half past the
+// caches.
+template <class T, class Body>
+FLYBALL_INLINE void for_each_stored(Cached, const T* p, Index count, Body body) {
+  const Index behind = static_cast<Index>(reinterpret_cast<std::uintptr_t>(p) / sizeof(T)) & (lanes<T> - 1);
+  Index i = 0;
+  if (behind != 0 && count > 4 * lanes<T>) {
+    i = lanes<T> - behind;
+    body(Partial{i}, 0);
+  }
+  for (; i + lanes<T> <= count; i += lanes<T>) body(Whole{}, i);
+  if (i < count) body(Partial{count - i}, i);
+}
+
+#if defined(__SSE2__)
+template <class T, class Body>
+FLYBALL_INLINE void for_each_stored(Streamed, const T*, Index count, Body body) {
+  for_each_vector<T>(count, body);
+}
+#endif
+
 // Calls body with the way to store to rows that begin at p and are `ld` elements apart. What was streamed is visible to
 // other threads when this returns.
 template <class T, class Body>
