@@ -41,7 +41,7 @@ FLYBALL_INLINE double total_of(Vec<T> sums) {
   return total.total();
 }
 
-// The chains meet in T: to widen each of them took a fifteenth of a forward pass over rows of 512.
+// The chains meet in T: widening each of them was 7 % of layer normalisation's forward pass over (512, 512) floats.
 template <class T>
 FLYBALL_INLINE double total_of(const Vec<T> (&sums)[chains]) {
   return total_of<T>((sums[0] + sums[1]) + (sums[2] + sums[3]));
