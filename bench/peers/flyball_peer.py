@@ -18,6 +18,7 @@ from tasks import (
     NETWORKS,
     RATE,
     STEPS,
+    UPDATE_RATE,
     UPDATES,
     Job,
     Network,
@@ -258,15 +259,15 @@ def update(name: str, penalised: bool, size: int) -> Job:
     def run() -> None:
         match name:
             case "sgd":
-                _core.sgd_update(w, m, total, g, scale, LEARNING_RATE, 0.9, False, *tail)
+                _core.sgd_update(w, m, total, g, scale, UPDATE_RATE, 0.9, False, *tail)
             case "rmsprop":
-                _core.rmsprop_update(w, v, None, None, total, g, scale, LEARNING_RATE, 0.9, 0.0, 1e-7, True, *tail)
+                _core.rmsprop_update(w, v, None, None, total, g, scale, UPDATE_RATE, 0.9, 0.0, 1e-7, True, *tail)
             case "adagrad":
-                _core.adagrad_update(w, v, total, g, scale, LEARNING_RATE, 1e-7, True, *tail)
+                _core.adagrad_update(w, v, total, g, scale, UPDATE_RATE, 1e-7, True, *tail)
             case _:
                 step = next(steps)
                 _core.adam_update(
-                    w, m, v, None, total, g, scale, LEARNING_RATE, 0.9, 0.999, 1e-7, step, False, *tail
+                    w, m, v, None, total, g, scale, UPDATE_RATE, 0.9, 0.999, 1e-7, step, False, *tail
                 )  # fmt: skip
 
     def check() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 RATE = 0.5
 L2 = 1e-4
 LEARNING_RATE = 1e-3
+UPDATE_RATE = 1e-6
+"""Of updates alone, whose gradient is always the same: weights that have come to rest have denormal moments."""
 STEPS = 50
 """Steps in one epoch."""
 

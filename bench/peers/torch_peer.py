@@ -15,6 +15,7 @@ from tasks import (
     NETWORKS,
     RATE,
     STEPS,
+    UPDATE_RATE,
     UPDATES,
     Job,
     activated,
@@ -256,7 +257,7 @@ def update(name: str, size: int) -> Job:
     w = torch.from_numpy(matrix(1, size)[0]).requires_grad_()
     w.grad = torch.from_numpy(matrix(1, size, 1)[0])
     before = w[:1000].detach().clone()
-    options = {"lr": LEARNING_RATE, "weight_decay": L2}
+    options = {"lr": UPDATE_RATE, "weight_decay": L2}
     optimizer: Any
     match name:
         case "sgd":
