@@ -31,6 +31,12 @@ constexpr Index row_bytes = 512;
 template <class T>
 constexpr Index most_depth = row_bytes / static_cast<Index>(sizeof(T));
 
+// A row of a panel of so many elements, with the zeros behind them.
+template <class T>
+constexpr Index padded(Index depth) {
+  return (depth + step<T> - 1) / step<T> * step<T>;
+}
+
 // Rows of A and C that are listed at a time.
 constexpr Index block_rows = 128;
 
@@ -155,7 +161,7 @@ FLYBALL_INLINE void four_products(T (&totals)[four], const T* a, const T* const 
 template <bool FIRST, bool LAST, class T>
 __attribute__((noinline)) void add_products(const GatedTask<T>& task, const Fours& fours) {
   const GatedTask<T> t = task;
-  const Index width = (t.depth + step<T> - 1) / step<T> * step<T>;
+  const Index width = padded<T>(t.depth);
   const Index count = fours.count;
   for (Index e = 0; e < count; ++e) {
     const Place* const places = fours.places + e * four;
@@ -195,8 +201,7 @@ template <class T>
 void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, Index m, Index n, Index k, T* pack) {
   Fours& fours = *reinterpret_cast<Fours*>(reinterpret_cast<char*>(pack) + panel_bytes);
   T* const sums = reinterpret_cast<T*>(&fours + 1);
-  const auto padded = [](Index depth) { return (depth + step<T> - 1) / step<T> * step<T>; };
-  const Index block_depth = padded(even_part(k, most_depth<T>, step<T>));
+  const Index block_depth = padded<T>(even_part(k, most_depth<T>, step<T>));
   const Index fitting = panel_bytes / static_cast<Index>(sizeof(T)) / block_depth;
   const Index panel_rows = fitting < most_rows ? fitting : most_rows;
   for (Index i = 0; i < m; i += block_rows) {
@@ -206,7 +211,7 @@ void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, In
       find_fours(fours, c + i * ldc + j, ldc, gate.data + i * gate.row_stride + j, gate.row_stride, height, width);
       for (Index k0 = 0; k0 < k; k0 += block_depth) {
         const Index depth = k - k0 < block_depth ? k - k0 : block_depth;
-        pack_rows_of(pack, b.data + j * b.row_stride + k0, b.row_stride, width, depth, padded(depth));
+        pack_rows_of(pack, b.data + j * b.row_stride + k0, b.row_stride, width, depth, padded<T>(depth));
         add_products<T>({c + i * ldc + j, ldc, a.data + i * a.row_stride + k0, a.row_stride, pack, depth, sums}, fours,
                         k0 == 0, k0 + depth == k);
       }
