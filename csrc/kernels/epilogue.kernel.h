@@ -20,6 +20,26 @@ FLYBALL_INLINE void ask_for_added(const Epilogue<T>& epilogue, Index i) {
   }
 }
 
+// Loads and stores a row of VECTORS, of the last of which `columns` elements are there.
+template <int VECTORS, class T>
+struct RowOfVectors {
+  Index columns;
+  bool whole = columns == lanes<T>;
+
+  FLYBALL_INLINE Vec<T> operator()(const T* p, int v) const {
+    return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, columns);
+  }
+  FLYBALL_INLINE void store_row(T* p, const Vec<T> (&row)[VECTORS]) const {
+#pragma GCC unroll 8
+    for (int v = 0; v + 1 < VECTORS; ++v) store(p + v * lanes<T>, row[v]);
+    if (whole) {
+      store(p + (VECTORS - 1) * lanes<T>, row[VECTORS - 1]);
+    } else {
+      store_partial(p + (VECTORS - 1) * lanes<T>, row[VECTORS - 1], columns);
+    }
+  }
+};
+
 // c = epilogue(c), a tile whose first row and column are the epilogue's; load_vector(p, v) loads vector v from p on.
 template <int ROWS, int VECTORS, class T, class Load>
 FLYBALL_INLINE void finish(Vec<T> (&c)[ROWS][VECTORS], const Epilogue<T>& epilogue, Load load_vector) {

@@ -46,6 +46,7 @@ FLYBALL_INLINE Vec<T> clip(Vec<T> x, T bound) {
 }
 
 // Numbers of Penalty in T. With clip_penalty the penalties' gradient is scaled and clipped together with g.
+// A rare one, proximal or with clip_penalty, has L1 or clipping too.
 template <class T, bool with_l1_or_clip, bool rare, bool with_sum>
 struct Penalised {
   T scale, l1, l2;  // of the gradient
@@ -105,8 +106,10 @@ struct Penalised {
 template <class T, class Step>
 FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalty& params, double gradient_scale,
                                      double learning_rate, bool with_sum, Step step) {
+  const bool has_l1_or_clip = params.l1 != 0.0 || params.clip_value != __builtin_inf();
   return with_flags(
       [&](auto l1_or_clip, auto rare, auto sum) {
+        if constexpr (rare.value && !l1_or_clip.value) return 0.0;  // there is no such
         Penalised<T, l1_or_clip.value, rare.value, sum.value> penalty(params, gradient_scale, learning_rate);
         for_each_vector<T>(count, [&](auto part, Index i) FLYBALL_INLINE_LAMBDA {
           prefetch_to_write(w + i + 16 * lanes<T>);
@@ -117,7 +120,7 @@ FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalt
         });
         return penalty.total();
       },
-      params.l1 != 0.0 || params.clip_value != __builtin_inf(), params.proximal || params.clip_penalty, with_sum);
+      has_l1_or_clip, has_l1_or_clip && (params.proximal || params.clip_penalty), with_sum);
 }
 
 }  // namespace

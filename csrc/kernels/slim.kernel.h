@@ -13,24 +13,15 @@ constexpr int row_vectors = 8;
 template <int VECTORS, class T>
 FLYBALL_INLINE void row_vectors_product(T* c, const T* a, Index a_stride, const T* b, Index b_stride,
                                         const Epilogue<T>& epilogue, Index columns, Index k) {
-  const bool whole = columns == lanes<T>;
-  const auto load_vector = [=](const T* p, int v) FLYBALL_INLINE_LAMBDA {
-    return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, columns);
-  };
+  const RowOfVectors<VECTORS, T> columns_of_row{columns};
   Vec<T> sum[1][VECTORS] = {};
   for (Index i = 0; i < k; ++i, b += b_stride) {
     const Vec<T> x = broadcast(a[i * a_stride]);
 #pragma GCC unroll 8
-    for (int v = 0; v < VECTORS; ++v) sum[0][v] += x * load_vector(b, v);
+    for (int v = 0; v < VECTORS; ++v) sum[0][v] += x * columns_of_row(b, v);
   }
-  finish(sum, epilogue, load_vector);
-#pragma GCC unroll 8
-  for (int v = 0; v + 1 < VECTORS; ++v) store(c + v * lanes<T>, sum[0][v]);
-  if (whole) {
-    store(c + (VECTORS - 1) * lanes<T>, sum[0][VECTORS - 1]);
-  } else {
-    store_partial(c + (VECTORS - 1) * lanes<T>, sum[0][VECTORS - 1], columns);
-  }
+  finish(sum, epilogue, columns_of_row);
+  columns_of_row.store_row(c, sum[0]);
 }
 
 // The columns that are left, in as many vectors as they take.

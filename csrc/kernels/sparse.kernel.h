@@ -105,17 +105,13 @@ struct SparseTask {
 // ROWS of C from row i on, VECTORS wide.
 template <int ROWS, int VECTORS, class T>
 FLYBALL_INLINE void some_rows(const SparseTask<T>& task, const Rows<T>& rows, Index i) {
-  const bool whole = task.columns == lanes<T>;
-  const Index columns = task.columns;
-  const auto load_vector = [=](const T* p, int v) FLYBALL_INLINE_LAMBDA {
-    return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, columns);
-  };
+  const RowOfVectors<VECTORS, T> columns_of_row{task.columns};
   T* const corner = task.c + i * task.ldc;
   Vec<T> c[ROWS][VECTORS];
 #pragma GCC unroll 2
   for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < VECTORS; ++v) c[r][v] = task.first ? zero<T>() : load_vector(corner + r * task.ldc, v);
+    for (int v = 0; v < VECTORS; ++v) c[r][v] = task.first ? zero<T>() : columns_of_row(corner + r * task.ldc, v);
   }
   const T* const a = rows.data + i * rows.stride;
   const Place* const list = rows.lists + i * list_stride;
@@ -136,18 +132,9 @@ FLYBALL_INLINE void some_rows(const SparseTask<T>& task, const Rows<T>& rows, In
   for (int r = 0; r < ROWS; ++r) {
     for (Index e = all; e < rows.counts[i + r]; ++e) add(r, e);
   }
-  finish(c, task.epilogue.below(i), load_vector);
+  finish(c, task.epilogue.below(i), columns_of_row);
 #pragma GCC unroll 2
-  for (int r = 0; r < ROWS; ++r) {
-    T* const row = corner + r * task.ldc;
-#pragma GCC unroll 8
-    for (int v = 0; v + 1 < VECTORS; ++v) store(row + v * lanes<T>, c[r][v]);
-    if (whole) {
-      store(row + (VECTORS - 1) * lanes<T>, c[r][VECTORS - 1]);
-    } else {
-      store_partial(row + (VECTORS - 1) * lanes<T>, c[r][VECTORS - 1], columns);
-    }
-  }
+  for (int r = 0; r < ROWS; ++r) columns_of_row.store_row(corner + r * task.ldc, c[r]);
 }
 
 // Rows of C, VECTORS wide.
