@@ -365,9 +365,13 @@ class Predictor:
         self._order = self.program.buffers.get("order")
         self._row, self._out_dtype = self._out.sample_shape, self._out.array.dtype
         self._runner = runner(self.program)
-        self._count = len(x)
-        self._run_all = self._runner.prepared(no_learning(step_bounds(len(x), self.rows, batch_statistics=False)))
+        self._prepare(len(x))
         self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
+
+    def _prepare(self, rows: int) -> None:
+        self._count = rows
+        bounds = step_bounds(rows, self.rows, batch_statistics=False)
+        self._run_all = self._runner.prepared(no_learning(bounds))
 
     def is_for(self, x: NDArray[Any], batch_size: int | None) -> bool:
         """Whether it was made for samples like ``x``: others need another one."""
@@ -395,9 +399,7 @@ class Predictor:
         out = np.empty((rows, *self._row), self._out_dtype)
         with self._lock:
             if rows != self._count:
-                self._count = rows
-                bounds = step_bounds(rows, self.rows, batch_statistics=False)
-                self._run_all = self._runner.prepared(no_learning(bounds))
+                self._prepare(rows)
                 if self._order is not None:
                     bind(self._order, np.arange(rows, dtype=np.int64))
             bind(self._x, x if x.ndim == 2 else x.reshape(rows, *self._x.sample_shape))
