@@ -1,4 +1,6 @@
-"""What a call costs, in microseconds, the fastest of many: every operation on 64 elements (of three axes: 512).
+"""What a call costs, in microseconds, the fastest of many.
+
+Every operation on 64 elements (of three axes: 512), and a model's prediction of one row.
 
 python bench/calls.py
 """
@@ -17,7 +19,10 @@ from flyball import _core
 from flyball import functional as F
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from cases import CASES
+from flyball_peer import build
+from tasks import NETWORKS
 
 CALLS, ROUNDS = 200, 200  # rounds shorter than the time that other processes leave
 
@@ -79,6 +84,10 @@ def main() -> None:
     print("flyball.functional, with its checks:")
     for name, call in faces.items():
         print(f"  {name:30} {microseconds(call):6.2f}")
+    print("a model's prediction of one row:")
+    for name, network in NETWORKS.items():
+        model, (samples, _) = build(network), network.data()
+        print(f"  {name:30} {microseconds(partial(model.predict, samples[:1].copy())):6.2f}")
 
 
 if __name__ == "__main__":

@@ -303,7 +303,8 @@ SAMPLES = {
     "many": np.tile(X, (500, 1)),
     "strided rows": np.tile(X, (2, 1))[::2],
     "columns first": np.asfortranarray(X),
-    "read-only": np.broadcast_to(X[:1], (3, 6)),
+    "the same row": np.broadcast_to(X[:1], (3, 6)),
+    "read-only": np.frombuffer(X.tobytes(), np.float32).reshape(X.shape),
     "float64": X.astype(float),
     "integers": X.astype(int),
     "big-endian": X.astype(">f4"),
@@ -333,6 +334,28 @@ def test_prediction_does_not_depend_on_what_was_predicted_before(name, first):
     found = predicted(model)
     np.testing.assert_array_equal(found, predicted(fresh))
     assert type(found) is str or (type(found) is np.ndarray and found.flags.owndata)
+
+
+@pytest.mark.usefixtures("_backend")
+@pytest.mark.parametrize("name", SAMPLES)
+def test_rows_are_read_in_place_where_they_can_be(name):
+    model = network()
+    model.predict(X)
+    found = model._predictor.run_in_place(SAMPLES[name])
+    assert (found is not None) == (name in {"the same kind", "one", "many", "read-only"})
+    if found is not None:
+        np.testing.assert_array_equal(found, network().predict(SAMPLES[name], batch_size=7))
+    np.testing.assert_array_equal(model.predict(X[1:3]), network().predict(X[1:3], batch_size=1))
+
+
+@pytest.mark.usefixtures("_backend")
+def test_images_are_read_in_place_too():
+    model = fb.Sequential([layers.Input((4, 3, 2)), layers.BatchNormalization(), layers.Flatten(), layers.Dense(5)])
+    x = np.random.default_rng(1).standard_normal((9, 4, 3, 2)).astype(np.float32)
+    expected = model.predict(x, batch_size=2)
+    assert model.predict(x[:1]).shape == (1, 5)
+    np.testing.assert_array_equal(model._predictor.run_in_place(x), expected)
+    assert model._predictor.run_in_place(x.reshape(9, 24)) is None
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"verbose": 3}, {"steps": -1}, {"seed": 1}, {"unknown": 1}])

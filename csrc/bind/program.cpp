@@ -112,6 +112,16 @@ class PyProgram {
     arrays_.at(i) = array;
   }
 
+  // Puts `samples` rows at `array`, laid out as those of buffer i are, in the place of these.
+  void bind_rows(std::size_t i, const Array& array, Index samples) {
+    Buffer buffer = program_.buffer(i);
+    buffer.data = const_cast<void*>(array.data());
+    buffer.rows = buffer.extents[0] = samples * buffer.rows_per_sample;
+    buffer.row_bytes = buffer.columns * buffer.element_bytes;
+    program_.bind(i, buffer);
+    arrays_.at(i) = array;
+  }
+
   // Seconds (steps, instructions) of all steps of `bounds`; for flyball.program.profile.
   py::array_t<double> profile(const py::array_t<Index>& bounds, const py::array_t<double>& learning_rates,
                               std::uint64_t first) {
@@ -145,6 +155,50 @@ class PyProgram {
   Program program_;
 };
 
+// flyball.program.runners.Exchange: one call for what a single row would spend more time on than on its products.
+class Exchange {
+ public:
+  using Places = std::vector<std::size_t>;  // of a buffer and its views
+  using Extents = std::vector<py::ssize_t>;
+
+  Exchange(PyProgram& program, Places x, Places out, py::dtype dtype, py::dtype out_dtype, Extents sample_shape,
+           Extents shape)
+      : program_(program),
+        x_(std::move(x)),
+        out_(std::move(out)),
+        dtype_(std::move(dtype)),
+        out_dtype_(std::move(out_dtype)),
+        sample_shape_(std::move(sample_shape)),
+        out_shape_(std::move(shape)) {
+    out_shape_.insert(out_shape_.begin(), 0);
+  }
+
+  py::object exchange(const py::object& given) {
+    if (Py_TYPE(given.ptr()) != py::detail::npy_api::get().PyArray_Type_) return py::none();
+    const auto x = py::reinterpret_borrow<Array>(given);
+    if (!fits(x)) return py::none();
+    const auto samples = static_cast<Index>(x.shape(0));
+    out_shape_[0] = x.shape(0);
+    const Array out(out_dtype_, out_shape_);
+    for (const std::size_t i : x_) program_.bind_rows(i, x, samples);
+    for (const std::size_t i : out_) program_.bind_rows(i, out, samples);
+    return out;
+  }
+
+ private:
+  bool fits(const Array& x) const {
+    constexpr int flags = int{Array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
+    return x.ndim() == static_cast<py::ssize_t>(sample_shape_.size()) + 1 && x.shape(0) > 0 &&
+           std::equal(sample_shape_.begin(), sample_shape_.end(), x.shape() + 1) && (x.flags() & flags) == flags &&
+           py::detail::array_proxy(x.ptr())->descr == dtype_.ptr();
+  }
+
+  PyProgram& program_;
+  Places x_, out_;
+  py::dtype dtype_, out_dtype_;
+  Extents sample_shape_, out_shape_;
+};
+
 }  // namespace
 
 void register_program(py::module_& module) {
@@ -156,6 +210,13 @@ void register_program(py::module_& module) {
       .def("threads", &PyProgram::threads, py::arg("rows"))
       .def("predicted_seconds", &PyProgram::predicted_seconds, py::arg("threads"), py::arg("rows"))
       .def("runner", &PyProgram::runner);
+  using Places = const Exchange::Places&;
+  using Extents = const Exchange::Extents&;
+  py::class_<Exchange>(module, "Exchange")
+      .def(py::init<PyProgram&, Places, Places, py::dtype, py::dtype, Extents, Extents>(), py::arg("program"),
+           py::arg("x"), py::arg("out"), py::arg("dtype"), py::arg("out_dtype"), py::arg("sample_shape"),
+           py::arg("shape"), py::keep_alive<1, 2>())
+      .def("__call__", &Exchange::exchange, py::arg("x"));
   py::class_<Calm>(module, "Calm").def(py::init([] { return std::make_unique<Calm>(least_calm); }));
   py::class_<Pace>(module, "Pace")
       .def(py::init<Calm&>(), py::arg("calm"), py::keep_alive<1, 2>())

@@ -47,10 +47,9 @@ struct NormKernels {
   // The same from running statistics.
   void (*running_moments)(double* mean, double* rstd, const T* running_mean, const T* running_var, double epsilon,
                           Index columns);
-  // What makes of a product x, to which a bias (or null) is added, its normalisation scale * x + shift. `factor` and
-  // `term` are scratch.
-  void (*inference_factors)(T* scale, T* shift, double* factor, double* term, const RunningNorm<T>& norm, const T* bias,
-                            Index columns);
+  // What makes of a product x, to which a bias (or null) is added, its normalisation scale * x + shift. `rstd` is
+  // scratch.
+  void (*inference_factors)(T* scale, T* shift, double* rstd, const RunningNorm<T>& norm, const T* bias, Index columns);
   // Fills the map with the normalisation, times `factor`. gamma and beta may be null.
   void (*normalise_map)(ColumnMap<T> map, const double* mean, const double* rstd, const T* gamma, const T* beta,
                         double factor, Index columns);

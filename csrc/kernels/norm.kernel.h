@@ -77,21 +77,16 @@ void running_moments(double* mean, double* rstd, const T* running_mean, const T*
 // gamma * (x + bias - mean) * rstd + beta = scale * x + shift with scale = gamma * rstd and
 // shift = (bias - mean) * scale + beta, found in double.
 template <class T>
-void inference_factors(T* scale, T* shift, double* __restrict factor, double* __restrict term,
-                       const RunningNorm<T>& norm, const T* bias, Index columns) {
-  running_moments(term, factor, norm.mean, norm.var, norm.epsilon, columns);
-  if (norm.gamma != nullptr) {
-    for (Index j = 0; j < columns; ++j) factor[j] *= static_cast<double>(norm.gamma[j]);
+void inference_factors(T* __restrict scale, T* __restrict shift, double* __restrict rstd, const RunningNorm<T>& norm,
+                       const T* bias, Index columns) {
+  for (Index j = 0; j < columns; ++j) rstd[j] = static_cast<double>(norm.var[j]) + norm.epsilon;
+  invert_roots<T>(rstd, columns);
+  for (Index j = 0; j < columns; ++j) {
+    const double factor = value_or(norm.gamma, j, 1.0) * rstd[j];
+    const double center = static_cast<double>(norm.mean[j]) - value_or(bias, j, 0.0);
+    scale[j] = static_cast<T>(factor);
+    shift[j] = static_cast<T>(value_or(norm.beta, j, 0.0) - center * factor);
   }
-  for (Index j = 0; j < columns; ++j) scale[j] = static_cast<T>(factor[j]);
-  if (bias != nullptr) {
-    for (Index j = 0; j < columns; ++j) term[j] -= static_cast<double>(bias[j]);
-  }
-  for (Index j = 0; j < columns; ++j) term[j] *= -factor[j];
-  if (norm.beta != nullptr) {
-    for (Index j = 0; j < columns; ++j) term[j] += static_cast<double>(norm.beta[j]);
-  }
-  for (Index j = 0; j < columns; ++j) shift[j] = static_cast<T>(term[j]);
 }
 
 // z = gamma * (x - mean) * rstd + beta = (x - center) * scale + shift with scale = gamma * rstd and

@@ -60,6 +60,7 @@ double grid_cost(const Team& team, Index m, Index n, Index k, Index tile_columns
 // other operations are shared by rows too; columns spare each thread the packing of all of B, which pays where B is
 // large beside C.
 Share share_of(const Team& team, Index m, Index n, Index k, Index tile_columns) {
+  if (team.size() == 1) return {{0, m}, {0, n}};
   Index best = 1;
   double least = grid_cost(team, m, n, k, tile_columns, best);
   for (Index columns = 2; columns <= team.size(); ++columns) {
@@ -249,8 +250,7 @@ template <class T>
 struct NormalisedColumns {
   T scale[normalised_columns];
   T shift[normalised_columns];
-  double factor[normalised_columns];
-  double term[normalised_columns];
+  double rstd[normalised_columns];
 };
 
 constexpr std::size_t product_bytes = most_pack_bytes + transposed_bytes;
@@ -270,7 +270,7 @@ void dense_batch_norm_inference(Team& team, T* y, Matrix<T> x, Matrix<T> w, cons
   auto& columns = *reinterpret_cast<NormalisedColumns<T>*>(team.scratch<char>() + product_bytes);
   for (Index j = 0; j < c; j += normalised_columns) {
     const Index width = std::min(normalised_columns, c - j);
-    kernels<T>().norm.inference_factors(columns.scale, columns.shift, columns.factor, columns.term, norm.from(j),
+    kernels<T>().norm.inference_factors(columns.scale, columns.shift, columns.rstd, norm.from(j),
                                         b == nullptr ? b : b + j, width);
     shared_product<T>(team, y + j, c, x, from(w, 0, j), {columns.scale, columns.shift}, n, width, k, activation);
   }

@@ -2,6 +2,7 @@
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from numpy import dtype as Dtype
 from numpy.typing import NDArray
 
 from flyball.backend.types import Bools, Bytes, Doubles, Floats, Integers
@@ -29,6 +30,19 @@ class Program:
     def threads(self, rows: int) -> int: ...
     def predicted_seconds(self, threads: int, rows: int) -> float: ...
     def runner(self) -> object: ...
+
+class Exchange:
+    def __init__(
+        self,
+        program: Program,
+        x: Sequence[int],
+        out: Sequence[int],
+        dtype: Dtype[Any],
+        out_dtype: Dtype[Any],
+        sample_shape: Sequence[int],
+        shape: Sequence[int],
+    ) -> None: ...
+    def __call__(self, x: object) -> NDArray[Any] | None: ...
 
 class Calm:
     def __init__(self) -> None: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +15,7 @@ from flyball.program.instructions import Buffer, Dynamic
 from flyball.program.interrupts import HeldInterrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 Counter = tuple[object, str, int]
 """An attribute that counts steps: whose it is, its name, and what it was before the first."""
+
+Exchange = Callable[[object], "NDArray[Any] | None"]
+"""Puts an array in the place of a Program's samples, and new memory, which it returns, in that of the results.
+
+It returns None, and changes nothing, where it is not called with an array whose rows can be read where they are.
+"""
 
 
 @dataclass(eq=False)
@@ -54,6 +61,12 @@ class Runner(Protocol):
 
     def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
         """Put another array in the place of a buffer's."""
+        ...
+
+    def exchange(
+        self, x: Buffer, out: Buffer, sample_shape: tuple[int, ...], result_shape: tuple[int, ...]
+    ) -> Exchange:
+        """Return what exchanges the rows of ``x``, of ``sample_shape``, and of ``out``, of ``result_shape``."""
         ...
 
     def run(
@@ -99,6 +112,24 @@ class BackendRunner:
     def bind(self, buffer: Buffer, array: NDArray[Any]) -> None:
         """See :class:`Runner`."""
         buffer.replace(array)
+
+    def exchange(
+        self, x: Buffer, out: Buffer, sample_shape: tuple[int, ...], result_shape: tuple[int, ...]
+    ) -> Exchange:
+        """See :class:`Runner`."""
+        dtype, out_dtype = x.array.dtype, out.array.dtype
+
+        def exchange(array: object) -> NDArray[Any] | None:
+            if type(array) is not np.ndarray or array.dtype != dtype or array.shape[1:] != sample_shape:
+                return None
+            if len(array) == 0 or not (array.flags.c_contiguous and array.flags.aligned):
+                return None
+            results = np.empty((len(array), *result_shape), out_dtype)
+            self.bind(x, array.reshape(len(array), *x.sample_shape))
+            self.bind(out, results.reshape(len(array), *out.sample_shape))
+            return results
+
+        return exchange
 
     def run(
         self,
@@ -195,6 +226,16 @@ class NativeRunner:
         self._program.bind(self._index[id(buffer)], array)
         for view in buffer.views:
             self._program.bind(self._index[id(view)], view.array)
+
+    def exchange(
+        self, x: Buffer, out: Buffer, sample_shape: tuple[int, ...], result_shape: tuple[int, ...]
+    ) -> Exchange:
+        """See :class:`Runner`."""
+        from flyball import _core
+
+        x_places, out_places = ([self._index[id(part)] for part in (buffer, *buffer.views)] for buffer in (x, out))
+        dtype, out_dtype = x.array.dtype, out.array.dtype
+        return _core.Exchange(self._program, x_places, out_places, dtype, out_dtype, sample_shape, result_shape)
 
     def run(
         self,

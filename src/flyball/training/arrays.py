@@ -7,7 +7,7 @@ import time
 import warnings
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -365,6 +365,7 @@ class Predictor:
         self._order = self.program.buffers.get("order")
         self._row, self._out_dtype = self._out.sample_shape, self._out.array.dtype
         self._runner = runner(self.program)
+        self._exchange = self._runner.exchange(self._x, self._out, self._sample_shape, shape)
         self._prepare(len(x))
         self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
 
@@ -372,6 +373,8 @@ class Predictor:
         self._count = rows
         bounds = step_bounds(rows, self.rows, batch_statistics=False)
         self._run_all = self._runner.prepared(no_learning(bounds))
+        if self._order is not None:
+            self._runner.bind(self._order, np.arange(rows, dtype=np.int64))
 
     def is_for(self, x: NDArray[Any], batch_size: int | None) -> bool:
         """Whether it was made for samples like ``x``: others need another one."""
@@ -382,15 +385,18 @@ class Predictor:
             and get_backend() is self._backend
         )
 
-    def takes_as_it_is(self, x: object) -> TypeGuard[NDArray[Any]]:
-        """Whether ``x`` is an array that needs no look but this one before :meth:`run` with the usual batches."""
-        return (
-            type(x) is np.ndarray
-            and x.shape[1:] == self._sample_shape
-            and len(x) > 0
-            and x.flags.carray
-            and self.is_for(x, None)
-        )
+    def run_in_place(self, x: object) -> NDArray[Any] | None:
+        """Return the outputs as :meth:`run` does, or None where ``x`` needs a closer look first."""
+        if self._batch_size is not None or get_backend() is not self._backend:
+            return None
+        with self._lock:
+            out = self._exchange(x)
+            if out is None:
+                return None
+            if len(out) != self._count:
+                self._prepare(len(out))
+            self._run_all()
+        return out
 
     def run(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs, one row for each row of ``x``."""
@@ -400,8 +406,6 @@ class Predictor:
         with self._lock:
             if rows != self._count:
                 self._prepare(rows)
-                if self._order is not None:
-                    bind(self._order, np.arange(rows, dtype=np.int64))
             bind(self._x, x if x.ndim == 2 else x.reshape(rows, *self._x.sample_shape))
             bind(self._out, out)
             self._run_all()
