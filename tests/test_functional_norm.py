@@ -77,10 +77,8 @@ def test_planes_and_columns_agree(dtype):
         want = F.batch_norm_forward(last, gamma, beta, activation="relu")
         close(np.moveaxis(y, 1, -1), want.y, dtype)
         options = {"activation": "relu"}
-        got = F.batch_norm_backward(dy, x, mean, rstd, gamma, beta, axis=1, y=y, **options)
-        back = F.batch_norm_backward(
-            last_dy, last, mean, rstd, gamma, beta, y=np.ascontiguousarray(np.moveaxis(y, 1, -1)), **options
-        )
+        got = F.batch_norm_backward(dy, x, mean, rstd, gamma, beta, axis=1, **options)
+        back = F.batch_norm_backward(last_dy, last, mean, rstd, gamma, beta, **options)
         close(np.moveaxis(got.dx, 1, -1), back.dx, dtype)
         close(got.dgamma, back.dgamma, dtype, scale=np.abs(back.dgamma).max())
 
@@ -194,9 +192,9 @@ def test_steps_give_the_bits_of_the_whole(axis, activation, dtype):
     rstd = F.batch_norm_statistics(moments, running_mean=stepped[0], running_var=stepped[1])
     y = F.batch_norm_apply(x, moments.mean, rstd, gamma, beta, **options)
     same_bits([y, moments.mean, rstd, stepped], [*whole, running])
-    sums = F.batch_norm_backward_sums(dy, x, moments.mean, rstd, gamma, beta, y=y, **options)
-    dx = F.batch_norm_backward_apply(dy, x, moments.mean, rstd, sums, gamma, beta, y=y, **options)
-    back = F.batch_norm_backward(dy, x, *whole[1:], gamma, beta, y=y, **options)
+    sums = F.batch_norm_backward_sums(dy, x, moments.mean, rstd, gamma, beta, **options)
+    dx = F.batch_norm_backward_apply(dy, x, moments.mean, rstd, sums, gamma, beta, **options)
+    back = F.batch_norm_backward(dy, x, *whole[1:], gamma, beta, **options)
     same_bits([dx, sums.sum_dz_xhat.astype(dtype), sums.sum_dz.astype(dtype)], back)
 
 

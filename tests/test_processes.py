@@ -101,10 +101,10 @@ def normalise_part(connection, rank, rows, dtype):
     rstd = F.batch_norm_statistics(moments, running_mean=running[0], running_var=running[1])
     mean, options = moments.mean, {"activation": "relu"}
     y = F.batch_norm_apply(x, mean, rstd, gamma, beta, **options)
-    sums = F.batch_norm_backward_sums(dy, x, mean, rstd, gamma, beta, y=y, **options)
+    sums = F.batch_norm_backward_sums(dy, x, mean, rstd, gamma, beta, **options)
     parts = exchange(connection, (rank, sums))
     total = F.BatchNormSums(*(sum(values) for values in zip(*parts, strict=True)))
-    return y, F.batch_norm_backward_apply(dy, x, mean, rstd, total, gamma, beta, y=y, **options), total, running
+    return y, F.batch_norm_backward_apply(dy, x, mean, rstd, total, gamma, beta, **options), total, running
 
 
 def answer_part(queue, *arguments):

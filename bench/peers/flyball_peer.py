@@ -102,7 +102,7 @@ def batch_norm_arrays(rows: int, columns: int, rate: float, activation: str) -> 
 
     def both() -> None:
         forward()
-        _core.batch_norm_backward(dx, dgamma, dbeta, dy, y, x, gamma, beta, mean, rstd, mask, activation, rate)
+        _core.batch_norm_backward(dx, dgamma, dbeta, dy, x, gamma, beta, mean, rstd, mask, activation, rate)
 
     return y, forward, both
 

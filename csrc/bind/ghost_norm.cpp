@@ -50,9 +50,9 @@ void bind_forward(const Array& y, const Array& mean, const Array& rstd, const Op
 }
 
 void bind_backward(const OptionalArray& dx, const OptionalArray& dgamma, const OptionalArray& dbeta, const Array& dy,
-                   const Array& y, const Array& x, const OptionalArray& gamma, const OptionalArray& beta,
-                   const Array& mean, const Array& rstd, const OptionalArray& mask, Index group,
-                   const std::string& activation_name, double rate) {
+                   const Array& x, const OptionalArray& gamma, const OptionalArray& beta, const Array& mean,
+                   const Array& rstd, const OptionalArray& mask, Index group, const std::string& activation_name,
+                   double rate) {
   require_ndim("x", x, 2, 3);
   const Sizes sizes(x);
   const Shape statistics = shape_of_statistics(mean, sizes, group);
@@ -62,28 +62,22 @@ void bind_backward(const OptionalArray& dx, const OptionalArray& dgamma, const O
   visit_float("x", x, [&]<class T>() {
     const T* x_data = in<T>("x", x, shape);
     const T* dy_data = in<T>("dy", dy, shape);
-    const T* y_data = in<T>("y", y, shape);
     const T* gamma_data = in<T>("gamma", gamma, channels);
-    in<T>("beta", beta, channels);  // as in batch_norm_backward
+    const T* beta_data = in<T>("beta", beta, channels);
     const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, shape));
     const double* mean_data = in<double>("mean", mean, statistics);
     const double* rstd_data = in<double>("rstd", rstd, statistics);
     T* dx_data = out<T>("dx", dx, shape);
     T* dgamma_data = out<T>("dgamma", dgamma, channels);
     T* dbeta_data = out<T>("dbeta", dbeta, channels);
-    refuse_overlap({{"dx", dx}, {"dgamma", dgamma}, {"dbeta", dbeta}},
-                   {{"dy", dy},
-                    {"y", y},
-                    {"x", x},
-                    {"gamma", gamma},
-                    {"beta", beta},
-                    {"mean", mean},
-                    {"rstd", rstd},
-                    {"mask", mask}},
-                   InPlace::yes);
+    refuse_overlap(
+        {{"dx", dx}, {"dgamma", dgamma}, {"dbeta", dbeta}},
+        {{"dy", dy}, {"x", x}, {"gamma", gamma}, {"beta", beta}, {"mean", mean}, {"rstd", rstd}, {"mask", mask}},
+        InPlace::yes);
     run(sizes.cost(), ghost_batch_norm_workspace(sizes.n, sizes.c, sizes.s, group), [=](Team& team) {
-      ghost_batch_norm_backward(team, dx_data, dgamma_data, dbeta_data, dy_data, y_data, x_data, gamma_data, mean_data,
-                                rstd_data, mask_data, sizes.n, sizes.c, sizes.s, group, activation_code, keep_at(rate));
+      ghost_batch_norm_backward(team, dx_data, dgamma_data, dbeta_data, dy_data, x_data, gamma_data, beta_data,
+                                mean_data, rstd_data, mask_data, sizes.n, sizes.c, sizes.s, group, activation_code,
+                                keep_at(rate));
     });
   });
 }
@@ -96,7 +90,7 @@ void register_ghost_norm(py::module_& module) {
              py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("mask").none(true), py::arg("group"),
              py::arg("momentum"), py::arg("epsilon"), py::arg("unbiased"), py::arg("activation"), py::arg("rate"));
   module.def("ghost_batch_norm_backward", bind_backward, py::arg("dx").none(true), py::arg("dgamma").none(true),
-             py::arg("dbeta").none(true), py::arg("dy"), py::arg("y"), py::arg("x"), py::arg("gamma").none(true),
+             py::arg("dbeta").none(true), py::arg("dy"), py::arg("x"), py::arg("gamma").none(true),
              py::arg("beta").none(true), py::arg("mean"), py::arg("rstd"), py::arg("mask").none(true), py::arg("group"),
              py::arg("activation"), py::arg("rate"));
 }

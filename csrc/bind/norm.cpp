@@ -37,9 +37,9 @@ void bind_batch_norm_forward(const Array& y, const Array& mean, const Array& rst
 }
 
 void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgamma, const OptionalArray& dbeta,
-                              const Array& dy, const Array& y, const Array& x, const OptionalArray& gamma,
-                              const OptionalArray& beta, const Array& mean, const Array& rstd,
-                              const OptionalArray& mask, const std::string& activation_name, double rate) {
+                              const Array& dy, const Array& x, const OptionalArray& gamma, const OptionalArray& beta,
+                              const Array& mean, const Array& rstd, const OptionalArray& mask,
+                              const std::string& activation_name, double rate) {
   require_ndim("x", x, 2, 3);
   const Activation activation_code = rectifier(activation_name);
   const Sizes sizes(x);
@@ -48,27 +48,20 @@ void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgam
   visit_float("x", x, [&]<class T>() {
     const T* x_data = in<T>("x", x, shape);
     const T* dy_data = in<T>("dy", dy, shape);
-    const T* y_data = in<T>("y", y, shape);
     const T* gamma_data = in<T>("gamma", gamma, channels);
-    in<T>("beta", beta, channels);  // part of the signature, not of the formula: y says what beta would
+    const T* beta_data = in<T>("beta", beta, channels);
     const double* mean_data = in<double>("mean", mean, channels);
     const double* rstd_data = in<double>("rstd", rstd, channels);
     const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, shape));
     T* dx_data = out<T>("dx", dx, shape);
     T* dgamma_data = out<T>("dgamma", dgamma, channels);
     T* dbeta_data = out<T>("dbeta", dbeta, channels);
-    refuse_overlap({{"dx", dx}, {"dgamma", dgamma}, {"dbeta", dbeta}},
-                   {{"dy", dy},
-                    {"y", y},
-                    {"x", x},
-                    {"gamma", gamma},
-                    {"beta", beta},
-                    {"mean", mean},
-                    {"rstd", rstd},
-                    {"mask", mask}},
-                   InPlace::yes);
+    refuse_overlap(
+        {{"dx", dx}, {"dgamma", dgamma}, {"dbeta", dbeta}},
+        {{"dy", dy}, {"x", x}, {"gamma", gamma}, {"beta", beta}, {"mean", mean}, {"rstd", rstd}, {"mask", mask}},
+        InPlace::yes);
     run(sizes.cost(), sizes.workspace(), [=](Team& team) {
-      batch_norm_backward(team, dx_data, dgamma_data, dbeta_data, dy_data, y_data, x_data, gamma_data, mean_data,
+      batch_norm_backward(team, dx_data, dgamma_data, dbeta_data, dy_data, x_data, gamma_data, beta_data, mean_data,
                           rstd_data, mask_data, sizes.n, sizes.c, sizes.s, activation_code, keep_at(rate));
     });
   });
@@ -108,7 +101,7 @@ void register_norm(py::module_& module) {
              py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("mask").none(true), py::arg("momentum"),
              py::arg("epsilon"), py::arg("unbiased"), py::arg("activation"), py::arg("rate"));
   module.def("batch_norm_backward", bind_batch_norm_backward, py::arg("dx").none(true), py::arg("dgamma").none(true),
-             py::arg("dbeta").none(true), py::arg("dy"), py::arg("y"), py::arg("x"), py::arg("gamma").none(true),
+             py::arg("dbeta").none(true), py::arg("dy"), py::arg("x"), py::arg("gamma").none(true),
              py::arg("beta").none(true), py::arg("mean"), py::arg("rstd"), py::arg("mask").none(true),
              py::arg("activation"), py::arg("rate"));
   module.def("batch_norm_inference", bind_batch_norm_inference, py::arg("y"), py::arg("x"), py::arg("gamma").none(true),

@@ -89,10 +89,10 @@ void bind_batch_norm_apply(const Array& y, const Array& x, const OptionalArray& 
   });
 }
 
-void bind_batch_norm_backward_sums(const Array& sum_dz, const Array& sum_dz_xhat, const Array& dy, const Array& y,
-                                   const Array& x, const OptionalArray& gamma, const OptionalArray& beta,
-                                   const Array& mean, const Array& rstd, const OptionalArray& mask,
-                                   const std::string& activation_name, double rate) {
+void bind_batch_norm_backward_sums(const Array& sum_dz, const Array& sum_dz_xhat, const Array& dy, const Array& x,
+                                   const OptionalArray& gamma, const OptionalArray& beta, const Array& mean,
+                                   const Array& rstd, const OptionalArray& mask, const std::string& activation_name,
+                                   double rate) {
   require_ndim("x", x, 2, 3);
   const Activation activation_code = rectifier(activation_name);
   const Sizes sizes(x);
@@ -101,36 +101,28 @@ void bind_batch_norm_backward_sums(const Array& sum_dz, const Array& sum_dz_xhat
   visit_float("x", x, [&]<class T>() {
     const T* x_data = in<T>("x", x, shape);
     const T* dy_data = in<T>("dy", dy, shape);
-    const T* y_data = in<T>("y", y, shape);
-    in<T>("gamma", gamma, channels);  // as in batch_norm_backward
-    in<T>("beta", beta, channels);
+    const T* gamma_data = in<T>("gamma", gamma, channels);
+    const T* beta_data = in<T>("beta", beta, channels);
     const double* mean_data = in<double>("mean", mean, channels);
     const double* rstd_data = in<double>("rstd", rstd, channels);
     const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, shape));
     double* sum_data = out<double>("sum_dz", sum_dz, channels);
     double* product_data = out<double>("sum_dz_xhat", sum_dz_xhat, channels);
-    refuse_overlap({{"sum_dz", sum_dz}, {"sum_dz_xhat", sum_dz_xhat}},
-                   {{"dy", dy},
-                    {"y", y},
-                    {"x", x},
-                    {"gamma", gamma},
-                    {"beta", beta},
-                    {"mean", mean},
-                    {"rstd", rstd},
-                    {"mask", mask}},
-                   InPlace::no);
+    refuse_overlap(
+        {{"sum_dz", sum_dz}, {"sum_dz_xhat", sum_dz_xhat}},
+        {{"dy", dy}, {"x", x}, {"gamma", gamma}, {"beta", beta}, {"mean", mean}, {"rstd", rstd}, {"mask", mask}},
+        InPlace::no);
     run(sizes.cost(), sizes.workspace(), [=](Team& team) {
-      batch_norm_backward_sums(team, sum_data, product_data, dy_data, y_data, x_data, mean_data, rstd_data, mask_data,
-                               sizes.n, sizes.c, sizes.s, activation_code, keep_at(rate));
+      batch_norm_backward_sums(team, sum_data, product_data, dy_data, x_data, gamma_data, beta_data, mean_data,
+                               rstd_data, mask_data, sizes.n, sizes.c, sizes.s, activation_code, keep_at(rate));
     });
   });
 }
 
-void bind_batch_norm_backward_apply(const Array& dx, const Array& dy, const Array& y, const Array& x,
-                                    const OptionalArray& gamma, const OptionalArray& beta, const Array& mean,
-                                    const Array& rstd, const Array& sum_dz, const Array& sum_dz_xhat,
-                                    const OptionalArray& mask, Index count, const std::string& activation_name,
-                                    double rate) {
+void bind_batch_norm_backward_apply(const Array& dx, const Array& dy, const Array& x, const OptionalArray& gamma,
+                                    const OptionalArray& beta, const Array& mean, const Array& rstd,
+                                    const Array& sum_dz, const Array& sum_dz_xhat, const OptionalArray& mask,
+                                    Index count, const std::string& activation_name, double rate) {
   require_ndim("x", x, 2, 3);
   const Activation activation_code = rectifier(activation_name);
   const Sizes sizes(x);
@@ -139,9 +131,8 @@ void bind_batch_norm_backward_apply(const Array& dx, const Array& dy, const Arra
   visit_float("x", x, [&]<class T>() {
     const T* x_data = in<T>("x", x, shape);
     const T* dy_data = in<T>("dy", dy, shape);
-    const T* y_data = in<T>("y", y, shape);
     const T* gamma_data = in<T>("gamma", gamma, channels);
-    in<T>("beta", beta, channels);  // as in batch_norm_backward
+    const T* beta_data = in<T>("beta", beta, channels);
     const double* mean_data = in<double>("mean", mean, channels);
     const double* rstd_data = in<double>("rstd", rstd, channels);
     const double* sum_data = in<double>("sum_dz", sum_dz, channels);
@@ -150,7 +141,6 @@ void bind_batch_norm_backward_apply(const Array& dx, const Array& dy, const Arra
     T* dx_data = out<T>("dx", dx, shape);
     refuse_overlap({{"dx", dx}},
                    {{"dy", dy},
-                    {"y", y},
                     {"x", x},
                     {"gamma", gamma},
                     {"beta", beta},
@@ -161,7 +151,7 @@ void bind_batch_norm_backward_apply(const Array& dx, const Array& dy, const Arra
                     {"mask", mask}},
                    InPlace::yes);
     run(sizes.cost(), 0, [=](Team& team) {
-      batch_norm_backward_apply(team, dx_data, dy_data, y_data, x_data, gamma_data, mean_data, rstd_data, sum_data,
+      batch_norm_backward_apply(team, dx_data, dy_data, x_data, gamma_data, beta_data, mean_data, rstd_data, sum_data,
                                 product_data, mask_data, count, sizes.n, sizes.c, sizes.s, activation_code,
                                 keep_at(rate));
     });
@@ -181,10 +171,10 @@ void register_norm_steps(py::module_& module) {
              py::arg("beta").none(true), py::arg("mean"), py::arg("rstd"), py::arg("mask").none(true),
              py::arg("activation"), py::arg("rate"));
   module.def("batch_norm_backward_sums", bind_batch_norm_backward_sums, py::arg("sum_dz"), py::arg("sum_dz_xhat"),
-             py::arg("dy"), py::arg("y"), py::arg("x"), py::arg("gamma").none(true), py::arg("beta").none(true),
-             py::arg("mean"), py::arg("rstd"), py::arg("mask").none(true), py::arg("activation"), py::arg("rate"));
-  module.def("batch_norm_backward_apply", bind_batch_norm_backward_apply, py::arg("dx"), py::arg("dy"), py::arg("y"),
-             py::arg("x"), py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("mean"), py::arg("rstd"),
+             py::arg("dy"), py::arg("x"), py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("mean"),
+             py::arg("rstd"), py::arg("mask").none(true), py::arg("activation"), py::arg("rate"));
+  module.def("batch_norm_backward_apply", bind_batch_norm_backward_apply, py::arg("dx"), py::arg("dy"), py::arg("x"),
+             py::arg("gamma").none(true), py::arg("beta").none(true), py::arg("mean"), py::arg("rstd"),
              py::arg("sum_dz"), py::arg("sum_dz_xhat"), py::arg("mask").none(true), py::arg("count"),
              py::arg("activation"), py::arg("rate"));
 }

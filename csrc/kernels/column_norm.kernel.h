@@ -47,19 +47,20 @@ void moments(double* mean, double* m2, const T* x, Index ld, Index rows, Index c
   for_each_strip(columns, [&](Index j0, Index width) {
     T means[accumulator_columns];
     T squares[accumulator_columns];
-    const T* first = x + j0;
+    const T* const first = x + j0;
     for (Index j = 0; j < width; ++j) means[j] = squares[j] = T(0);
     for_each_group<8>(rows, [&](auto group, Index i) {
       constexpr int count = decltype(group)::rows;
       const T share = static_cast<T>(count) / static_cast<T>(i + count);
       const T weight = static_cast<T>(i) * share;
+      const T* const row = first + i * ld;
       for_each_vector<T>(width, [&](auto part, Index j) {
         const Vec<T> origin = part.load(first + j);
         Vec<T> d[count];
         Vec<T> sum = zero<T>();
 #pragma GCC unroll 8
         for (int r = 0; r < count; ++r) {
-          d[r] = part.load(first + (i + r) * ld + j) - origin;
+          d[r] = part.load(row + r * ld + j) - origin;
           sum += d[r];
         }
         const Vec<T> center = sum * (T(1) / count);
@@ -92,14 +93,15 @@ void normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Act
                Index ld, Index rows, Index columns) {
   const Vec<T> floor = floor_of<T>(activation);
   with_stores(stores, y, ld, [&](auto store) {
-    with_gate<T>(nullptr, mask, [&](auto gate) {
+    with_mask<T>(mask, [&](auto kept) {
       for (Index i = 0; i < rows; ++i) {
+        const Index row = i * ld;
         for_each_vector<T>(columns, [&](auto part, Index j) {
-          const Index at = i * ld + j;
+          const Index at = row + j;
           store.prefetch(y + at + prefetch_rows * ld);
-          const Vec<T> z =
-              (part.load(x + at) - part.load(map.center + j)) * part.load(map.scale + j) + part.load(map.shift + j);
-          store(part, y + at, gate(part, at, z < floor ? floor : z));
+          const Vec<T> d = part.load(x + at) - part.load(map.center + j);
+          const Vec<T> z = d * part.load(map.slope + j) + part.load(map.offset + j);
+          store(part, y + at, kept(part, at, z < floor ? floor : z));
         });
       }
     });
@@ -109,26 +111,29 @@ void normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Act
 // --- gradients -----------------------------------------------------------------------------------------------------
 
 template <class T>
-void gradient_sums(double* sum, double* product, const T* dy, const T* y, const T* x, const std::uint8_t* mask,
-                   const double* mean, Index ld, Index rows, Index columns) {
-  with_gate<T>(y, mask, [&](auto gate) {
+void gradient_sums(double* sum, double* product, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+                   Activation activation, Index ld, Index rows, Index columns) {
+  with_gate<T>(activation, mask, [&](auto gate) {
     for_each_strip(columns, [&](Index j0, Index width) {
-      T centers[accumulator_columns];
       T sums[accumulator_columns];
       T products[accumulator_columns];
-      for (Index j = 0; j < width; ++j) centers[j] = static_cast<T>(mean[j0 + j]);
       for (Index j = 0; j < width; ++j) sums[j] = products[j] = T(0);
+      const ColumnMap<T> strip = {map.center + j0, map.slope + j0, map.offset + j0, nullptr, nullptr};
       for_each_group<4>(rows, [&](auto group, Index i) {
+        const Index first = i * ld + j0;
         for_each_vector<T>(width, [&](auto part, Index j) {
-          const Vec<T> center = part.load(centers + j);
+          const Vec<T> center = part.load(strip.center + j);
+          const Vec<T> slope = part.load(strip.slope + j);
+          const Vec<T> offset = part.load(strip.offset + j);
           Vec<T> s = zero<T>();
           Vec<T> p = zero<T>();
 #pragma GCC unroll 4
           for (int r = 0; r < decltype(group)::rows; ++r) {
-            const Index at = (i + r) * ld + j0 + j;
-            const Vec<T> g = gate(part, at, part.load(dy + at));
+            const Index at = first + r * ld + j;
+            const Vec<T> d = part.load(x + at) - center;
+            const Vec<T> g = gate(part, at, d * slope + offset, part.load(dy + at));
             s += g;
-            p += g * (part.load(x + at) - center);
+            p += g * d;
           }
           part.store(sums + j, part.load(sums + j) + s);
           part.store(products + j, part.load(products + j) + p);
@@ -143,17 +148,18 @@ void gradient_sums(double* sum, double* product, const T* dy, const T* y, const 
 }
 
 template <class T>
-void input_gradient(T* dx, const T* dy, const T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+void input_gradient(T* dx, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation,
                     Stores stores, Index ld, Index rows, Index columns) {
   with_stores(stores, dx, ld, [&](auto store) {
-    with_gate<T>(y, mask, [&](auto gate) {
+    with_gate<T>(activation, mask, [&](auto gate) {
       for (Index i = 0; i < rows; ++i) {
+        const Index row = i * ld;
         for_each_vector<T>(columns, [&](auto part, Index j) {
-          const Index at = i * ld + j;
-          const Vec<T> g = gate(part, at, part.load(dy + at));
+          const Index at = row + j;
           const Vec<T> d = part.load(x + at) - part.load(map.center + j);
-          store(part, dx + at,
-                g * part.load(map.slope + j) + (d * part.load(map.scale + j) + part.load(map.shift + j)));
+          const Vec<T> slope = part.load(map.slope + j);
+          const Vec<T> g = gate(part, at, d * slope + part.load(map.offset + j), part.load(dy + at));
+          store(part, dx + at, g * slope + (d * part.load(map.scale + j) + part.load(map.shift + j)));
         });
       }
     });

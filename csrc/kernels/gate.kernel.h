@@ -7,7 +7,7 @@
 namespace flyball {
 namespace {
 
-// A gate lets the value of element `at` through, or makes it +0: it selects, so that inf and nan are dropped too.
+// What dropout lets through of the value v of element `at`: it selects, so that inf and nan are dropped too.
 template <class T>
 struct Everything {
   template <class Part>
@@ -25,24 +25,43 @@ struct WhereKept {
   }
 };
 
-template <class T>
-struct WherePositive {
-  const T* y;
-  template <class Part>
-  FLYBALL_INLINE Vec<T> operator()(Part part, Index at, Vec<T> v) const {
-    return select<T>(part.load(y + at) > zero<T>(), v, zero<T>());
-  }
-};
-
 template <class T, class Body>
-FLYBALL_INLINE void with_gate(const T* y, const std::uint8_t* mask, Body body) {
-  if (y != nullptr) {
-    body(WherePositive<T>{y});
-  } else if (mask != nullptr) {
+FLYBALL_INLINE void with_mask(const std::uint8_t* mask, Body body) {
+  if (mask != nullptr) {
     body(WhereKept<T>{mask});
   } else {
     body(Everything<T>{});
   }
+}
+
+// What activation and dropout let through of the gradient v of element `at`, of which the activation was given z.
+template <class T, class Kept>
+struct WhereAny {
+  Kept kept;
+  template <class Part>
+  FLYBALL_INLINE Vec<T> operator()(Part part, Index at, Vec<T>, Vec<T> v) const {
+    return kept(part, at, v);
+  }
+};
+
+template <class T, class Kept>
+struct WherePositive {
+  Kept kept;
+  template <class Part>
+  FLYBALL_INLINE Vec<T> operator()(Part part, Index at, Vec<T> z, Vec<T> v) const {
+    return kept(part, at, select<T>(z > zero<T>(), v, zero<T>()));
+  }
+};
+
+template <class T, class Body>
+FLYBALL_INLINE void with_gate(Activation activation, const std::uint8_t* mask, Body body) {
+  with_mask<T>(mask, [&](auto kept) {
+    if (activation == Activation::relu) {
+      body(WherePositive<T, decltype(kept)>{kept});
+    } else {
+      body(WhereAny<T, decltype(kept)>{kept});
+    }
+  });
 }
 
 // No value lies below the floor of the linear activation; nan lies below none.

@@ -13,14 +13,16 @@
 
 namespace flyball {
 
-// What happens to each element, channel by channel: forward y = (x - center) * scale + shift, backward
-// dx = dz * slope + (x - center) * scale + shift. The center is the mean rounded to T; shift makes up for the rounding.
+// What happens to each element, channel by channel: forward z = (x - center) * slope + offset, backward
+// dx = g * slope + (x - center) * scale + shift. The center is the mean rounded to T; offset and shift make up for the
+// rounding.
 template <class T>
 struct ColumnMap {
   T* center;
+  T* slope;
+  T* offset;
   T* scale;
   T* shift;
-  T* slope;
 };
 
 // Where results go: the caches, or past them.
@@ -50,30 +52,31 @@ struct NormKernels {
   // What makes of a product x, to which a bias (or null) is added, its normalisation scale * x + shift. `rstd` is
   // scratch.
   void (*inference_factors)(T* scale, T* shift, double* rstd, const RunningNorm<T>& norm, const T* bias, Index columns);
-  // Fills the map with the normalisation, times `factor`. gamma and beta may be null.
+  // Fills center, slope and offset with the normalisation, times `factor`. gamma and beta may be null.
   void (*normalise_map)(ColumnMap<T> map, const double* mean, const double* rstd, const T* gamma, const T* beta,
                         double factor, Index columns);
   // gradient_sums become sum(dz) and sum(dz * xhat), dz = g * factor.
   void (*finish_sums)(double* sum, double* product, const double* mean, const double* rstd, double factor,
                       Index columns);
-  // The map of the input gradient, and dgamma and dbeta (each may be null), from finished sums over `count` values.
+  // scale and shift of the input gradient, and dgamma and dbeta (each may be null), from finished sums over `count`
+  // values.
   void (*gradient_map)(ColumnMap<T> map, T* dgamma, T* dbeta, const double* sum, const double* product, const T* gamma,
-                       const double* mean, const double* rstd, Index count, double factor, Weighted weighted,
-                       Index columns);
+                       const double* mean, const double* rstd, Index count, Weighted weighted, Index columns);
 
   // --- columns ---
   // mean = mean(x), m2 = sum((x - mean)**2) of the rows, of which there is at least one.
   void (*moments)(double* mean, double* m2, const T* x, Index ld, Index rows, Index columns);
-  // y = activation(map(x)) where mask is null or set, else 0. y may be x.
+  // y = activation(z) where mask is null or set, else 0. y may be x.
   void (*normalise)(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation, Stores stores,
                     Index ld, Index rows, Index columns);
-  // In the backward pass g = dy where y > 0 (y not null), else dy where mask is set (mask not null), else dy.
-  // sum += sum(g), product += sum(g * (x - T(mean))).
-  void (*gradient_sums)(double* sum, double* product, const T* dy, const T* y, const T* x, const std::uint8_t* mask,
-                        const double* mean, Index ld, Index rows, Index columns);
-  // dx = map(g, x). dx may be dy.
-  void (*input_gradient)(T* dx, const T* dy, const T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
-                         Stores stores, Index ld, Index rows, Index columns);
+  // In the backward pass g = dy where mask is null or set and, with ReLU, z > 0, else 0: z is found again, because
+  // reading y took longer.
+  // sum += sum(g), product += sum(g * (x - center)).
+  void (*gradient_sums)(double* sum, double* product, const T* dy, const T* x, const std::uint8_t* mask,
+                        ColumnMap<T> map, Activation activation, Index ld, Index rows, Index columns);
+  // dx may be dy.
+  void (*input_gradient)(T* dx, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+                         Activation activation, Stores stores, Index ld, Index rows, Index columns);
   // sum += sum(x).
   void (*column_sums)(double* sum, const T* x, Index ld, Index rows, Index columns);
 
@@ -81,11 +84,12 @@ struct NormKernels {
   void (*plane_moments)(double* mean, double* m2, const T* x, PlaneSteps steps, Index rows, Index columns, Index width);
   void (*plane_normalise)(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation,
                           Stores stores, PlaneSteps steps, Index rows, Index columns, Index width);
-  void (*plane_gradient_sums)(double* sum, double* product, const T* dy, const T* y, const T* x,
-                              const std::uint8_t* mask, const double* mean, PlaneSteps steps, Index rows, Index columns,
+  void (*plane_gradient_sums)(double* sum, double* product, const T* dy, const T* x, const std::uint8_t* mask,
+                              ColumnMap<T> map, Activation activation, PlaneSteps steps, Index rows, Index columns,
                               Index width);
-  void (*plane_input_gradient)(T* dx, const T* dy, const T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
-                               Stores stores, PlaneSteps steps, Index rows, Index columns, Index width);
+  void (*plane_input_gradient)(T* dx, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+                               Activation activation, Stores stores, PlaneSteps steps, Index rows, Index columns,
+                               Index width);
 
   // --- rows; gamma, beta and mean may be null: without mean, x is divided by its root mean square ---
   // gamma and beta have `period` rows; row i of the call takes row (first + i) % period of them, first being 0

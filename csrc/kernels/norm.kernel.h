@@ -89,17 +89,17 @@ void inference_factors(T* __restrict scale, T* __restrict shift, double* __restr
   }
 }
 
-// z = gamma * (x - mean) * rstd + beta = (x - center) * scale + shift with scale = gamma * rstd and
-// shift = beta - (mean - center) * scale, found in double.
+// z = gamma * (x - mean) * rstd + beta = (x - center) * slope + offset with slope = gamma * rstd and
+// offset = beta - (mean - center) * slope, found in double.
 template <class T>
 void normalise_map(ColumnMap<T> map, const double* mean, const double* rstd, const T* gamma, const T* beta,
                    double factor, Index columns) {
   for (Index j = 0; j < columns; ++j) {
     const T center = static_cast<T>(mean[j]);
-    const double scale = value_or(gamma, j, 1.0) * rstd[j];
+    const double slope = value_or(gamma, j, 1.0) * rstd[j];
     map.center[j] = center;
-    map.scale[j] = static_cast<T>(scale * factor);
-    map.shift[j] = static_cast<T>((value_or(beta, j, 0.0) - (mean[j] - static_cast<double>(center)) * scale) * factor);
+    map.slope[j] = static_cast<T>(slope * factor);
+    map.offset[j] = static_cast<T>((value_or(beta, j, 0.0) - (mean[j] - static_cast<double>(center)) * slope) * factor);
   }
 }
 
@@ -117,20 +117,17 @@ void finish_sums(double* __restrict sum, double* __restrict product, const doubl
 
 // With the sums S of dz * gamma and P of dz * gamma * xhat over the N values that share a mean,
 //   dx = rstd * (dz * gamma - S / N - xhat * P / N) = g * slope + d * scale + shift
-// with slope = gamma * rstd * factor, scale = -rstd**2 * P / N, shift = -rstd * S / N - r * scale.
+// with slope = gamma * rstd * factor, which is normalise_map's, scale = -rstd**2 * P / N, shift = -rstd * S / N - r *
+// scale.
 template <class T>
 void gradient_map(ColumnMap<T> map, T* dgamma, T* dbeta, const double* sum, const double* product, const T* gamma,
-                  const double* mean, const double* rstd, Index count, double factor, Weighted weighted,
-                  Index columns) {
+                  const double* mean, const double* rstd, Index count, Weighted weighted, Index columns) {
   const double inverse = inverse_of(count);
   for (Index j = 0; j < columns; ++j) {
-    const T center = static_cast<T>(mean[j]);
-    const double rounding = mean[j] - static_cast<double>(center);
-    const double gain = value_or(gamma, j, 1.0);
-    const double share = weighted == Weighted::yes ? rstd[j] * inverse : gain * rstd[j] * inverse;
+    const double rounding = mean[j] - static_cast<double>(static_cast<T>(mean[j]));
+    const double gain = weighted == Weighted::yes ? 1.0 : value_or(gamma, j, 1.0);
+    const double share = gain * rstd[j] * inverse;
     const double scale = -share * rstd[j] * product[j];
-    map.center[j] = center;
-    map.slope[j] = static_cast<T>(gain * rstd[j] * factor);
     map.scale[j] = static_cast<T>(scale);
     map.shift[j] = static_cast<T>(-share * sum[j] - rounding * scale);
   }

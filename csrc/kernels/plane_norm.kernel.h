@@ -102,15 +102,15 @@ void plane_normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> ma
                      PlaneSteps steps, Index rows, Index columns, Index width) {
   const Vec<T> floor = floor_of<T>(activation);
   with_stores(stores, y, steps.stride, [&](auto store) {
-    with_gate<T>(nullptr, mask, [&](auto gate) {
+    with_mask<T>(mask, [&](auto kept) {
       for_each_plane(steps, rows, columns, [&](Index j, Index begin) {
         const Vec<T> center = broadcast(map.center[j]);
-        const Vec<T> scale = broadcast(map.scale[j]);
-        const Vec<T> shift = broadcast(map.shift[j]);
+        const Vec<T> slope = broadcast(map.slope[j]);
+        const Vec<T> offset = broadcast(map.offset[j]);
         for_each_vector<T>(width, [&](auto part, Index i) {
           const Index at = begin + i;
-          const Vec<T> z = (part.load(x + at) - center) * scale + shift;
-          store(part, y + at, gate(part, at, z < floor ? floor : z));
+          const Vec<T> z = (part.load(x + at) - center) * slope + offset;
+          store(part, y + at, kept(part, at, z < floor ? floor : z));
         });
       });
     });
@@ -118,17 +118,21 @@ void plane_normalise(T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> ma
 }
 
 template <class T>
-void plane_gradient_sums(double* sum, double* product, const T* dy, const T* y, const T* x, const std::uint8_t* mask,
-                         const double* mean, PlaneSteps steps, Index rows, Index columns, Index width) {
-  with_gate<T>(y, mask, [&](auto gate) {
+void plane_gradient_sums(double* sum, double* product, const T* dy, const T* x, const std::uint8_t* mask,
+                         ColumnMap<T> map, Activation activation, PlaneSteps steps, Index rows, Index columns,
+                         Index width) {
+  with_gate<T>(activation, mask, [&](auto gate) {
     for (Index j = 0; j < columns; ++j) {
-      const T center = static_cast<T>(mean[j]);
+      const T center = map.center[j];
+      const Vec<T> slope = broadcast(map.slope[j]);
+      const Vec<T> offset = broadcast(map.offset[j]);
       Vec<T> sums[2][chains] = {};
       for (Index i = 0; i < rows; ++i) {
         add_terms<T>(sums, i * steps.ld + j * steps.stride, width, [&](auto part, Index at, Vec<T>* terms) {
-          const Vec<T> g = gate(part, at, part.load(dy + at));
+          const Vec<T> d = part.load(x + at, center) - center;
+          const Vec<T> g = gate(part, at, d * slope + offset, part.load(dy + at));
           terms[0] = g;
-          terms[1] = g * (part.load(x + at, center) - center);
+          terms[1] = g * d;
         });
       }
       sum[j] += total_of<T>(sums[0]);
@@ -138,19 +142,22 @@ void plane_gradient_sums(double* sum, double* product, const T* dy, const T* y, 
 }
 
 template <class T>
-void plane_input_gradient(T* dx, const T* dy, const T* y, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
-                          Stores stores, PlaneSteps steps, Index rows, Index columns, Index width) {
+void plane_input_gradient(T* dx, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+                          Activation activation, Stores stores, PlaneSteps steps, Index rows, Index columns,
+                          Index width) {
   with_stores(stores, dx, steps.stride, [&](auto store) {
-    with_gate<T>(y, mask, [&](auto gate) {
+    with_gate<T>(activation, mask, [&](auto gate) {
       for_each_plane(steps, rows, columns, [&](Index j, Index begin) {
         const Vec<T> center = broadcast(map.center[j]);
+        const Vec<T> offset = broadcast(map.offset[j]);
         const Vec<T> scale = broadcast(map.scale[j]);
         const Vec<T> shift = broadcast(map.shift[j]);
         const Vec<T> slope = broadcast(map.slope[j]);
         for_each_vector<T>(width, [&](auto part, Index i) {
           const Index at = begin + i;
-          const Vec<T> g = gate(part, at, part.load(dy + at));
-          store(part, dx + at, g * slope + ((part.load(x + at) - center) * scale + shift));
+          const Vec<T> d = part.load(x + at) - center;
+          const Vec<T> g = gate(part, at, d * slope + offset, part.load(dy + at));
+          store(part, dx + at, g * slope + (d * scale + shift));
         });
       });
     });

@@ -18,7 +18,7 @@ namespace flyball {
 
 template <class T>
 ColumnMap<T> at(const ColumnMap<T>& map, Index j) {
-  return {map.center + j, map.scale + j, map.shift + j, map.slope + j};
+  return {map.center + j, map.slope + j, map.offset + j, map.scale + j, map.shift + j};
 }
 
 // The most channels of a strip. Narrower ones stay in a cache closer by, but rows that are a power of two apart meet in
@@ -32,9 +32,9 @@ struct StripMemory {
   double second[strip_columns];
   double mean[strip_columns];
   double rstd[strip_columns];
-  T map[4][strip_columns];
+  T map[5][strip_columns];
 
-  ColumnMap<T> columns() { return {map[0], map[1], map[2], map[3]}; }
+  ColumnMap<T> columns() { return {map[0], map[1], map[2], map[3], map[4]}; }
 };
 static_assert(sizeof(StripMemory<double>) <= scratch_bytes);
 
@@ -54,13 +54,13 @@ Stores stores_to(const T* result, const T* input, Index count) {
   return fits || result == input ? Stores::cached : Stores::streamed;
 }
 
-// Arrays of one shape; those that an operation lacks are null.
+// Arrays of one shape, those that an operation lacks null, and what is done to each element.
 template <class T>
 struct Values {
   const T* x = nullptr;
-  const T* y = nullptr;  // read in the backward pass
   const T* dy = nullptr;
   const std::uint8_t* mask = nullptr;
+  Activation activation = Activation::linear;
   Stores stores = Stores::cached;
 };
 
@@ -90,19 +90,18 @@ struct Columns {
   void moments(double* mean, double* m2, const T* x, Index p, Index j, Index width) const {
     kernel.moments(mean, m2, x + begin(p, j), ld, rows(p), width);
   }
-  void normalise(T* y, const Values<T>& v, ColumnMap<T> map, Activation activation, Index p, Index j,
-                 Index width) const {
+  void normalise(T* y, const Values<T>& v, ColumnMap<T> map, Index p, Index j, Index width) const {
     const Index i = begin(p, j);
-    kernel.normalise(y + i, v.x + i, at(v.mask, i), map, activation, v.stores, ld, rows(p), width);
+    kernel.normalise(y + i, v.x + i, at(v.mask, i), map, v.activation, v.stores, ld, rows(p), width);
   }
-  void gradient_sums(double* sum, double* product, const Values<T>& v, const double* mean, Index p, Index j,
+  void gradient_sums(double* sum, double* product, const Values<T>& v, ColumnMap<T> map, Index p, Index j,
                      Index width) const {
     const Index i = begin(p, j);
-    kernel.gradient_sums(sum, product, v.dy + i, at(v.y, i), v.x + i, at(v.mask, i), mean, ld, rows(p), width);
+    kernel.gradient_sums(sum, product, v.dy + i, v.x + i, at(v.mask, i), map, v.activation, ld, rows(p), width);
   }
   void input_gradient(T* dx, const Values<T>& v, ColumnMap<T> map, Index p, Index j, Index width) const {
     const Index i = begin(p, j);
-    kernel.input_gradient(dx + i, v.dy + i, at(v.y, i), v.x + i, at(v.mask, i), map, v.stores, ld, rows(p), width);
+    kernel.input_gradient(dx + i, v.dy + i, v.x + i, at(v.mask, i), map, v.activation, v.stores, ld, rows(p), width);
   }
 };
 
@@ -140,21 +139,20 @@ struct Planes {
   void moments(double* mean, double* m2, const T* x, Index p, Index j, Index columns) const {
     kernel.plane_moments(mean, m2, x + begin(p, j), steps(), rows(p), columns, width(p));
   }
-  void normalise(T* y, const Values<T>& v, ColumnMap<T> map, Activation activation, Index p, Index j,
-                 Index columns) const {
+  void normalise(T* y, const Values<T>& v, ColumnMap<T> map, Index p, Index j, Index columns) const {
     const Index i = begin(p, j);
-    kernel.plane_normalise(y + i, v.x + i, at(v.mask, i), map, activation, v.stores, steps(), rows(p), columns,
+    kernel.plane_normalise(y + i, v.x + i, at(v.mask, i), map, v.activation, v.stores, steps(), rows(p), columns,
                            width(p));
   }
-  void gradient_sums(double* sum, double* product, const Values<T>& v, const double* mean, Index p, Index j,
+  void gradient_sums(double* sum, double* product, const Values<T>& v, ColumnMap<T> map, Index p, Index j,
                      Index columns) const {
     const Index i = begin(p, j);
-    kernel.plane_gradient_sums(sum, product, v.dy + i, at(v.y, i), v.x + i, at(v.mask, i), mean, steps(), rows(p),
+    kernel.plane_gradient_sums(sum, product, v.dy + i, v.x + i, at(v.mask, i), map, v.activation, steps(), rows(p),
                                columns, width(p));
   }
   void input_gradient(T* dx, const Values<T>& v, ColumnMap<T> map, Index p, Index j, Index columns) const {
     const Index i = begin(p, j);
-    kernel.plane_input_gradient(dx + i, v.dy + i, at(v.y, i), v.x + i, at(v.mask, i), map, v.stores, steps(), rows(p),
+    kernel.plane_input_gradient(dx + i, v.dy + i, v.x + i, at(v.mask, i), map, v.activation, v.stores, steps(), rows(p),
                                 columns, width(p));
   }
 };
@@ -168,14 +166,14 @@ struct SharedMemory {
 
   SharedMemory(const Team& team, Index parts, Index channels) : sums(team.workspace<double>()), c(channels) {
     T* rest = reinterpret_cast<T*>(sums + 2 * parts * c);
-    map = {rest, rest + c, rest + 2 * c, rest + 3 * c};
+    map = {rest, rest + c, rest + 2 * c, rest + 3 * c, rest + 4 * c};
   }
   double* first(Index p) const { return sums + 2 * p * c; }
   double* second(Index p) const { return sums + (2 * p + 1) * c; }
 };
 
 inline std::size_t shared_memory_bytes(Index parts, Index channels) {
-  return static_cast<std::size_t>(2 * parts + 4) * static_cast<std::size_t>(channels) * sizeof(double);
+  return static_cast<std::size_t>(2 * parts + 5) * static_cast<std::size_t>(channels) * sizeof(double);
 }
 
 enum class Order : bool { forwards, backwards };
@@ -243,26 +241,43 @@ void for_moments(Team& team, const View& view, double* mean, double* m2, const T
   });
 }
 
-// Sums of the gradient; then(j, width, sum, product) runs where they are known, and may change them.
-template <class View, class T, class Then>
-void for_gradient_sums(Team& team, const View& view, const Values<T>& values, const double* mean, Then then) {
+// Calls use(map, p, j, width) for this thread's share of parts and channels, with the map that fill(map, j, width)
+// makes of a strip of channels.
+template <class T, class View, class Fill, class Use>
+void for_mapped_share(const Team& team, const View& view, Fill fill, Use use) {
+  const ColumnMap<T> map = team.scratch<StripMemory<T>>()->columns();
+  for_strips(Range{0, view.c}, strip_columns, [&](Index j, Index width) {
+    fill(map, j, width);
+    for_share(team, view, Order::forwards, [&](Index p, Index share, Index share_width) {
+      const Index begin = std::max(j, share);
+      const Index end = std::min(j + width, share + share_width);
+      if (begin < end) use(at(map, begin - j), p, begin, end - begin);
+    });
+  });
+}
+
+// Sums of the gradient; fill(map, j, width) makes the map of the forward pass, and then(j, width, sum, product) runs
+// where the sums are known, and may change them. Where channels are owned, the strip's map is still there.
+template <class View, class T, class Fill, class Then>
+void for_gradient_sums(Team& team, const View& view, const Values<T>& values, Fill fill, Then then) {
   StripMemory<T>& strip = *team.scratch<StripMemory<T>>();
   if (view.owned(team) || view.parts() == 0) {
     for_strips(view.channels(team), view.strip(), [&](Index j, Index width) {
+      fill(strip.columns(), j, width);
       std::fill_n(strip.first, width, 0.0);
       std::fill_n(strip.second, width, 0.0);
       for (Index p = 0; p < view.parts(); ++p) {
-        view.gradient_sums(strip.first, strip.second, values, mean + j, p, j, width);
+        view.gradient_sums(strip.first, strip.second, values, strip.columns(), p, j, width);
       }
       then(j, width, strip.first, strip.second);
     });
     return;
   }
   const SharedMemory<T> memory(team, view.parts(), view.c);
-  for_share(team, view, Order::forwards, [&](Index p, Index j, Index width) {
+  for_mapped_share<T>(team, view, fill, [&](ColumnMap<T> map, Index p, Index j, Index width) {
     std::fill_n(memory.first(p) + j, width, 0.0);
     std::fill_n(memory.second(p) + j, width, 0.0);
-    view.gradient_sums(memory.first(p) + j, memory.second(p) + j, values, mean + j, p, j, width);
+    view.gradient_sums(memory.first(p) + j, memory.second(p) + j, values, map, p, j, width);
   });
   team.barrier();
   for_strips(view.channels(team), strip_columns, [&](Index j, Index width) {
@@ -280,21 +295,11 @@ void for_gradient_sums(Team& team, const View& view, const Values<T>& values, co
 // given their statistics: each thread makes the maps that it needs.
 template <class T, class View, class Fill, class Use>
 void for_maps(Team& team, const View& view, Fill fill, Use use) {
+  if (!view.owned(team)) return for_mapped_share<T>(team, view, fill, use);
   const ColumnMap<T> map = team.scratch<StripMemory<T>>()->columns();
-  if (view.owned(team)) {
-    for_strips(view.channels(team), view.strip(), [&](Index j, Index width) {
-      fill(map, j, width);
-      for (Index p = 0; p < view.parts(); ++p) use(map, p, j, width);
-    });
-    return;
-  }
-  for_strips(Range{0, view.c}, strip_columns, [&](Index j, Index width) {
+  for_strips(view.channels(team), view.strip(), [&](Index j, Index width) {
     fill(map, j, width);
-    for_share(team, view, Order::forwards, [&](Index p, Index share, Index share_width) {
-      const Index begin = std::max(j, share);
-      const Index end = std::min(j + width, share + share_width);
-      if (begin < end) use(at(map, begin - j), p, begin, end - begin);
-    });
+    for (Index p = 0; p < view.parts(); ++p) use(map, p, j, width);
   });
 }
 

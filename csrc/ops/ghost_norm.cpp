@@ -62,15 +62,15 @@ void ghost_batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* r
 }
 
 template <class T>
-void ghost_batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* y, const T* x,
-                               const T* gamma, const double* mean, const double* rstd, const std::uint8_t* mask,
-                               Index n, Index c, Index s, Index group, Activation activation, Keep keep) {
+void ghost_batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma,
+                               const T* beta, const double* mean, const double* rstd, const std::uint8_t* mask, Index n,
+                               Index c, Index s, Index group, Activation activation, Keep keep) {
   const Groups groups{n, group};
   T* const gammas = reinterpret_cast<T*>(team.workspace<char>() + memory_of_groups(n, c, s, group));
   T* const betas = gammas + groups.count() * c;
   for_groups<T>(team, groups, c, s, [&](Index g, Index i, Index rows) {
     batch_norm_backward(team, at(dx, i), dgamma == nullptr ? nullptr : gammas + g * c,
-                        dbeta == nullptr ? nullptr : betas + g * c, dy + i, at(y, i), x + i, gamma, mean + g * c,
+                        dbeta == nullptr ? nullptr : betas + g * c, dy + i, x + i, gamma, beta, mean + g * c,
                         rstd + g * c, at(mask, i), rows, c, s, activation, keep);
   });
   add_groups(team, dgamma, gammas, groups.count(), c, s);

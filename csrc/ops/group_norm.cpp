@@ -116,13 +116,13 @@ void group_norm_forward(Team& team, T* y, double* mean, double* rstd, const T* x
   // Channels [begin, end) of a sample.
   const auto normalise = [&](Index sample, Range channels) {
     with_sample_view<T>(groups, [&](const auto& view) {
-      const Values<T> values = {x + sample * c * s, nullptr, nullptr, nullptr, stores};
+      const Values<T> values = {x + sample * c * s, nullptr, nullptr, Activation::linear, stores};
       for_strips(channels, strip_columns, [&](Index j, Index width) {
         spread(strip.mean, mean + sample * g, groups, j, width);
         spread(strip.rstd, rstd + sample * g, groups, j, width);
         kernel.normalise_map(strip.columns(), strip.mean, strip.rstd, at(gamma, j), at(beta, j), 1.0, width);
         for (Index p = view.parts() - 1; p >= 0; --p) {
-          view.normalise(y + sample * c * s, values, strip.columns(), Activation::linear, p, j, width);
+          view.normalise(y + sample * c * s, values, strip.columns(), p, j, width);
         }
       });
     });
@@ -173,19 +173,21 @@ void group_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, co
   with_sample_view<T>(groups, [&](const auto& view) {
     for_units(team, groups, [&](Index sample, Range unit) {
       const Range channels = {unit.begin * groups.size(), unit.end * groups.size()};
-      const Values<T> values = {x + sample * c * s, nullptr, dy + sample * c * s, nullptr, stores};
+      const Values<T> values = {x + sample * c * s, dy + sample * c * s, nullptr, Activation::linear, stores};
       double* const sum = sums + sample * c;
       double* const product = products + sample * c;
-      const auto spread_statistics = [&](Index j, Index width) {
+      T* const none = nullptr;
+      const auto take_statistics = [&](Index j, Index width) {
         spread(strip.mean, mean + sample * g, groups, j, width);
         spread(strip.rstd, rstd + sample * g, groups, j, width);
+        kernel.normalise_map(strip.columns(), strip.mean, strip.rstd, at(gamma, j), none, 1.0, width);
       };
       for_strips(channels, strip_columns, [&](Index j, Index width) {
-        spread_statistics(j, width);
+        take_statistics(j, width);
         std::fill_n(sum + j, width, 0.0);
         std::fill_n(product + j, width, 0.0);
         for (Index p = 0; p < view.parts(); ++p) {
-          view.gradient_sums(sum + j, product + j, values, strip.mean, p, j, width);
+          view.gradient_sums(sum + j, product + j, values, strip.columns(), p, j, width);
         }
         kernel.finish_sums(sum + j, product + j, strip.mean, strip.rstd, 1.0, width);
       });
@@ -202,7 +204,7 @@ void group_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, co
       double group_sum = 0.0;
       double group_product = 0.0;
       for_strips(channels, strip_columns, [&](Index j, Index width) {
-        spread_statistics(j, width);
+        take_statistics(j, width);
         for (Index k = 0; k < width;) {
           const Index group = (j + k) / groups.size();
           if (group != known) {
@@ -215,9 +217,8 @@ void group_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, co
           std::fill(strip.second + k, strip.second + end, group_product);
           k = end;
         }
-        T* const none = nullptr;
         kernel.gradient_map(strip.columns(), none, none, strip.first, strip.second, at(gamma, j), strip.mean,
-                            strip.rstd, groups.values(), 1.0, Weighted::yes, width);
+                            strip.rstd, groups.values(), Weighted::yes, width);
         for (Index p = view.parts() - 1; p >= 0; --p) {
           view.input_gradient(dx + sample * c * s, values, strip.columns(), p, j, width);
         }

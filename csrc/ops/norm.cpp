@@ -16,14 +16,14 @@ void with_view(Index n, Index c, Index s, Body body) {
 }
 
 template <class T>
-Values<T> forward_values(const T* y, const T* x, const std::uint8_t* mask, Index count) {
-  return {x, nullptr, nullptr, mask, stores_to(y, x, count)};
+Values<T> forward_values(const T* y, const T* x, const std::uint8_t* mask, Activation activation, Index count) {
+  return {x, nullptr, mask, activation, stores_to(y, x, count)};
 }
 
 template <class T>
-Values<T> backward_values(const T* dx, const T* dy, const T* y, const T* x, const std::uint8_t* mask,
-                          Activation activation, Index count) {
-  return {x, activation == Activation::relu ? y : nullptr, dy, mask, stores_to(dx, dy, count)};
+Values<T> backward_values(const T* dx, const T* dy, const T* x, const std::uint8_t* mask, Activation activation,
+                          Index count) {
+  return {x, dy, mask, activation, stores_to(dx, dy, count)};
 }
 
 double factor_of(const std::uint8_t* mask, Keep keep) { return mask == nullptr ? 1.0 : keep.scale(); }
@@ -45,7 +45,7 @@ void batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* running
                         const BatchNormParams& params, Keep keep) {
   with_view<T>(n, c, s, [&](const auto& view) {
     const NormKernels<T>& kernel = view.kernel;
-    const Values<T> values = forward_values(y, x, mask, n * c * s);
+    const Values<T> values = forward_values(y, x, mask, params.activation, n * c * s);
     const bool owned = view.owned(team);
     const ColumnMap<T> strip = team.scratch<StripMemory<T>>()->columns();
     const ColumnMap<T> shared = owned ? strip : SharedMemory<T>(team, view.parts(), c).map;
@@ -54,13 +54,12 @@ void batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* running
       kernel.finish_moments(rstd + j, at(running_mean, j), at(running_var, j), mean + j, view.total(), params, width);
       kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor_of(mask, keep), width);
       if (!owned) return;
-      for (Index p = view.parts() - 1; p >= 0; --p) view.normalise(y, values, map, params.activation, p, j, width);
+      for (Index p = view.parts() - 1; p >= 0; --p) view.normalise(y, values, map, p, j, width);
     });
     if (owned) return;
     team.barrier();
-    for_share(team, view, Order::backwards, [&](Index p, Index j, Index width) {
-      view.normalise(y, values, at(shared, j), params.activation, p, j, width);
-    });
+    for_share(team, view, Order::backwards,
+              [&](Index p, Index j, Index width) { view.normalise(y, values, at(shared, j), p, j, width); });
   });
 }
 
@@ -85,15 +84,13 @@ void batch_norm_apply(Team& team, T* y, const T* x, const T* gamma, const T* bet
                       const double* rstd, const std::uint8_t* mask, Index n, Index c, Index s, Activation activation,
                       Keep keep) {
   with_view<T>(n, c, s, [&](const auto& view) {
-    const Values<T> values = forward_values(y, x, mask, n * c * s);
+    const Values<T> values = forward_values(y, x, mask, activation, n * c * s);
     for_maps<T>(
         team, view,
         [&](ColumnMap<T> map, Index j, Index width) {
           view.kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor_of(mask, keep), width);
         },
-        [&](ColumnMap<T> map, Index p, Index j, Index width) {
-          view.normalise(y, values, map, activation, p, j, width);
-        });
+        [&](ColumnMap<T> map, Index p, Index j, Index width) { view.normalise(y, values, map, p, j, width); });
   });
 }
 
@@ -102,35 +99,37 @@ void batch_norm_inference(Team& team, T* y, const T* x, const T* gamma, const T*
                           const T* running_var, Index n, Index c, Index s, double epsilon, Activation activation) {
   StripMemory<T>& strip = *team.scratch<StripMemory<T>>();
   with_view<T>(n, c, s, [&](const auto& view) {
-    const Values<T> values = forward_values<T>(y, x, nullptr, n * c * s);
+    const Values<T> values = forward_values<T>(y, x, nullptr, activation, n * c * s);
     for_maps<T>(
         team, view,
         [&](ColumnMap<T> map, Index j, Index width) {
           view.kernel.running_moments(strip.mean, strip.rstd, running_mean + j, running_var + j, epsilon, width);
           view.kernel.normalise_map(map, strip.mean, strip.rstd, at(gamma, j), at(beta, j), 1.0, width);
         },
-        [&](ColumnMap<T> map, Index p, Index j, Index width) {
-          view.normalise(y, values, map, activation, p, j, width);
-        });
+        [&](ColumnMap<T> map, Index p, Index j, Index width) { view.normalise(y, values, map, p, j, width); });
   });
 }
 
 template <class T>
-void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* y, const T* x, const T* gamma,
+void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const T* beta,
                          const double* mean, const double* rstd, const std::uint8_t* mask, Index n, Index c, Index s,
                          Activation activation, Keep keep) {
   with_view<T>(n, c, s, [&](const auto& view) {
     const NormKernels<T>& kernel = view.kernel;
-    const Values<T> values = backward_values<T>(dx, dy, y, x, mask, activation, n * c * s);
+    const Values<T> values = backward_values<T>(dx, dy, x, mask, activation, n * c * s);
     const double factor = factor_of(mask, keep);
     const bool owned = view.owned(team);
     const ColumnMap<T> strip = team.scratch<StripMemory<T>>()->columns();
     const ColumnMap<T> shared = owned ? strip : SharedMemory<T>(team, view.parts(), c).map;
-    for_gradient_sums(team, view, values, mean, [&](Index j, Index width, double* sum, double* product) {
+    const auto forward_map = [&](ColumnMap<T> map, Index j, Index width) {
+      kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor, width);
+    };
+    for_gradient_sums(team, view, values, forward_map, [&](Index j, Index width, double* sum, double* product) {
       const ColumnMap<T> map = owned ? strip : at(shared, j);
       kernel.finish_sums(sum, product, mean + j, rstd + j, factor, width);
+      if (!owned) forward_map(map, j, width);
       kernel.gradient_map(map, at(dgamma, j), at(dbeta, j), sum, product, at(gamma, j), mean + j, rstd + j,
-                          view.total(), factor, Weighted::no, width);
+                          view.total(), Weighted::no, width);
       if (!owned || dx == nullptr) return;
       for (Index p = view.parts() - 1; p >= 0; --p) view.input_gradient(dx, values, map, p, j, width);
     });
@@ -142,32 +141,41 @@ void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, co
 }
 
 template <class T>
-void batch_norm_backward_sums(Team& team, double* sum_dz, double* sum_dz_xhat, const T* dy, const T* y, const T* x,
-                              const double* mean, const double* rstd, const std::uint8_t* mask, Index n, Index c,
-                              Index s, Activation activation, Keep keep) {
+void batch_norm_backward_sums(Team& team, double* sum_dz, double* sum_dz_xhat, const T* dy, const T* x, const T* gamma,
+                              const T* beta, const double* mean, const double* rstd, const std::uint8_t* mask, Index n,
+                              Index c, Index s, Activation activation, Keep keep) {
   with_view<T>(n, c, s, [&](const auto& view) {
-    const Values<T> values = backward_values<T>(nullptr, dy, y, x, mask, activation, n * c * s);
-    for_gradient_sums(team, view, values, mean, [&](Index j, Index width, double* sum, double* product) {
-      view.kernel.finish_sums(sum, product, mean + j, rstd + j, factor_of(mask, keep), width);
-      std::copy_n(sum, width, sum_dz + j);
-      std::copy_n(product, width, sum_dz_xhat + j);
-    });
+    const NormKernels<T>& kernel = view.kernel;
+    const Values<T> values = backward_values<T>(nullptr, dy, x, mask, activation, n * c * s);
+    const double factor = factor_of(mask, keep);
+    for_gradient_sums(
+        team, view, values,
+        [&](ColumnMap<T> map, Index j, Index width) {
+          kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor, width);
+        },
+        [&](Index j, Index width, double* sum, double* product) {
+          kernel.finish_sums(sum, product, mean + j, rstd + j, factor, width);
+          std::copy_n(sum, width, sum_dz + j);
+          std::copy_n(product, width, sum_dz_xhat + j);
+        });
   });
 }
 
 template <class T>
-void batch_norm_backward_apply(Team& team, T* dx, const T* dy, const T* y, const T* x, const T* gamma,
+void batch_norm_backward_apply(Team& team, T* dx, const T* dy, const T* x, const T* gamma, const T* beta,
                                const double* mean, const double* rstd, const double* sum_dz, const double* sum_dz_xhat,
                                const std::uint8_t* mask, Index count, Index n, Index c, Index s, Activation activation,
                                Keep keep) {
   with_view<T>(n, c, s, [&](const auto& view) {
-    const Values<T> values = backward_values<T>(dx, dy, y, x, mask, activation, n * c * s);
+    const NormKernels<T>& kernel = view.kernel;
+    const Values<T> values = backward_values<T>(dx, dy, x, mask, activation, n * c * s);
     T* const none = nullptr;
     for_maps<T>(
         team, view,
         [&](ColumnMap<T> map, Index j, Index width) {
-          view.kernel.gradient_map(map, none, none, sum_dz + j, sum_dz_xhat + j, at(gamma, j), mean + j, rstd + j,
-                                   count, factor_of(mask, keep), Weighted::no, width);
+          kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor_of(mask, keep), width);
+          kernel.gradient_map(map, none, none, sum_dz + j, sum_dz_xhat + j, at(gamma, j), mean + j, rstd + j, count,
+                              Weighted::no, width);
         },
         [&](ColumnMap<T> map, Index p, Index j, Index width) { view.input_gradient(dx, values, map, p, j, width); });
   });
@@ -207,8 +215,9 @@ void combine_moments(Team& team, double* mean, double* m2, const double* means, 
                                      double, Activation);                                                              \
   template void batch_norm_backward(Team&, T*, T*, T*, const T*, const T*, const T*, const T*, const double*,          \
                                     const double*, const std::uint8_t*, Index, Index, Index, Activation, Keep);        \
-  template void batch_norm_backward_sums(Team&, double*, double*, const T*, const T*, const T*, const double*,         \
-                                         const double*, const std::uint8_t*, Index, Index, Index, Activation, Keep);   \
+  template void batch_norm_backward_sums(Team&, double*, double*, const T*, const T*, const T*, const T*,              \
+                                         const double*, const double*, const std::uint8_t*, Index, Index, Index,       \
+                                         Activation, Keep);                                                            \
   template void batch_norm_backward_apply(Team&, T*, const T*, const T*, const T*, const T*, const double*,            \
                                           const double*, const double*, const double*, const std::uint8_t*, Index,     \
                                           Index, Index, Index, Activation, Keep);

@@ -68,7 +68,7 @@ def test_batch_norm(activation, mask):
 
     def backward(dy, y):
         _, mean, rstd = F.batch_norm_forward(X, GAMMA, BETA, **options)
-        return F.batch_norm_backward(dy, X, mean, rstd, GAMMA, BETA, y=y, **options)
+        return F.batch_norm_backward(dy, X, mean, rstd, GAMMA, BETA, **options)
 
     check(lambda x: F.batch_norm_forward(x, GAMMA, BETA, **options).y, lambda dy, y: backward(dy, y).dx, X)
     check(lambda g: F.batch_norm_forward(X, g, BETA, **options).y, lambda dy, y: backward(dy, y).dgamma, GAMMA)

@@ -24,7 +24,7 @@ def test_batch_norm(axis, options):
 
     def backward(dy, y):
         _, mean, rstd = F.batch_norm_forward(X, gamma, beta, axis=axis, **options)
-        return F.batch_norm_backward(dy, X, mean, rstd, gamma, beta, axis=axis, y=y, **options)
+        return F.batch_norm_backward(dy, X, mean, rstd, gamma, beta, axis=axis, **options)
 
     def forward(x=X, gamma=gamma, beta=beta):
         return F.batch_norm_forward(x, gamma, beta, axis=axis, **options).y

@@ -44,14 +44,14 @@ void batch_norm_forward(Team& team, const Step& s, I i) {
                               at<const std::uint8_t>(s, i, 8), n, c, extent, params, keep(i, 3));
 }
 
-// dx, dgamma, dbeta, dy, y, x, gamma, beta, mean, rstd, mask; rate; activation
+// dx, dgamma, dbeta, dy, x, gamma, beta, mean, rstd, mask; rate; activation
 template <class T>
 void batch_norm_backward(Team& team, const Step& s, I i) {
-  const auto [n, c, extent] = sizes(s, i, 3, 8);
+  const auto [n, c, extent] = sizes(s, i, 3, 7);
   flyball::batch_norm_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3),
                                at<const T>(s, i, 4), at<const T>(s, i, 5), at<const T>(s, i, 6),
-                               at<const double>(s, i, 8), at<const double>(s, i, 9), at<const std::uint8_t>(s, i, 10),
-                               n, c, extent, i.activations[0], keep(i, 0));
+                               at<const double>(s, i, 7), at<const double>(s, i, 8), at<const std::uint8_t>(s, i, 9), n,
+                               c, extent, i.activations[0], keep(i, 0));
 }
 
 // Rows, channels and the product of the other axes; a row of the statistics has an element a channel.
@@ -75,11 +75,11 @@ void ghost_batch_norm_forward(Team& team, const Step& s, I i) {
 // Those of batch_norm_backward; group before its scalars
 template <class T>
 void ghost_batch_norm_backward(Team& team, const Step& s, I i) {
-  const auto [n, c, extent] = ghost_sizes(rows(s, i, 3), i, 3, 8);
+  const auto [n, c, extent] = ghost_sizes(rows(s, i, 3), i, 3, 7);
   flyball::ghost_batch_norm_backward(
       team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3), at<const T>(s, i, 4),
-      at<const T>(s, i, 5), at<const T>(s, i, 6), at<const double>(s, i, 8), at<const double>(s, i, 9),
-      at<const std::uint8_t>(s, i, 10), n, c, extent, group(i), i.activations[0], keep(i, 1));
+      at<const T>(s, i, 5), at<const T>(s, i, 6), at<const double>(s, i, 7), at<const double>(s, i, 8),
+      at<const std::uint8_t>(s, i, 9), n, c, extent, group(i), i.activations[0], keep(i, 1));
 }
 
 template <std::size_t array, std::size_t statistics>
@@ -196,12 +196,12 @@ std::size_t group_norm_workspace_of(I i) {
 constexpr Operation rows_of_table[] = {
     {"batch_norm_forward", 9, 4, 1, 5, 0, FLYBALL_BOTH(batch_norm_forward), batch_norm_cost_of<0, 1>,
      batch_norm_workspace_of<0, 1>},
-    {"batch_norm_backward", 11, 1, 1, 3, 3, FLYBALL_BOTH(batch_norm_backward), batch_norm_cost_of<3, 8>,
-     batch_norm_workspace_of<3, 8>},
+    {"batch_norm_backward", 10, 1, 1, 3, 3, FLYBALL_BOTH(batch_norm_backward), batch_norm_cost_of<3, 7>,
+     batch_norm_workspace_of<3, 7>},
     {"ghost_batch_norm_forward", 9, 5, 1, 5, 0, FLYBALL_BOTH(ghost_batch_norm_forward), ghost_batch_norm_cost_of<0, 1>,
      ghost_batch_norm_workspace_of<0, 1>},
-    {"ghost_batch_norm_backward", 11, 2, 1, 3, 3, FLYBALL_BOTH(ghost_batch_norm_backward),
-     ghost_batch_norm_cost_of<3, 8>, ghost_batch_norm_workspace_of<3, 8>},
+    {"ghost_batch_norm_backward", 10, 2, 1, 3, 3, FLYBALL_BOTH(ghost_batch_norm_backward),
+     ghost_batch_norm_cost_of<3, 7>, ghost_batch_norm_workspace_of<3, 7>},
     {"batch_norm_inference", 6, 1, 1, 1, 0, FLYBALL_BOTH(batch_norm_inference), batch_norm_cost_of<0, 4>, nullptr},
     {"layer_norm_forward", 6, 1, 0, 3, 0, FLYBALL_BOTH(layer_norm_forward), layer_norm_cost_of<0>, nullptr},
     {"layer_norm_backward", 8, 0, 0, 3, 3, FLYBALL_BOTH(layer_norm_backward), layer_norm_cost_of<3>,

@@ -49,7 +49,6 @@ class Norm(Protocol):
         dgamma: Floats | None,
         dbeta: Floats | None,
         dy: Floats,
-        y: Floats,
         x: Floats,
         gamma: Floats | None,
         beta: Floats | None,
@@ -62,8 +61,8 @@ class Norm(Protocol):
         """Gradients of :meth:`batch_norm_forward` given what it was given and what it returned.
 
         With ``xhat = (x - mean) * rstd`` and ``dz = dy * mask / keep * activation'(z)``: ``dgamma = sum(dz * xhat)``,
-        ``dbeta = sum(dz)``, ``dx = gamma * rstd * (dz - dbeta / N - xhat * dgamma / N)``. ``y`` is read only where the
-        activation is relu, where it says which units were active and kept. ``dx`` may be ``dy``.
+        ``dbeta = sum(dz)``, ``dx = gamma * rstd * (dz - dbeta / N - xhat * dgamma / N)``. ``z`` is found again from
+        ``x``, which is quicker than to read ``y``. ``dx`` may be ``dy``.
         """
         ...
 
@@ -99,7 +98,6 @@ class Norm(Protocol):
         dgamma: Floats | None,
         dbeta: Floats | None,
         dy: Floats,
-        y: Floats,
         x: Floats,
         gamma: Floats | None,
         beta: Floats | None,
@@ -178,7 +176,6 @@ class Norm(Protocol):
         sum_dz: Doubles,
         sum_dz_xhat: Doubles,
         dy: Floats,
-        y: Floats,
         x: Floats,
         gamma: Floats | None,
         beta: Floats | None,
@@ -195,7 +192,6 @@ class Norm(Protocol):
         self,
         dx: Floats,
         dy: Floats,
-        y: Floats,
         x: Floats,
         gamma: Floats | None,
         beta: Floats | None,

@@ -158,7 +158,6 @@ def batch_norm_backward(
     beta: Floats | None = None,
     *,
     axis: int = -1,
-    y: Floats | None = None,
     activation: str = "linear",
     mask: Bools | None = None,
     rate: float = 0.0,
@@ -166,7 +165,7 @@ def batch_norm_backward(
     need_dx: bool = True,
     out: Floats | None = None,
 ) -> BatchNormGradients:
-    """Gradients of :func:`batch_norm_forward`, given what it was given and what it returned.
+    """Gradients of :func:`batch_norm_forward`, given what it was given, ``mean`` and ``rstd``.
 
     With ``xhat = (x - mean) * rstd`` and ``dz = dy * mask / keep * activation'(z)``: ``dgamma = sum(dz * xhat)``,
     ``dbeta = sum(dz)``, ``dx = gamma * rstd * (dz - dbeta / n - xhat * dgamma / n)``, n the values of a channel.
@@ -180,9 +179,7 @@ def batch_norm_backward(
     mean, rstd : arrays of float64
         As the forward pass returned them.
     gamma, beta : arrays like dy, shape (C,), optional
-        Scale and offset of the forward pass.
-    y : array like dy, optional
-        Output of the forward pass; needed if ``activation`` is relu, where it says which units were active and kept.
+        Scale and offset of the forward pass; with relu both say which units were active.
     axis, activation, mask, rate, virtual_batch_size
         Those of the forward pass.
     need_dx : bool
@@ -201,7 +198,7 @@ def batch_norm_backward(
     TypeError
         If an array has another dtype, or is no array.
     ValueError
-        If an array is empty, a shape does not fit, ``y`` is missing, or an argument is outside what is said above.
+        If an array is empty, a shape does not fit, or an argument is outside what is said above.
     """
     x = floats("x", x)
     dtype = x.dtype
@@ -214,7 +211,6 @@ def batch_norm_backward(
     mask = None if mask is None else typed("mask", mask, BOOL)
     need_rectifier(activation)
     rate = dropout_rate(rate, mask)
-    y = output_of_activation(y, x, activation)
     channels = layout.channels
     groups, group = ghost_groups(layout, virtual_batch_size, least=1)
     if group:
@@ -222,12 +218,11 @@ def batch_norm_backward(
             if value.shape != (groups, channels):
                 wrong_shape(name, value, str((groups, channels)))
     packed_x, packed_dy = layout.packed(x), layout.checked("dy", dy)
-    packed_y = packed_x if y is x else layout.checked("y", y)
     packed_mask = None if mask is None else layout.checked("mask", mask)
-    dx, target = layout.result(out, "dy x y gamma mask", dy, x, y, gamma, mask) if need_dx else (None, None)
+    dx, target = layout.result(out, "dy x gamma beta mask", dy, x, gamma, beta, mask) if need_dx else (None, None)
     dgamma = None if gamma is None else empty(channels, dtype)
     dbeta = None if beta is None else empty(channels, dtype)
-    arrays = (target, dgamma, dbeta, packed_dy, packed_y, packed_x, gamma, beta, mean, rstd, packed_mask)
+    arrays = (target, dgamma, dbeta, packed_dy, packed_x, gamma, beta, mean, rstd, packed_mask)
     if group:
         get_backend().ghost_batch_norm_backward(*arrays, group, activation, rate)
     else:
@@ -308,16 +303,6 @@ def dropout_rate(rate: float, mask: Bools | None) -> float:
         msg = f"mask must be given where rate is above 0, got None and rate {rate}"
         raise ValueError(msg)
     return result
-
-
-def output_of_activation(y: Floats | None, x: Floats, activation: str) -> Floats:
-    """Return the forward pass's output where the activation's derivative is found from it."""
-    if y is not None:
-        return typed("y", y, x.dtype, "x")
-    if activation == "linear":
-        return x  # the operation wants an array of the shape, and does not read it
-    msg = f"y must be given where activation is {activation!r}, got None"
-    raise ValueError(msg)
 
 
 def ghost_groups(layout: Layout, virtual_batch_size: int | None, least: int = 2) -> tuple[int, int]:

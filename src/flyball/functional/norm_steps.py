@@ -19,7 +19,7 @@ from flyball.functional._checks import (
     written,
     wrong_shape,
 )
-from flyball.functional.norm import dropout_rate, output_of_activation
+from flyball.functional.norm import dropout_rate
 from flyball.reference._arrays import BOOL, FLOAT64, INT64, need_rectifier
 
 if TYPE_CHECKING:
@@ -289,7 +289,6 @@ def batch_norm_backward_sums(
     beta: Floats | None = None,
     *,
     axis: int = -1,
-    y: Floats | None = None,
     activation: str = "linear",
     mask: Bools | None = None,
     rate: float = 0.0,
@@ -308,9 +307,7 @@ def batch_norm_backward_sums(
     mean, rstd : arrays of float64, shape (C,)
         Statistics of all parts.
     gamma, beta : arrays like dy, shape (C,), optional
-        Scale and offset of the forward pass.
-    y : array like dy, optional
-        This part's output; needed if ``activation`` is relu.
+        Scale and offset of the forward pass; with relu both say which units were active.
     axis, activation, mask, rate
         Those of the forward pass.
 
@@ -324,12 +321,12 @@ def batch_norm_backward_sums(
     TypeError
         If an array has another dtype, or is no array.
     ValueError
-        If an array is empty, a shape does not fit, ``y`` is missing, or an argument is outside what is said above.
+        If an array is empty, a shape does not fit, or an argument is outside what is said above.
     """
     x = floats("x", x)
     layout = layout_of(x, axis, True)
     dy = typed("dy", dy, x.dtype, "x")
-    packed = backward_arguments(dy, x, mean, rstd, gamma, beta, layout, y, activation, mask, rate)
+    packed = backward_arguments(dy, x, mean, rstd, gamma, beta, layout, activation, mask, rate)
     sum_dz, sum_dz_xhat = np.empty(layout.channels), np.empty(layout.channels)
     get_backend().batch_norm_backward_sums(sum_dz, sum_dz_xhat, *packed)
     return BatchNormSums(x.size // layout.channels, sum_dz, sum_dz_xhat)
@@ -345,7 +342,6 @@ def batch_norm_backward_apply(
     beta: Floats | None = None,
     *,
     axis: int = -1,
-    y: Floats | None = None,
     activation: str = "linear",
     mask: Bools | None = None,
     rate: float = 0.0,
@@ -355,7 +351,7 @@ def batch_norm_backward_apply(
 
     Parameters
     ----------
-    dy, x, mean, rstd, gamma, beta, axis, y, activation, mask, rate
+    dy, x, mean, rstd, gamma, beta, axis, activation, mask, rate
         Those of :func:`batch_norm_backward_sums`.
     sums : BatchNormSums, or a tuple (n, sum_dz, sum_dz_xhat)
         Totals of all parts.
@@ -372,17 +368,17 @@ def batch_norm_backward_apply(
     TypeError
         If an array has another dtype, or is no array.
     ValueError
-        If an array is empty, a shape does not fit, ``y`` is missing, or an argument is outside what is said above.
+        If an array is empty, a shape does not fit, or an argument is outside what is said above.
     """
     x = floats("x", x)
     layout = layout_of(x, axis, True)
     dy = typed("dy", dy, x.dtype, "x")
-    packed = backward_arguments(dy, x, mean, rstd, gamma, beta, layout, y, activation, mask, rate)
+    packed = backward_arguments(dy, x, mean, rstd, gamma, beta, layout, activation, mask, rate)
     count = whole("n", sums[0], 1, 63)
     sum_dz, sum_dz_xhat = typed("sum_dz", sums[1], FLOAT64), typed("sum_dz_xhat", sums[2], FLOAT64)
-    names = "dy x y gamma sum_dz sum_dz_xhat"
-    dx, target = layout.result(out, names, dy, x, y, gamma, sum_dz, sum_dz_xhat)
-    get_backend().batch_norm_backward_apply(target, *packed[:7], sum_dz, sum_dz_xhat, packed[7], count, *packed[8:])
+    names = "dy x gamma beta sum_dz sum_dz_xhat"
+    dx, target = layout.result(out, names, dy, x, gamma, beta, sum_dz, sum_dz_xhat)
+    get_backend().batch_norm_backward_apply(target, *packed[:6], sum_dz, sum_dz_xhat, packed[6], count, *packed[7:])
     layout.restore(dx, target)
     return dx
 
@@ -395,19 +391,16 @@ def backward_arguments(
     gamma: Any,
     beta: Any,
     layout: Layout,
-    y: Any,
     activation: str,
     mask: Any,
     rate: float,
-) -> tuple[Any, Any, Any, Any, Any, Any, Any, Any, str, float]:
+) -> tuple[Any, Any, Any, Any, Any, Any, Any, str, float]:
     """Return the inputs of both steps of the backward pass, checked, as the operations order and shape them."""
     dtype = x.dtype
     mask = None if mask is None else typed("mask", mask, BOOL)
     need_rectifier(activation)
-    y = output_of_activation(y, x, activation)
     return (
         layout.checked("dy", dy),
-        layout.checked("y", y),
         layout.packed(x),
         None if gamma is None else typed("gamma", gamma, dtype, "x"),
         None if beta is None else typed("beta", beta, dtype, "x"),

@@ -67,7 +67,6 @@ def ghost_batch_norm_backward(
     dgamma: Floats | None,
     dbeta: Floats | None,
     dy: Floats,
-    y: Floats,
     x: Floats,
     gamma: Floats | None,
     beta: Floats | None,
@@ -79,7 +78,7 @@ def ghost_batch_norm_backward(
     rate: float,
 ) -> None:
     groups = groups_of(x, mean, group)
-    inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mask": mask}
+    inputs = {"dy": dy, "x": x, "gamma": gamma, "beta": beta, "mask": mask}
     dtype, channels = need_inputs(inputs, x, activation)
     need("mean", mean, FLOAT64, (len(mean), channels))
     need("rstd", rstd, FLOAT64, (len(mean), channels))
@@ -94,7 +93,7 @@ def ghost_batch_norm_backward(
         values = None if dx is None else dx[rows]
         part = None if mask is None else mask[rows]
         sums = [None if parts is None else parts[g] for parts in (gammas, betas)]
-        arrays = (values, sums[0], sums[1], dy[rows], y[rows], x[rows], gamma, beta, mean[g], rstd[g], part)
+        arrays = (values, sums[0], sums[1], dy[rows], x[rows], gamma, beta, mean[g], rstd[g], part)
         batch_norm_backward(*arrays, activation, rate)
     for total, parts in ((dgamma, gammas), (dbeta, betas)):
         if total is not None and parts is not None:

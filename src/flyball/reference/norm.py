@@ -94,14 +94,23 @@ def normalise(
         y *= 1.0 / keep_probability(rate)
 
 
-def gradient_of_z(dy: Floats, y: Floats, mask: Bools | None, activation: str, rate: float) -> Floats:
+def gradient_of_z(
+    dy: Floats,
+    x: Floats,
+    gamma: Floats | None,
+    beta: Floats | None,
+    mean: Doubles,
+    rstd: Doubles,
+    mask: Bools | None,
+    activation: str,
+    rate: float,
+) -> Floats:
     """Return ``dy * mask / keep * activation'(z)``."""
+    dz = dy if mask is None else np.where(mask, dy, 0.0).astype(dy.dtype, copy=False)
     if activation == "relu":
-        dz = np.where(y > 0.0, dy, 0.0).astype(dy.dtype, copy=False)
-    elif mask is not None:
-        dz = dy * mask
-    else:
-        dz = dy
+        z = np.empty_like(x)
+        normalise(z, x, gamma, beta, mean, rstd, None, "linear", 0.0)
+        dz = np.where(z > 0.0, dz, 0.0).astype(dy.dtype, copy=False)
     return dz if mask is None else dz * (1.0 / keep_probability(rate))
 
 
@@ -195,7 +204,6 @@ def batch_norm_backward(
     dgamma: Floats | None,
     dbeta: Floats | None,
     dy: Floats,
-    y: Floats,
     x: Floats,
     gamma: Floats | None,
     beta: Floats | None,
@@ -205,7 +213,7 @@ def batch_norm_backward(
     activation: str,
     rate: float,
 ) -> None:
-    inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
+    inputs = {"dy": dy, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
     dtype, channels = need_inputs(inputs, x, activation)
     need_out("dx", dx, dtype, x.shape)
     need_out("dgamma", dgamma, dtype, (channels,))
@@ -216,7 +224,7 @@ def batch_norm_backward(
         in_place=True,
     )
 
-    dz = gradient_of_z(dy, y, mask, activation, rate)
+    dz = gradient_of_z(dy, x, gamma, beta, mean, rstd, mask, activation, rate)
     xhat = normalised(x, mean, rstd)
     sum_dz, sum_dz_xhat = gradient_sums(dz, xhat)
     if dgamma is not None:
@@ -330,7 +338,6 @@ def batch_norm_backward_sums(
     sum_dz: Doubles,
     sum_dz_xhat: Doubles,
     dy: Floats,
-    y: Floats,
     x: Floats,
     gamma: Floats | None,
     beta: Floats | None,
@@ -340,7 +347,7 @@ def batch_norm_backward_sums(
     activation: str,
     rate: float,
 ) -> None:
-    inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
+    inputs = {"dy": dy, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
     _, channels = need_inputs(inputs, x, activation)
     need_out("sum_dz", sum_dz, FLOAT64, (channels,))
     need_out("sum_dz_xhat", sum_dz_xhat, FLOAT64, (channels,))
@@ -349,14 +356,13 @@ def batch_norm_backward_sums(
         inputs,
     )
 
-    dz = gradient_of_z(dy, y, mask, activation, rate)
+    dz = gradient_of_z(dy, x, gamma, beta, mean, rstd, mask, activation, rate)
     sum_dz[...], sum_dz_xhat[...] = gradient_sums(dz, normalised(x, mean, rstd))
 
 
 def batch_norm_backward_apply(
     dx: Floats,
     dy: Floats,
-    y: Floats,
     x: Floats,
     gamma: Floats | None,
     beta: Floats | None,
@@ -369,11 +375,11 @@ def batch_norm_backward_apply(
     activation: str,
     rate: float,
 ) -> None:
-    inputs = {"dy": dy, "y": y, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
+    inputs = {"dy": dy, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
     inputs |= {"sum_dz": sum_dz, "sum_dz_xhat": sum_dz_xhat}
     dtype, _ = need_inputs(inputs, x, activation)
     need_out("dx", dx, dtype, x.shape)
     refuse_overlap({"dx": dx}, inputs, in_place=True)
 
-    dz = gradient_of_z(dy, y, mask, activation, rate)
+    dz = gradient_of_z(dy, x, gamma, beta, mean, rstd, mask, activation, rate)
     input_gradient(dx, dz, normalised(x, mean, rstd), gamma, rstd, sum_dz, sum_dz_xhat, max(count, 1))

@@ -63,7 +63,11 @@ def ghost_batch_norm_backward_arguments(
     given |= {"group": group, "mean": np.empty((0, columns)), "rstd": np.empty((0, columns))}
     outputs = ghost_batch_norm_forward(**given)
     statistics = {name: outputs[name] for name in ("mean", "rstd")}
-    return whole | {"y": outputs["y"].astype(make.dtype), "group": group} | statistics
+    dy = whole["dy"]
+    for g, part in enumerate(groups_of(dy, group)):
+        of_group = {"x": doubled["x"][part], **{name: doubled[name] for name in ("gamma", "beta", "activation")}}
+        dy[part] = norm.where_decided(dy[part], **of_group, **{name: value[g] for name, value in statistics.items()})
+    return whole | {"group": group} | statistics
 
 
 @operation(

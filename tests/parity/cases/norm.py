@@ -98,17 +98,17 @@ def batch_norm_backward_arguments(
     shape = forward["x"].shape
     doubled = {name: to_double(value) for name, value in forward.items()}
     outputs = batch_norm_forward(**doubled)
+    statistics = {name: outputs[name] for name in ("mean", "rstd")}
+    dy = make.normal(*shape)
     return {
         "dx": make.empty(*shape) if need_dx else None,
         "dgamma": make.empty(columns) if affine else None,
         "dbeta": make.empty(columns) if affine else None,
-        "dy": make.normal(*shape),
-        "y": outputs["y"].astype(make.dtype),
+        "dy": where_decided(dy, **(doubled | statistics)),
         "x": forward["x"],
         "gamma": forward["gamma"],
         "beta": forward["beta"],
-        "mean": outputs["mean"],
-        "rstd": outputs["rstd"],
+        **statistics,
         "mask": forward["mask"],
         "activation": activation,
         "rate": forward["rate"],
@@ -131,12 +131,9 @@ def batch_norm_backward_arguments(
     tolerance=LONG,
     in_place=("dx", "dy"),
 )
-def batch_norm_backward(dy, y, x, gamma, mean, rstd, mask, activation, rate, **_):
-    sums = batch_norm_backward_sums(dy, y, x, mean, rstd, mask, activation, rate)
-    count = x.size // x.shape[1]
-    dx = batch_norm_backward_apply(
-        dy, y, x, gamma, mean, rstd, **sums, mask=mask, count=count, activation=activation, rate=rate
-    )
+def batch_norm_backward(x, **given):
+    sums = batch_norm_backward_sums(x=x, **given)
+    dx = batch_norm_backward_apply(x=x, **given, **sums, count=x.size // x.shape[1])
     return {**dx, "dgamma": sums["sum_dz_xhat"], "dbeta": sums["sum_dz"]}
 
 
@@ -246,14 +243,25 @@ def batch_norm_apply_arguments(make, rows, columns, **options):
     empty=[(0, 5), (5, 0)],
 )
 def batch_norm_apply(x, gamma, beta, mean, rstd, mask, activation, rate, **_):
-    z = (x - along(mean, x)) * along(rstd, x)
-    y = activated(z if gamma is None else along(gamma, x) * z + along(beta, x), activation)
+    y = activated(z_of(x, gamma, beta, mean, rstd), activation)
     return {"y": y if mask is None else np.where(mask, y / keep_probability(rate), 0.0)}
 
 
-def gradient_of_z(dy, y, mask, activation, rate):
+def z_of(x, gamma, beta, mean, rstd):
+    """What the activation is given."""
+    xhat = (x - along(mean, x)) * along(rstd, x)
+    return xhat if gamma is None else along(gamma, x) * xhat + along(beta, x)
+
+
+def where_decided(dy, x, gamma, beta, mean, rstd, activation, **_):
+    """The gradient, but 0 where rounding decides whether ReLU is open."""
+    undecided = (activation == "relu") & (abs(z_of(x, gamma, beta, mean, rstd)) < 1e-5)
+    return np.where(undecided, 0, dy).astype(dy.dtype)
+
+
+def gradient_of_z(dy, x, gamma, beta, mean, rstd, mask, activation, rate):
     dz = dy if mask is None else np.where(mask, dy / keep_probability(rate), 0.0)
-    return np.where(y > 0, dz, 0.0) if activation == "relu" else dz
+    return np.where(z_of(x, gamma, beta, mean, rstd) > 0, dz, 0.0) if activation == "relu" else dz
 
 
 def batch_norm_backward_sums_arguments(make, rows, columns, **options):
@@ -268,8 +276,8 @@ def batch_norm_backward_sums_arguments(make, rows, columns, **options):
     least_rows=2,
     tolerance=LONG,
 )
-def batch_norm_backward_sums(dy, y, x, mean, rstd, mask, activation, rate, **_):
-    dz = gradient_of_z(dy, y, mask, activation, rate)
+def batch_norm_backward_sums(dy, x, gamma, beta, mean, rstd, mask, activation, rate, **_):
+    dz = gradient_of_z(dy, x, gamma, beta, mean, rstd, mask, activation, rate)
     xhat = (x - along(mean, x)) * along(rstd, x)
     return {"sum_dz": dz.sum(axis=others(x)), "sum_dz_xhat": (dz * xhat).sum(axis=others(x))}
 
@@ -289,8 +297,8 @@ def batch_norm_backward_apply_arguments(make, rows, columns, **options):
     tolerance=LONG,
     in_place=("dx", "dy"),
 )
-def batch_norm_backward_apply(dy, y, x, gamma, mean, rstd, sum_dz, sum_dz_xhat, mask, count, activation, rate, **_):
-    dz = gradient_of_z(dy, y, mask, activation, rate)
+def batch_norm_backward_apply(dy, x, gamma, beta, mean, rstd, sum_dz, sum_dz_xhat, mask, count, activation, rate, **_):
+    dz = gradient_of_z(dy, x, gamma, beta, mean, rstd, mask, activation, rate)
     xhat = (x - along(mean, x)) * along(rstd, x)
     dx = along(rstd, x) * (dz - along(sum_dz, x) / count - xhat * along(sum_dz_xhat, x) / count)
     return {"dx": dx if gamma is None else along(gamma, x) * dx}

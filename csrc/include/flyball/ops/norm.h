@@ -17,9 +17,9 @@ void batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* running
                         const T* gamma, const T* beta, const std::uint8_t* mask, Index n, Index c, Index s,
                         const BatchNormParams& params, Keep keep);
 
-// dx, dgamma, dbeta, gamma and mask optional; y is read where the activation is relu; dx may be dy.
+// dx, dgamma, dbeta, gamma, beta and mask optional; dx may be dy.
 template <class T>
-void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* y, const T* x, const T* gamma,
+void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const T* beta,
                          const double* mean, const double* rstd, const std::uint8_t* mask, Index n, Index c, Index s,
                          Activation activation, Keep keep);
 
@@ -45,11 +45,11 @@ void combine_moments(Team& team, double* mean, double* m2, const double* means, 
 
 // The steps of batch_norm_backward. Only the first needs workspace.
 template <class T>
-void batch_norm_backward_sums(Team& team, double* sum_dz, double* sum_dz_xhat, const T* dy, const T* y, const T* x,
-                              const double* mean, const double* rstd, const std::uint8_t* mask, Index n, Index c,
-                              Index s, Activation activation, Keep keep);
+void batch_norm_backward_sums(Team& team, double* sum_dz, double* sum_dz_xhat, const T* dy, const T* x, const T* gamma,
+                              const T* beta, const double* mean, const double* rstd, const std::uint8_t* mask, Index n,
+                              Index c, Index s, Activation activation, Keep keep);
 template <class T>
-void batch_norm_backward_apply(Team& team, T* dx, const T* dy, const T* y, const T* x, const T* gamma,
+void batch_norm_backward_apply(Team& team, T* dx, const T* dy, const T* x, const T* gamma, const T* beta,
                                const double* mean, const double* rstd, const double* sum_dz, const double* sum_dz_xhat,
                                const std::uint8_t* mask, Index count, Index n, Index c, Index s, Activation activation,
                                Keep keep);
@@ -65,9 +65,9 @@ void ghost_batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* r
                               const T* gamma, const T* beta, const std::uint8_t* mask, Index n, Index c, Index s,
                               Index group, const BatchNormParams& params, Keep keep);
 template <class T>
-void ghost_batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* y, const T* x,
-                               const T* gamma, const double* mean, const double* rstd, const std::uint8_t* mask,
-                               Index n, Index c, Index s, Index group, Activation activation, Keep keep);
+void ghost_batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma,
+                               const T* beta, const double* mean, const double* rstd, const std::uint8_t* mask, Index n,
+                               Index c, Index s, Index group, Activation activation, Keep keep);
 
 Index ghost_groups(Index n, Index group);                                        // how many
 std::size_t ghost_batch_norm_workspace(Index n, Index c, Index s, Index group);  // cost: as of one group

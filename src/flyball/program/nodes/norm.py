@@ -97,7 +97,7 @@ class BatchNormNode(Node):
             dx = None if first else dy
             outputs = {"dx": dx, "dgamma": to.gradient(self.gamma), "dbeta": to.gradient(self.beta)}
             affine = {"gamma": to.weight(self.gamma), "beta": to.weight(self.beta)}
-            inputs = {"dy": dy, "y": y, "x": x, **affine, **statistics, "mask": mask}
+            inputs = {"dy": dy, "x": x, **affine, **statistics, "mask": mask}
             arrays = {**outputs, **inputs}
             scalars = {**ghosts, "activation": self.activation, "rate": self.rate}
             to.add(f"{prefix}batch_norm_backward", self.layer, arrays, **scalars)
