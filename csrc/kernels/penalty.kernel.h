@@ -102,8 +102,32 @@ struct Penalised {
   }
 };
 
+// A part that, from memory, asks for the elements some vectors ahead of those that it loads, to write them unless they
+// are constant. The processor fetches ahead unasked, but stops at each page: 20,000,000 elements of Adagrad took 1.25
+// times as long without, with all penalties 1.38. From a cache nothing is gained, and up to 5 % lost.
+template <class Part, bool from_memory>
+struct Ahead {
+  static constexpr Index bytes = 2048;
+  Part part;
+
+  template <class T>
+  FLYBALL_INLINE Vec<T> load(const T* p) const {
+    if constexpr (from_memory) __builtin_prefetch(p + bytes / static_cast<Index>(sizeof(T)), 0, 2);
+    return part.load(p);
+  }
+  template <class T>
+  FLYBALL_INLINE Vec<T> load(T* p) const {
+    if constexpr (from_memory) prefetch_to_write(p + bytes / static_cast<Index>(sizeof(T)));
+    return part.load(p);
+  }
+  template <class T>
+  FLYBALL_INLINE void store(T* p, Vec<T> v) const {
+    part.store(p, v);
+  }
+};
+
 // w = w * shrink + step(part, i, gradient), soft-thresholded, for each vector; returns the penalty if with_sum.
-template <class T, class Step>
+template <class T, bool from_memory, class Step>
 FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalty& params, double gradient_scale,
                                      double learning_rate, bool with_sum, Step step) {
   const bool has_l1_or_clip = params.l1 != 0.0 || params.clip_value != __builtin_inf();
@@ -112,11 +136,12 @@ FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalt
         if constexpr (rare.value && !l1_or_clip.value) return 0.0;  // there is no such
         Penalised<T, l1_or_clip.value, rare.value, sum.value> penalty(params, gradient_scale, learning_rate);
         for_each_vector<T>(count, [&](auto part, Index i) FLYBALL_INLINE_LAMBDA {
-          prefetch_to_write(w + i + 16 * lanes<T>);
-          const Vec<T> weight = part.load(w + i);
+          const Ahead<decltype(part), from_memory> ahead{part};
+          if constexpr (!from_memory) prefetch_to_write(w + i + 16 * lanes<T>);
+          const Vec<T> weight = ahead.load(w + i);
           penalty.add_penalty(part, w + i, weight);
-          const Vec<T> gradient = penalty.gradient(part.load(g + i), weight);
-          part.store(w + i, penalty.moved(weight, step(part, i, gradient)));
+          const Vec<T> gradient = penalty.gradient(ahead.load(g + i), weight);
+          part.store(w + i, penalty.moved(weight, step(ahead, i, gradient)));
         });
         return penalty.total();
       },

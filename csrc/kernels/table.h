@@ -32,7 +32,7 @@ struct Kernels {
   const AugmentKernels<T>& augment;
   const ActivationKernels<T>& activation;
   const LossKernels<T>& loss;
-  const UpdateKernels<T>& update;
+  const UpdateVariants<T>& update;
   const WeightsKernels<T>& weights;
   const DataKernels<T>& data;
   const ProbeKernels<T>& probe;

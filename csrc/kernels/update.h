@@ -34,4 +34,11 @@ struct UpdateKernels {
   double (*lion)(T* w, T* m, const T* g, Index count, double gradient_scale, const LionParams& params, bool with_sum);
 };
 
+// For arrays in the caches, and for those that lie beyond: their elements are asked for before they are needed.
+template <class T>
+struct UpdateVariants {
+  UpdateKernels<T> from_caches;
+  UpdateKernels<T> from_memory;
+};
+
 }  // namespace flyball

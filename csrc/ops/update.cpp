@@ -21,6 +21,16 @@ void penalised_update(Team& team, double* penalty, Index count, Update update) {
   }
 }
 
+// Bytes of an array from which on several of them lie beyond the caches: updates that asked ahead took 0.94 to 1.08 of
+// the time with 32 MB and 0.85 to 0.98 with 48 MB (a Xeon).
+constexpr Index bytes_in_memory = 40 * 1024 * 1024;
+
+template <class T>
+const UpdateKernels<T>& update_kernels(Index count) {
+  const UpdateVariants<T>& variants = kernels<T>().update;
+  return count * static_cast<Index>(sizeof(T)) < bytes_in_memory ? variants.from_caches : variants.from_memory;
+}
+
 double power(double base, std::int64_t exponent) { return std::pow(base, static_cast<double>(exponent)); }
 
 // Nadam's momentum of step i is beta_1 * (1 - 0.96^i / 2). The product of the brackets up to i, which from 1024 on
@@ -56,56 +66,62 @@ double update_cost(Index count) { return 0.5 * static_cast<double>(count); }
 template <class T>
 void sgd_update(Team& team, T* w, T* velocity, double* penalty, const T* g, const double* gradient_scale, Index count,
                 const SgdParams& params) {
+  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernels<T>().update.sgd(w + i, at(velocity, i), g + i, size, scale, params, with_sum);
+    return kernel.sgd(w + i, at(velocity, i), g + i, size, scale, params, with_sum);
   });
 }
 
 template <class T>
 void adam_update(Team& team, T* w, T* m, T* v, T* v_max, double* penalty, const T* g, const double* gradient_scale,
                  Index count, const AdamParams& params) {
+  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   const AdamStep step = adam_step(params);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernels<T>().update.adam(w + i, m + i, v + i, at(v_max, i), g + i, size, scale, step, params, with_sum);
+    return kernel.adam(w + i, m + i, v + i, at(v_max, i), g + i, size, scale, step, params, with_sum);
   });
 }
 
 template <class T>
 void rmsprop_update(Team& team, T* w, T* v, T* m, T* velocity, double* penalty, const T* g,
                     const double* gradient_scale, Index count, const RmsParams& params) {
+  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernels<T>().update.rms(w + i, v + i, at(m, i), at(velocity, i), g + i, size, scale, params, with_sum);
+    return kernel.rms(w + i, v + i, at(m, i), at(velocity, i), g + i, size, scale, params, with_sum);
   });
 }
 
 template <class T>
 void adamax_update(Team& team, T* w, T* m, T* u, double* penalty, const T* g, const double* gradient_scale, Index count,
                    const AdamaxParams& params) {
+  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   const double rate = params.learning_rate / (1.0 - power(params.beta_1, params.step));
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernels<T>().update.adamax(w + i, m + i, u + i, g + i, size, scale, rate, params, with_sum);
+    return kernel.adamax(w + i, m + i, u + i, g + i, size, scale, rate, params, with_sum);
   });
 }
 
 template <class T>
 void adadelta_update(Team& team, T* w, T* v, T* d, double* penalty, const T* g, const double* gradient_scale,
                      Index count, const AdadeltaParams& params) {
+  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernels<T>().update.adadelta(w + i, v + i, d + i, g + i, size, scale, params, with_sum);
+    return kernel.adadelta(w + i, v + i, d + i, g + i, size, scale, params, with_sum);
   });
 }
 
 template <class T>
 void lion_update(Team& team, T* w, T* m, double* penalty, const T* g, const double* gradient_scale, Index count,
                  const LionParams& params) {
+  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernels<T>().update.lion(w + i, m + i, g + i, size, scale, params, with_sum);
+    return kernel.lion(w + i, m + i, g + i, size, scale, params, with_sum);
   });
 }
 
