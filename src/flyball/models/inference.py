@@ -176,13 +176,14 @@ class Inference(Feeding):
         ----------
         Gal and Ghahramani, "Dropout as a Bayesian approximation", 2016.
         """
+        if unknown:
+            _checks.no_more_arguments("predict", unknown, Inference.predict)
+        check_verbose(verbose)
         plain = batch_size is None and steps is None and callbacks is None and mc_dropout is None and seed is None
-        if plain and verbose in ("auto", 0) and not unknown and self._predictor is not None:
+        if plain and self._predictor is not None:
             outputs_at_once = self._predictor.run_in_place(x)
             if outputs_at_once is not None:
                 return outputs_at_once
-        _checks.no_more_arguments("predict", unknown, Inference.predict)
-        check_verbose(verbose)
         batch_size = _checks.optional_count("batch_size", batch_size)
         steps = _checks.optional_count("steps", steps)
         passes = _checks.optional_count("mc_dropout", mc_dropout)

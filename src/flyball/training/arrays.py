@@ -370,11 +370,12 @@ class Predictor:
         self._lock = Lock()  # threads that predict with one model share its buffers: they take turns
 
     def _prepare(self, rows: int) -> None:
-        self._count = rows
+        self._count = 0  # until all is: an interrupt in between must not leave bounds beyond the arrays
         bounds = step_bounds(rows, self.rows, batch_statistics=False)
         self._run_all = self._runner.prepared(no_learning(bounds))
         if self._order is not None:
             self._runner.bind(self._order, np.arange(rows, dtype=np.int64))
+        self._count = rows
 
     def is_for(self, x: NDArray[Any], batch_size: int | None) -> bool:
         """Whether it was made for samples like ``x``: others need another one."""
