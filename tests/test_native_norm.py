@@ -113,6 +113,33 @@ def test_forward_and_backward(shape, dtype, threads, activation, masked, affine)
     np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", [(65, 67), (1100, 70), (9, 530), (7, 33, 49), (600, 65, 3)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_the_gradient_passes_where_the_output_is_positive(shape, dtype, rate, threads):
+    """To the bit, also where z is rounding noise: the backward pass finds its sign again."""
+    _core.set_num_threads(threads)
+    rng = np.random.default_rng(3)
+    x = (rng.integers(-2, 3, shape) * 0.37 + 11).astype(dtype)
+    value, channels = x.flat[0], shape[1]
+    mask = rng.random(shape) < 0.6 if rate else None
+    y, mean, rstd = np.empty_like(x), np.empty(channels), np.empty(channels)
+    gamma, beta = rng.uniform(-2, 2, channels).astype(dtype), np.zeros(channels, dtype)
+    for _ in range(2):
+        _core.batch_norm_forward(y, mean, rstd, None, None, x, gamma, beta, mask, 0.9, 1e-3, False, "relu", rate)
+        beta = -((value - mean) * rstd * gamma).astype(dtype)
+    noise = y[(x == value) & (mask is None or mask)]
+    assert (noise > 0).any()
+    assert (noise == 0).any()
+    assert noise.max() < 1e-4
+    dy = rng.integers(1, 8, shape).astype(dtype)
+    dx, dgamma, dbeta = np.empty_like(x), np.empty(channels, dtype), np.empty(channels, dtype)
+    _core.batch_norm_backward(dx, dgamma, dbeta, dy, x, gamma, beta, mean, rstd, mask, "relu", rate)
+    passed = np.where(y > 0, dy, 0).astype(np.float64).sum(axis=(0,) if x.ndim == 2 else (0, 2))
+    np.testing.assert_array_equal(dbeta, (passed * (1 / keep_probability(rate))).astype(dtype))
+
+
 @pytest.mark.parametrize("offset", [1e4, 1e5, 1e6])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(128, 33), (600, 20)])
