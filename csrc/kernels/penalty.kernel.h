@@ -130,10 +130,9 @@ struct Ahead {
 template <class T, bool from_memory, class Step>
 FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalty& params, double gradient_scale,
                                      double learning_rate, bool with_sum, Step step) {
-  const bool has_l1_or_clip = params.l1 != 0.0 || params.clip_value != __builtin_inf();
   return with_flags(
       [&](auto l1_or_clip, auto rare, auto sum) {
-        if constexpr (rare.value && !l1_or_clip.value) return 0.0;  // there is no such
+        if constexpr (rare.value && (!l1_or_clip.value || from_memory)) return 0.0;  // there is no such
         Penalised<T, l1_or_clip.value, rare.value, sum.value> penalty(params, gradient_scale, learning_rate);
         for_each_vector<T>(count, [&](auto part, Index i) FLYBALL_INLINE_LAMBDA {
           const Ahead<decltype(part), from_memory> ahead{part};
@@ -145,7 +144,7 @@ FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalt
         });
         return penalty.total();
       },
-      has_l1_or_clip, has_l1_or_clip && (params.proximal || params.clip_penalty), with_sum);
+      params.has_l1_or_clip(), params.rare(), with_sum);
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ struct UpdateKernels {
   double (*lion)(T* w, T* m, const T* g, Index count, double gradient_scale, const LionParams& params, bool with_sum);
 };
 
-// For arrays in the caches, and for those that lie beyond: their elements are asked for before they are needed.
+// For arrays in the caches, and for those that lie beyond: their elements are asked for before they are needed. From
+// memory there are sgd, adam without v_max, and rms without m and velocity, and no rare penalties: size has its price.
 template <class T>
 struct UpdateVariants {
   UpdateKernels<T> from_caches;

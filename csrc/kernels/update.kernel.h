@@ -36,6 +36,7 @@ double adam(T* w, T* m, T* v, T* v_max, const T* g, Index count, double gradient
   const T new_v = static_cast<T>(1.0 - params.beta_2);
   return with_flags(
       [&](auto largest) {
+        if constexpr (from_memory && largest.value) return 0.0;  // there is no such
         return penalised_step<T, from_memory>(w, g, count, params.penalty, gradient_scale, params.learning_rate,
                                               with_sum, [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
                                                 Vec<T> mean = part.load(m + i);
@@ -66,6 +67,7 @@ double rms(T* w, T* v, T* m, T* velocity, const T* g, Index count, double gradie
   const T outside = static_cast<T>(params.epsilon_inside ? 0.0 : params.epsilon);
   return with_flags(
       [&](auto centered, auto moving) {
+        if constexpr (from_memory && (centered.value || moving.value)) return 0.0;  // there is no such
         return penalised_step<T, from_memory>(w, g, count, params.penalty, gradient_scale, params.learning_rate,
                                               with_sum, [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
                                                 Vec<T> square = keep * part.load(v + i) + fresh * gradient * gradient;
@@ -87,64 +89,62 @@ double rms(T* w, T* v, T* m, T* velocity, const T* g, Index count, double gradie
       m != nullptr, velocity != nullptr);
 }
 
-template <class T, bool from_memory>
+template <class T>
 double adamax(T* w, T* m, T* u, const T* g, Index count, double gradient_scale, double rate, const AdamaxParams& params,
               bool with_sum) {
   const T mean_rate = static_cast<T>(rate);
   const T epsilon = static_cast<T>(params.epsilon);
   const T new_m = static_cast<T>(1.0 - params.beta_1);
   const T beta_2 = static_cast<T>(params.beta_2);
-  return penalised_step<T, from_memory>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                                        [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
-                                          Vec<T> mean = part.load(m + i);
-                                          mean += new_m * (gradient - mean);
-                                          const Vec<T> norm = max<T>(beta_2 * part.load(u + i), absolute<T>(gradient));
-                                          part.store(m + i, mean);
-                                          part.store(u + i, norm);
-                                          return -quotient<T>(mean_rate * mean, norm + epsilon);
-                                        });
+  return penalised_step<T, false>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
+                                  [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                                    Vec<T> mean = part.load(m + i);
+                                    mean += new_m * (gradient - mean);
+                                    const Vec<T> norm = max<T>(beta_2 * part.load(u + i), absolute<T>(gradient));
+                                    part.store(m + i, mean);
+                                    part.store(u + i, norm);
+                                    return -quotient<T>(mean_rate * mean, norm + epsilon);
+                                  });
 }
 
-template <class T, bool from_memory>
+template <class T>
 double adadelta(T* w, T* v, T* d, const T* g, Index count, double gradient_scale, const AdadeltaParams& params,
                 bool with_sum) {
   const T rate = static_cast<T>(params.learning_rate);
   const T rho = static_cast<T>(params.rho);
   const T fresh = static_cast<T>(1.0 - params.rho);
   const T epsilon = static_cast<T>(params.epsilon);
-  return penalised_step<T, from_memory>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                                        [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
-                                          const Vec<T> square = rho * part.load(v + i) + fresh * gradient * gradient;
-                                          const Vec<T> change = part.load(d + i);
-                                          const Vec<T> step =
-                                              -quotient<T>(sqrt(change + epsilon), sqrt(square + epsilon)) * gradient;
-                                          part.store(v + i, square);
-                                          part.store(d + i, rho * change + fresh * step * step);
-                                          return rate * step;
-                                        });
+  return penalised_step<T, false>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
+                                  [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                                    const Vec<T> square = rho * part.load(v + i) + fresh * gradient * gradient;
+                                    const Vec<T> change = part.load(d + i);
+                                    const Vec<T> step =
+                                        -quotient<T>(sqrt(change + epsilon), sqrt(square + epsilon)) * gradient;
+                                    part.store(v + i, square);
+                                    part.store(d + i, rho * change + fresh * step * step);
+                                    return rate * step;
+                                  });
 }
 
-template <class T, bool from_memory>
+template <class T>
 double lion(T* w, T* m, const T* g, Index count, double gradient_scale, const LionParams& params, bool with_sum) {
   const T rate = static_cast<T>(params.learning_rate);
   const T beta_1 = static_cast<T>(params.beta_1);
   const T beta_2 = static_cast<T>(params.beta_2);
   const T new_1 = static_cast<T>(1.0 - params.beta_1);
   const T new_2 = static_cast<T>(1.0 - params.beta_2);
-  return penalised_step<T, from_memory>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
-                                        [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
-                                          const Vec<T> mean = part.load(m + i);
-                                          part.store(m + i, beta_2 * mean + new_2 * gradient);
-                                          return -rate * sign<T>(beta_1 * mean + new_1 * gradient);
-                                        });
+  return penalised_step<T, false>(w, g, count, params.penalty, gradient_scale, params.learning_rate, with_sum,
+                                  [=](auto part, Index i, Vec<T> gradient) FLYBALL_INLINE_LAMBDA {
+                                    const Vec<T> mean = part.load(m + i);
+                                    part.store(m + i, beta_2 * mean + new_2 * gradient);
+                                    return -rate * sign<T>(beta_1 * mean + new_1 * gradient);
+                                  });
 }
 
-template <class T, bool from_memory>
-constexpr UpdateKernels<T> updates = {sgd<T, from_memory>,    adam<T, from_memory>,     rms<T, from_memory>,
-                                      adamax<T, from_memory>, adadelta<T, from_memory>, lion<T, from_memory>};
-
 template <class T>
-constexpr UpdateVariants<T> update_kernels = {updates<T, false>, updates<T, true>};
+constexpr UpdateVariants<T> update_kernels = {
+    {sgd<T, false>, adam<T, false>, rms<T, false>, adamax<T>, adadelta<T>, lion<T>},
+    {sgd<T, true>, adam<T, true>, rms<T, true>, nullptr, nullptr, nullptr}};
 
 }  // namespace
 }  // namespace flyball

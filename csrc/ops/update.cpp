@@ -25,10 +25,12 @@ void penalised_update(Team& team, double* penalty, Index count, Update update) {
 // the time with 32 MB and 0.85 to 0.98 with 48 MB (a Xeon).
 constexpr Index bytes_in_memory = 40 * 1024 * 1024;
 
+// The kernels for `count` elements, of an update of which there is a variant from memory if it is `usual`.
 template <class T>
-const UpdateKernels<T>& update_kernels(Index count) {
+const UpdateKernels<T>& update_kernels(Index count, const Penalty& penalty, bool usual) {
   const UpdateVariants<T>& variants = kernels<T>().update;
-  return count * static_cast<Index>(sizeof(T)) < bytes_in_memory ? variants.from_caches : variants.from_memory;
+  const bool in_memory = count * static_cast<Index>(sizeof(T)) >= bytes_in_memory;
+  return in_memory && usual && !penalty.rare() ? variants.from_memory : variants.from_caches;
 }
 
 double power(double base, std::int64_t exponent) { return std::pow(base, static_cast<double>(exponent)); }
@@ -66,7 +68,7 @@ double update_cost(Index count) { return 0.5 * static_cast<double>(count); }
 template <class T>
 void sgd_update(Team& team, T* w, T* velocity, double* penalty, const T* g, const double* gradient_scale, Index count,
                 const SgdParams& params) {
-  const UpdateKernels<T>& kernel = update_kernels<T>(count);
+  const UpdateKernels<T>& kernel = update_kernels<T>(count, params.penalty, true);
   const double scale = scale_of(gradient_scale);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
     return kernel.sgd(w + i, at(velocity, i), g + i, size, scale, params, with_sum);
@@ -76,7 +78,7 @@ void sgd_update(Team& team, T* w, T* velocity, double* penalty, const T* g, cons
 template <class T>
 void adam_update(Team& team, T* w, T* m, T* v, T* v_max, double* penalty, const T* g, const double* gradient_scale,
                  Index count, const AdamParams& params) {
-  const UpdateKernels<T>& kernel = update_kernels<T>(count);
+  const UpdateKernels<T>& kernel = update_kernels<T>(count, params.penalty, v_max == nullptr);
   const double scale = scale_of(gradient_scale);
   const AdamStep step = adam_step(params);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
@@ -87,7 +89,7 @@ void adam_update(Team& team, T* w, T* m, T* v, T* v_max, double* penalty, const 
 template <class T>
 void rmsprop_update(Team& team, T* w, T* v, T* m, T* velocity, double* penalty, const T* g,
                     const double* gradient_scale, Index count, const RmsParams& params) {
-  const UpdateKernels<T>& kernel = update_kernels<T>(count);
+  const UpdateKernels<T>& kernel = update_kernels<T>(count, params.penalty, m == nullptr && velocity == nullptr);
   const double scale = scale_of(gradient_scale);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
     return kernel.rms(w + i, v + i, at(m, i), at(velocity, i), g + i, size, scale, params, with_sum);
@@ -97,31 +99,28 @@ void rmsprop_update(Team& team, T* w, T* v, T* m, T* velocity, double* penalty, 
 template <class T>
 void adamax_update(Team& team, T* w, T* m, T* u, double* penalty, const T* g, const double* gradient_scale, Index count,
                    const AdamaxParams& params) {
-  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   const double rate = params.learning_rate / (1.0 - power(params.beta_1, params.step));
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernel.adamax(w + i, m + i, u + i, g + i, size, scale, rate, params, with_sum);
+    return kernels<T>().update.from_caches.adamax(w + i, m + i, u + i, g + i, size, scale, rate, params, with_sum);
   });
 }
 
 template <class T>
 void adadelta_update(Team& team, T* w, T* v, T* d, double* penalty, const T* g, const double* gradient_scale,
                      Index count, const AdadeltaParams& params) {
-  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernel.adadelta(w + i, v + i, d + i, g + i, size, scale, params, with_sum);
+    return kernels<T>().update.from_caches.adadelta(w + i, v + i, d + i, g + i, size, scale, params, with_sum);
   });
 }
 
 template <class T>
 void lion_update(Team& team, T* w, T* m, double* penalty, const T* g, const double* gradient_scale, Index count,
                  const LionParams& params) {
-  const UpdateKernels<T>& kernel = update_kernels<T>(count);
   const double scale = scale_of(gradient_scale);
   penalised_update(team, penalty, count, [&](Index i, Index size, bool with_sum) {
-    return kernel.lion(w + i, m + i, g + i, size, scale, params, with_sum);
+    return kernels<T>().update.from_caches.lion(w + i, m + i, g + i, size, scale, params, with_sum);
   });
 }
 

@@ -104,6 +104,10 @@ struct Penalty {
   bool proximal;        // l1 by soft-thresholding after the step instead of in the gradient
   double clip_value;    // infinity: no clipping
   bool clip_penalty;    // gradient scale and clip_value take in the penalties' gradient
+
+  FLYBALL_INLINE bool has_l1_or_clip() const { return l1 != 0.0 || clip_value != __builtin_inf(); }
+  // What few ask for: kernels have loops of their own for it.
+  FLYBALL_INLINE bool rare() const { return has_l1_or_clip() && (proximal || clip_penalty); }
 };
 
 struct SgdParams {
