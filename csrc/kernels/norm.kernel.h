@@ -67,11 +67,17 @@ void finish_moments(double* rstd, T* running_mean, T* running_var, const double*
 }
 
 template <class T>
+FLYBALL_INLINE void running_rstd(double* __restrict rstd, const T* __restrict running_var, double epsilon,
+                                 Index columns) {
+  for (Index j = 0; j < columns; ++j) rstd[j] = static_cast<double>(running_var[j]) + epsilon;
+  invert_roots<T>(rstd, columns);
+}
+
+template <class T>
 void running_moments(double* mean, double* rstd, const T* running_mean, const T* running_var, double epsilon,
                      Index columns) {
   for (Index j = 0; j < columns; ++j) mean[j] = static_cast<double>(running_mean[j]);
-  for (Index j = 0; j < columns; ++j) rstd[j] = static_cast<double>(running_var[j]) + epsilon;
-  invert_roots<T>(rstd, columns);
+  running_rstd(rstd, running_var, epsilon, columns);
 }
 
 // gamma * (x + bias - mean) * rstd + beta = scale * x + shift with scale = gamma * rstd and
@@ -79,8 +85,7 @@ void running_moments(double* mean, double* rstd, const T* running_mean, const T*
 template <class T>
 void inference_factors(T* __restrict scale, T* __restrict shift, double* __restrict rstd, const RunningNorm<T>& norm,
                        const T* bias, Index columns) {
-  for (Index j = 0; j < columns; ++j) rstd[j] = static_cast<double>(norm.var[j]) + norm.epsilon;
-  invert_roots<T>(rstd, columns);
+  running_rstd(rstd, norm.var, norm.epsilon, columns);
   for (Index j = 0; j < columns; ++j) {
     const double factor = value_or(norm.gamma, j, 1.0) * rstd[j];
     const double center = static_cast<double>(norm.mean[j]) - value_or(bias, j, 0.0);

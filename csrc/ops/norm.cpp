@@ -28,6 +28,14 @@ Values<T> backward_values(const T* dx, const T* dy, const T* x, const std::uint8
 
 double factor_of(const std::uint8_t* mask, Keep keep) { return mask == nullptr ? 1.0 : keep.scale(); }
 
+// What fills the map of a strip of channels, (map, j, width), as the forward pass has it.
+template <class T>
+auto forward_maps(const double* mean, const double* rstd, const T* gamma, const T* beta, double factor) {
+  return [=](ColumnMap<T> map, Index j, Index width) {
+    kernels<T>().norm.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor, width);
+  };
+}
+
 }  // namespace
 
 double batch_norm_cost(Index n, Index c, Index s) {
@@ -49,10 +57,11 @@ void batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* running
     const bool owned = view.owned(team);
     const ColumnMap<T> strip = team.scratch<StripMemory<T>>()->columns();
     const ColumnMap<T> shared = owned ? strip : SharedMemory<T>(team, view.parts(), c).map;
+    const auto make_map = forward_maps(mean, rstd, gamma, beta, factor_of(mask, keep));
     for_moments(team, view, mean, rstd, x, [&](Index j, Index width) {
       const ColumnMap<T> map = owned ? strip : at(shared, j);
       kernel.finish_moments(rstd + j, at(running_mean, j), at(running_var, j), mean + j, view.total(), params, width);
-      kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor_of(mask, keep), width);
+      make_map(map, j, width);
       if (!owned) return;
       for (Index p = view.parts() - 1; p >= 0; --p) view.normalise(y, values, map, p, j, width);
     });
@@ -85,12 +94,8 @@ void batch_norm_apply(Team& team, T* y, const T* x, const T* gamma, const T* bet
                       Keep keep) {
   with_view<T>(n, c, s, [&](const auto& view) {
     const Values<T> values = forward_values(y, x, mask, activation, n * c * s);
-    for_maps<T>(
-        team, view,
-        [&](ColumnMap<T> map, Index j, Index width) {
-          view.kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor_of(mask, keep), width);
-        },
-        [&](ColumnMap<T> map, Index p, Index j, Index width) { view.normalise(y, values, map, p, j, width); });
+    for_maps<T>(team, view, forward_maps(mean, rstd, gamma, beta, factor_of(mask, keep)),
+                [&](ColumnMap<T> map, Index p, Index j, Index width) { view.normalise(y, values, map, p, j, width); });
   });
 }
 
@@ -121,13 +126,11 @@ void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, co
     const bool owned = view.owned(team);
     const ColumnMap<T> strip = team.scratch<StripMemory<T>>()->columns();
     const ColumnMap<T> shared = owned ? strip : SharedMemory<T>(team, view.parts(), c).map;
-    const auto forward_map = [&](ColumnMap<T> map, Index j, Index width) {
-      kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor, width);
-    };
-    for_gradient_sums(team, view, values, forward_map, [&](Index j, Index width, double* sum, double* product) {
+    const auto make_map = forward_maps(mean, rstd, gamma, beta, factor);
+    for_gradient_sums(team, view, values, make_map, [&](Index j, Index width, double* sum, double* product) {
       const ColumnMap<T> map = owned ? strip : at(shared, j);
       kernel.finish_sums(sum, product, mean + j, rstd + j, factor, width);
-      if (!owned) forward_map(map, j, width);
+      if (!owned) make_map(map, j, width);
       kernel.gradient_map(map, at(dgamma, j), at(dbeta, j), sum, product, at(gamma, j), mean + j, rstd + j,
                           view.total(), Weighted::no, width);
       if (!owned || dx == nullptr) return;
@@ -148,16 +151,12 @@ void batch_norm_backward_sums(Team& team, double* sum_dz, double* sum_dz_xhat, c
     const NormKernels<T>& kernel = view.kernel;
     const Values<T> values = backward_values<T>(nullptr, dy, x, mask, activation, n * c * s);
     const double factor = factor_of(mask, keep);
-    for_gradient_sums(
-        team, view, values,
-        [&](ColumnMap<T> map, Index j, Index width) {
-          kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor, width);
-        },
-        [&](Index j, Index width, double* sum, double* product) {
-          kernel.finish_sums(sum, product, mean + j, rstd + j, factor, width);
-          std::copy_n(sum, width, sum_dz + j);
-          std::copy_n(product, width, sum_dz_xhat + j);
-        });
+    for_gradient_sums(team, view, values, forward_maps(mean, rstd, gamma, beta, factor),
+                      [&](Index j, Index width, double* sum, double* product) {
+                        kernel.finish_sums(sum, product, mean + j, rstd + j, factor, width);
+                        std::copy_n(sum, width, sum_dz + j);
+                        std::copy_n(product, width, sum_dz_xhat + j);
+                      });
   });
 }
 
@@ -169,11 +168,12 @@ void batch_norm_backward_apply(Team& team, T* dx, const T* dy, const T* x, const
   with_view<T>(n, c, s, [&](const auto& view) {
     const NormKernels<T>& kernel = view.kernel;
     const Values<T> values = backward_values<T>(dx, dy, x, mask, activation, n * c * s);
+    const auto make_map = forward_maps(mean, rstd, gamma, beta, factor_of(mask, keep));
     T* const none = nullptr;
     for_maps<T>(
         team, view,
         [&](ColumnMap<T> map, Index j, Index width) {
-          kernel.normalise_map(map, mean + j, rstd + j, at(gamma, j), at(beta, j), factor_of(mask, keep), width);
+          make_map(map, j, width);
           kernel.gradient_map(map, none, none, sum_dz + j, sum_dz_xhat + j, at(gamma, j), mean + j, rstd + j, count,
                               Weighted::no, width);
         },
