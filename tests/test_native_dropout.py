@@ -50,58 +50,84 @@ def test_oracle_gives_the_published_answers(counter, key, expected):
     assert [int(word) for word in philox(counter, key)] == expected
 
 
-def expected_mask(count, rate, seed, stream, step):
-    element = np.arange(count, dtype=np.uint64)
-    group, r = element // np.uint64(64), (element % np.uint64(64)).astype(np.int64)
-    half, pair, lane = r // 32, r // 16 % 2, r % 16
-    block = np.uint64(8) * group + (lane // 2).astype(np.uint64)
+def words_of(block, seed, stream, step):
+    """The four words of each block, shape (4, ...)."""
     ones = np.ones_like(block)
     c1 = ((block >> np.uint64(32)) & np.uint64(0xFFFF)) | np.uint64(step >> 32 << 16)
     counter = [block & np.uint64(MASK32), c1, ones * np.uint64(step & MASK32), ones * np.uint64(stream)]
-    words = np.stack(philox(counter, (seed & MASK32, seed >> 32)))
-    word = words[2 * pair + lane % 2, np.arange(count)]
-    u = (word >> (16 * half).astype(np.uint64)) & np.uint64(0xFFFF)
-    return u < np.uint64(round(keep_probability(rate) * 65536))
+    return np.stack(philox(counter, (seed & MASK32, seed >> 32)))
+
+
+def kept(element, rate, seed, stream, step):
+    """Whether elements, an array of their numbers, are kept."""
+    threshold = round(keep_probability(rate) * 65536)
+    if threshold == 32768:  # 32 elements a word, 512 a pair of words of the eight blocks of a group
+        group, word, shift = (
+            element // np.uint64(1024),
+            element // np.uint64(32) % np.uint64(32),
+            element % np.uint64(32),
+        )
+    else:  # the lower and then the upper halves of all words of a group
+        group, word = element // np.uint64(64), element % np.uint64(32)
+        shift = element // np.uint64(32) % np.uint64(2) * np.uint64(16)
+    pair, lane = word // np.uint64(16), word % np.uint64(16)
+    words = words_of(np.uint64(8) * group + lane // np.uint64(2), seed, stream, step)
+    index = (np.uint64(2) * pair + lane % np.uint64(2)).astype(np.int64)
+    bits = np.take_along_axis(words, index[np.newaxis], axis=0)[0] >> shift
+    return bits & np.uint64(1) == 1 if threshold == 32768 else bits & np.uint64(0xFFFF) < np.uint64(threshold)
+
+
+def expected_mask(count, rate, seed, stream, step):
+    return kept(np.arange(count, dtype=np.uint64), rate, seed, stream, step)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("count", SIZES)
-@pytest.mark.parametrize("rate", [0.0, 0.3, 0.99999])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.5, 0.99999])
 def test_mask(count, rate, threads):
     _core.set_num_threads(threads)
     seed, stream, step = 0xFEDCBA9876543210, 0xFFFFFFF0, 0xABCD_12345678
+    expected = expected_mask(count, rate, seed, stream, step)
     mask = np.zeros(count + 1, bool)
     _core.dropout_mask(mask[:count], rate, seed, stream, step)
-    np.testing.assert_array_equal(mask[:count], expected_mask(count, rate, seed, stream, step))
+    np.testing.assert_array_equal(mask[:count], expected)
     assert not mask[count]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("rate", [0.3, 0.5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_forward_and_backward(count, dtype, threads):
+def test_forward_and_backward(count, dtype, rate, threads):
     _core.set_num_threads(threads)
     x = np.random.default_rng(0).standard_normal(count).astype(dtype)
-    mask = expected_mask(count, 0.3, 7, 3, 11)
-    expected = np.where(mask, x * dtype(1 / keep_probability(0.3)), dtype(0))
-    address = {"rate": 0.3, "seed": 7, "stream": 3, "step": 11}
+    mask = expected_mask(count, rate, 7, 3, 11)
+    bits = np.packbits(mask, bitorder="little")
+    scale = 1 / keep_probability(rate)
+    expected = np.where(mask, x * dtype(scale), dtype(0))
+    address = {"rate": rate, "seed": 7, "stream": 3, "step": 11}
     padded = np.full(count + 1, 7, dtype)
     y, stored = padded[:count], np.empty(count, bool)
-    _core.dropout_forward(y, stored, x, **address, draw=True, scale=SCALE)
+    _core.dropout_forward(y, stored, x, **address, draw=True, scale=scale)
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(stored, mask)
+    packed = np.full(bits.size + 1, 0xA5, np.uint8)
     for outcome in (
-        lambda y: _core.dropout_forward(y, None, x, **address, draw=True, scale=SCALE),
-        lambda y: _core.dropout_forward(y, mask, x, **address, draw=False, scale=SCALE),
-        lambda y: _core.dropout_backward(y, x, mask, **address, scale=SCALE),
-        lambda y: _core.dropout_backward(y, x, None, **address, scale=SCALE),
+        lambda y: _core.dropout_forward(y, packed[:-1], x, **address, draw=True, scale=scale),
+        lambda y: _core.dropout_forward(y, None, x, **address, draw=True, scale=scale),
+        lambda y: _core.dropout_forward(y, mask, x, **address, draw=False, scale=scale),
+        lambda y: _core.dropout_backward(y, x, mask, **address, scale=scale),
+        lambda y: _core.dropout_backward(y, x, bits, **address, scale=scale),
+        lambda y: _core.dropout_backward(y, x, None, **address, scale=scale),
     ):
         y[:] = -1
         outcome(y)
         np.testing.assert_array_equal(y, expected)
     assert padded[count] == 7
+    np.testing.assert_array_equal(packed[:-1], bits)
+    assert packed[-1] == 0xA5
     in_place = x.copy()
-    _core.dropout_forward(in_place, None, in_place, **address, draw=True, scale=SCALE)
+    _core.dropout_forward(in_place, None, in_place, **address, draw=True, scale=scale)
     np.testing.assert_array_equal(in_place, expected)
 
 
@@ -128,23 +154,27 @@ def test_refusals():
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_columns_of_a_mask_of_more_blocks_than_a_word_counts(threads):
+@pytest.mark.parametrize(("rate", "width", "per_block"), [(0.3, 2**30, 8), (0.5, 2**34, 128)])
+def test_columns_of_a_mask_of_more_blocks_than_a_word_counts(rate, width, per_block, threads):
     """A row has 2**27 blocks: every 32nd begins a new upper half of their number."""
     _core.set_num_threads(threads)
-    rows, width, first, seed, stream, step = 300, 2**30, 2**29, 0x123456789ABCDEF, 5, 0x9876543210
-    mask = np.zeros((rows, 64), bool)
-    _core.dropout_mask_columns(mask, 0.5, seed, stream, step, width, first)
-    groups = (np.arange(rows, dtype=np.uint64) * np.uint64(width) + np.uint64(first)) // np.uint64(64)
-    block = (groups[:, None] * np.uint64(8) + np.arange(8, dtype=np.uint64)).reshape(-1)
-    assert block[31 * 8] >> 32 == 0
-    assert block[32 * 8] >> 32 == 1
-    counter = (
-        block & np.uint64(0xFFFFFFFF),
-        (block >> np.uint64(32)) | np.uint64(step >> 32 << 16),
-        np.full_like(block, step & 0xFFFFFFFF),
-        np.full_like(block, stream),
-    )
-    words = np.stack(philox(counter, (seed & 0xFFFFFFFF, seed >> 32)), axis=1).reshape(rows, 8, 2, 2)
-    words = words.swapaxes(1, 2).reshape(rows, 32)
-    bits = np.concatenate([words & np.uint64(0xFFFF), words >> np.uint64(16)], axis=1)
-    np.testing.assert_array_equal(mask, bits < 32768)
+    rows, first, columns, address = 300, width // 2, 192, (0x123456789ABCDEF, 5, 0x9876543210)
+    mask = np.zeros((rows, columns), bool)
+    _core.dropout_mask_columns(mask, rate, *address, width, first)
+    row = np.arange(rows, dtype=np.uint64)[:, np.newaxis]
+    element = row * np.uint64(width) + np.uint64(first) + np.arange(columns, dtype=np.uint64)
+    assert element[31, 0] // per_block < 2**32 <= element[32, 0] // per_block
+    np.testing.assert_array_equal(mask, kept(element, rate, *address))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("rate", [0.3, 0.5])
+@pytest.mark.parametrize(
+    ("columns", "first", "width"), [(64, 0, 64), (64, 64, 128), (128, 64, 320), (1024, 64, 2176), (1088, 1088, 2176)]
+)
+def test_columns_of_a_mask(columns, first, width, rate, threads):
+    _core.set_num_threads(threads)
+    mask = np.zeros((37, columns), bool)
+    _core.dropout_mask_columns(mask, rate, 1, 2, 3, width, first)
+    whole = expected_mask(37 * width, rate, 1, 2, 3).reshape(37, width)
+    np.testing.assert_array_equal(mask, whole[:, first : first + columns])

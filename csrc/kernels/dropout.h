@@ -7,7 +7,7 @@ namespace flyball {
 
 template <class T>
 struct DropoutKernels {
-  // Elements [begin, begin + count) of a flat array; `begin` is a multiple of 64, pointers are to element `begin`.
+  // Elements [begin, begin + count) of a flat array; `begin` is a multiple of 1024, pointers are to element `begin`.
   void (*mask)(Mask mask, Index begin, Index count, Keep keep, RandomKey key);
   // Some columns of rows of a mask of `width` columns, from element `begin` on: all three are multiples of 64. A byte
   // an element, rows one after the other.

@@ -1,6 +1,7 @@
 // Dropout. Compiled once per instruction set: see variant.h.
 //
 // A dropped element is what the map says whatever it was, also inf and nan: masks select, they do not multiply.
+#include "kernels/coins.kernel.h"
 #include "kernels/dropout.h"
 #include "kernels/mask.kernel.h"
 #include "kernels/philox.kernel.h"
@@ -8,7 +9,7 @@
 namespace flyball {
 namespace {
 
-// A group of random numbers decides 64 elements, 16 bits each.
+// A group of random numbers decides 64 elements, 16 bits each; where as many are kept as dropped see coins.kernel.h.
 constexpr Index elements_per_group = 64;
 
 // Groups drawn at once. A vector's rounds wait for one another; those of other vectors fill the time as long as the
@@ -174,6 +175,10 @@ FLYBALL_INLINE void with_layout(MaskLayout layout, Body body) {
 template <class T>
 void dropout_mask(Mask mask, Index begin, Index count, Keep keep, RandomKey key) {
   with_layout(mask.layout, [&]<MaskLayout layout>() {
+    if (keep.half()) {
+      return for_each_coins(begin, count, key,
+                            [&](const Coins& coins, Index i, Index n) { store_coins<layout>(mask.data, coins, i, n); });
+    }
     for_each_kept(begin, count, keep, key,
                   [&](const Kept& kept, Index i, Index n) { store_mask<layout>(mask.data, kept, i, n); });
   });
@@ -182,6 +187,7 @@ void dropout_mask(Mask mask, Index begin, Index count, Keep keep, RandomKey key)
 template <class T>
 void dropout_mask_columns(std::uint8_t* mask, Index begin, Index rows, Index columns, Index width, Keep keep,
                           RandomKey key) {
+  if (keep.half()) return coins_of_columns(mask, begin, rows, columns, width, key);
   const Index of_row = columns / elements_per_group;
   const Index apart = width / elements_per_group;
   const Index total = rows * of_row;
@@ -270,9 +276,23 @@ FLYBALL_INLINE void draw_with(T* y, const T* x, Index begin, Index count, Keep k
   });
 }
 
+template <class T, class M>
+FLYBALL_INLINE void draw_with_coins(T* y, Mask mask, const T* x, Index begin, Index count, const M& map,
+                                    RandomKey key) {
+  for_each_coins(begin, count, key, [&](const Coins& coins, Index i, Index n) {
+    if (mask.data != nullptr) {
+      with_layout(mask.layout, [&]<MaskLayout layout>() { store_coins<layout>(mask.data, coins, i, n); });
+    }
+    for_each_vector<T>(n, [&](auto part, Index l) {
+      part.store(y + i + l, map(load_bits<T>(part, coins.bytes(), l), part.load(x + i + l)));
+    });
+  });
+}
+
 template <class T>
 void dropout_draw(T* y, Mask mask, const T* x, Index begin, Index count, Keep keep, DropoutMap map, RandomKey key) {
   with_map<T>(map, [&](const auto& mapped) {
+    if (keep.half()) return draw_with_coins(y, mask, x, begin, count, mapped, key);
     if (mask.data == nullptr) {
       return draw_with(y, x, begin, count, keep, mapped, key, [](const Kept&, Index, Index) {});
     }

@@ -5,8 +5,8 @@
 
 namespace flyball {
 
-// Elements in a block of a flat array: a multiple of every vector's lanes and of the 64 elements that one group of
-// random numbers decides; small enough that a few arrays' blocks fit the first-level cache.
+// Elements in a block of a flat array: a multiple of every vector's lanes and of the 64 or 1024 elements that one
+// group of random numbers decides; small enough that a few arrays' blocks fit the first-level cache.
 inline constexpr Index flat_block = 2048;
 
 inline Index flat_blocks(Index count) { return (count + flat_block - 1) / flat_block; }

@@ -12,10 +12,11 @@ struct RandomKey {
   std::uint64_t step;  // < 2**48
 };
 
-// Dropout keeps an element where its 16 random bits are below the threshold.
+// Dropout keeps an element where its 16 random bits are below the threshold; at one half a single bit decides.
 struct Keep {
   std::uint32_t threshold;  // keep_probability * 65536, 1..65536
   double scale() const { return 65536.0 / threshold; }
+  bool half() const { return threshold == 65536 / 2; }
 };
 
 // The general ReLU: min(x, highest) above the threshold, slope * (x - threshold) elsewhere.

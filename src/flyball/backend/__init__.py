@@ -65,8 +65,8 @@ OPERATIONS = {
 def keep_probability(rate: float) -> float:
     """Probability, a multiple of 2**-16 in (0, 1], with which dropout at ``rate`` in [0, 1) keeps an element.
 
-    16 random bits decide an element, so only such probabilities can be met exactly; the scale ``1 / keep`` uses the
-    one that is met.
+    16 random bits decide an element (at one half a single one), so only such probabilities can be met exactly; the
+    scale ``1 / keep`` uses the one that is met.
     """
     return max(1, round((1.0 - rate) * 65536.0)) / 65536.0
 

@@ -15,7 +15,9 @@ class Dropout(Protocol):
     extent of 1 on axes along which one decision is for all (``mask`` is broadcast, in its own memory); or uint8 of
     shape ``((size + 7) // 8,)``, a bit an element in the order of ``numpy.packbits(bitorder="little")``, the bits
     behind the last element 0 where it is written. What is drawn is a function of (seed, stream, step, element of the
-    mask) only: the bits are those of :func:`flyball.reference.random.keep_bits`, 16 bits of Philox4x32-10 a decision.
+    mask) only. A decision takes 16 bits of Philox4x32-10, those of :func:`flyball.reference.random.keep_bits`, which
+    keep where they are below ``65536 * keep``; where ``keep`` is 1/2 it takes one, that of
+    :func:`flyball.reference.random.coins`, which keeps where it is 1.
     """
 
     def dropout_mask(self, mask: Bools | Bytes, rate: float, seed: int, stream: int, step: int) -> None:

@@ -17,7 +17,7 @@ from flyball.reference._arrays import (
     need_out,
     refuse_overlap,
 )
-from flyball.reference.random import keep_bits
+from flyball.reference.random import coins, keep_bits
 
 if TYPE_CHECKING:
     from flyball.backend.types import Bools, Bytes, Floats
@@ -30,8 +30,10 @@ SATURATION = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916
 
 def draw_mask(shape: tuple[int, ...], rate: float, seed: int, stream: int, step: int) -> Bools:
     """Return a new mask."""
-    threshold = keep_probability(rate) * 65536.0
-    return (keep_bits(int(np.prod(shape)), seed, stream, step) < threshold).reshape(shape)
+    count, keep = int(np.prod(shape)), keep_probability(rate)
+    if keep == 0.5:
+        return coins(count, seed, stream, step).reshape(shape)
+    return (keep_bits(count, seed, stream, step) < keep * 65536.0).reshape(shape)
 
 
 def packed(mask: Bools) -> Bytes:

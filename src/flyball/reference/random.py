@@ -25,7 +25,7 @@ ROUNDS = 10
 WORD = 0xFFFFFFFF
 
 GROUP_BLOCKS = 8
-"""Consecutive blocks of four words, which 64 elements of 16 bits, 32 of 32 or 16 of 64 bits share."""
+"""Consecutive blocks of four words, which 1024 elements of a bit share, 64 of 16 bits, 32 of 32 or 16 of 64."""
 
 
 def philox(counter: tuple[Words, Words, Words, Words], key: tuple[int, int]) -> tuple[Words, Words, Words, Words]:
@@ -72,6 +72,12 @@ def keep_bits(count: int, seed: int, stream: int, step: int) -> NDArray[np.uint1
     drawn = pairs(-(-count // 64), seed, stream, step)
     bits = np.stack((drawn & np.uint32(0xFFFF), drawn >> np.uint32(16)), axis=1).astype(np.uint16)
     return bits.reshape(-1)[:count]
+
+
+def coins(count: int, seed: int, stream: int, step: int) -> NDArray[np.bool_]:
+    """Return a random bit for each of ``count`` elements: those of a group's words in turn, the lowest first."""
+    drawn = pairs(-(-count // 1024), seed, stream, step).astype("<u4")
+    return np.unpackbits(drawn.reshape(-1).view(np.uint8), count=count, bitorder="little").view(np.bool_)
 
 
 def words(count: int, itemsize: int, seed: int, stream: int, step: int) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from flyball.backend import keep_probability
-from flyball.reference.random import keep_bits
+from flyball.reference.random import coins, keep_bits
 from parity.cases.table import operation
 from parity.tolerances import EXACT, SHORT
 
@@ -11,8 +11,10 @@ ADDRESS = {"seed": 0x9E3779B97F4A7C15, "stream": 0xDEADBEEF, "step": 0x123456789
 
 
 def drawn(shape, rate, seed, stream, step):
-    bits = keep_bits(int(np.prod(shape)), seed, stream, step).reshape(shape)
-    return bits < keep_probability(rate) * 65536
+    count = int(np.prod(shape))
+    if keep_probability(rate) == 0.5:
+        return coins(count, seed, stream, step).reshape(shape)
+    return (keep_bits(count, seed, stream, step) < keep_probability(rate) * 65536).reshape(shape)
 
 
 def laid_over(mask, shape):
