@@ -53,7 +53,9 @@ void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgam
     const double* mean_data = in<double>("mean", mean, channels);
     const double* rstd_data = in<double>("rstd", rstd, channels);
     const std::uint8_t* mask_data = bytes(in<bool>("mask", mask, shape));
-    T* dx_data = out<T>("dx", dx, shape);
+    const bool apart = dx && x.ndim() == 2;
+    const Rows<T> dx_rows =
+        apart ? out_rows<T>("dx", *dx, sizes.n, sizes.c) : Rows<T>{out<T>("dx", dx, shape), sizes.c};
     T* dgamma_data = out<T>("dgamma", dgamma, channels);
     T* dbeta_data = out<T>("dbeta", dbeta, channels);
     refuse_overlap(
@@ -61,8 +63,9 @@ void bind_batch_norm_backward(const OptionalArray& dx, const OptionalArray& dgam
         {{"dy", dy}, {"x", x}, {"gamma", gamma}, {"beta", beta}, {"mean", mean}, {"rstd", rstd}, {"mask", mask}},
         InPlace::yes);
     run(sizes.cost(), sizes.workspace(), [=](Team& team) {
-      batch_norm_backward(team, dx_data, dgamma_data, dbeta_data, dy_data, x_data, gamma_data, beta_data, mean_data,
-                          rstd_data, mask_data, sizes.n, sizes.c, sizes.s, activation_code, keep_at(rate));
+      batch_norm_backward(team, dx_rows.data, dx_rows.stride, dgamma_data, dbeta_data, dy_data, x_data, gamma_data,
+                          beta_data, mean_data, rstd_data, mask_data, sizes.n, sizes.c, sizes.s, activation_code,
+                          keep_at(rate));
     });
   });
 }

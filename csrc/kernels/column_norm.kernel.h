@@ -148,18 +148,22 @@ void gradient_sums(double* sum, double* product, const T* dy, const T* x, const 
 }
 
 template <class T>
-void input_gradient(T* dx, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map, Activation activation,
-                    Stores stores, Index ld, Index rows, Index columns) {
-  with_stores(stores, dx, ld, [&](auto store) {
+void input_gradient(T* dx, Index dx_ld, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+                    Activation activation, Stores stores, Index ld, Index rows, Index columns) {
+  // Columns of an array of which another core has read: its lines are dear to write (docs/design.md, "Lanes").
+  const bool shared = dx_ld != ld;
+  with_stores(stores, dx, dx_ld, [&](auto store) {
     with_gate<T>(activation, mask, [&](auto gate) {
       for (Index i = 0; i < rows; ++i) {
         const Index row = i * ld;
+        T* const result = dx + i * dx_ld;
         for_each_vector<T>(columns, [&](auto part, Index j) {
           const Index at = row + j;
           const Vec<T> d = part.load(x + at) - part.load(map.center + j);
           const Vec<T> slope = part.load(map.slope + j);
           const Vec<T> g = gate(part, at, d * slope + part.load(map.offset + j), part.load(dy + at));
-          store(part, dx + at, g * slope + (d * part.load(map.scale + j) + part.load(map.shift + j)));
+          if (shared) store.prefetch(result + j + prefetch_rows * dx_ld);
+          store(part, result + j, g * slope + (d * part.load(map.scale + j) + part.load(map.shift + j)));
         });
       }
     });

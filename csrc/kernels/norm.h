@@ -74,8 +74,8 @@ struct NormKernels {
   // sum += sum(g), product += sum(g * (x - center)).
   void (*gradient_sums)(double* sum, double* product, const T* dy, const T* x, const std::uint8_t* mask,
                         ColumnMap<T> map, Activation activation, Index ld, Index rows, Index columns);
-  // dx may be dy.
-  void (*input_gradient)(T* dx, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
+  // dx, whose rows are dx_ld elements apart, may be dy.
+  void (*input_gradient)(T* dx, Index dx_ld, const T* dy, const T* x, const std::uint8_t* mask, ColumnMap<T> map,
                          Activation activation, Stores stores, Index ld, Index rows, Index columns);
   // sum += sum(x).
   void (*column_sums)(double* sum, const T* x, Index ld, Index rows, Index columns);

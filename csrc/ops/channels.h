@@ -71,6 +71,7 @@ struct Columns {
 
   Index n, c;
   Index ld = c;
+  Index dx_ld = ld;
   Index part_rows = row_block(n);
   const NormKernels<T>& kernel = kernels<T>().norm;
 
@@ -101,7 +102,8 @@ struct Columns {
   }
   void input_gradient(T* dx, const Values<T>& v, ColumnMap<T> map, Index p, Index j, Index width) const {
     const Index i = begin(p, j);
-    kernel.input_gradient(dx + i, v.dy + i, v.x + i, at(v.mask, i), map, v.activation, v.stores, ld, rows(p), width);
+    T* const to = dx + p * part_rows * dx_ld + j;
+    kernel.input_gradient(to, dx_ld, v.dy + i, v.x + i, at(v.mask, i), map, v.activation, v.stores, ld, rows(p), width);
   }
 };
 

@@ -69,7 +69,7 @@ void ghost_batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* 
   T* const gammas = reinterpret_cast<T*>(team.workspace<char>() + memory_of_groups(n, c, s, group));
   T* const betas = gammas + groups.count() * c;
   for_groups<T>(team, groups, c, s, [&](Index g, Index i, Index rows) {
-    batch_norm_backward(team, at(dx, i), dgamma == nullptr ? nullptr : gammas + g * c,
+    batch_norm_backward(team, at(dx, i), c, dgamma == nullptr ? nullptr : gammas + g * c,
                         dbeta == nullptr ? nullptr : betas + g * c, dy + i, x + i, gamma, beta, mean + g * c,
                         rstd + g * c, at(mask, i), rows, c, s, activation, keep);
   });

@@ -5,14 +5,19 @@
 namespace flyball {
 namespace {
 
-// Planes of one element are columns.
+// Planes of one element are columns, of which a gradient may have rows dx_stride apart.
 template <class T, class Body>
-void with_view(Index n, Index c, Index s, Body body) {
+void with_view(Index n, Index c, Index s, Index dx_stride, Body body) {
   if (s == 1) {
-    body(Columns<T>{n, c});
+    body(Columns<T>{.n = n, .c = c, .dx_ld = dx_stride});
   } else {
     body(Planes<T>{n, c, s});
   }
+}
+
+template <class T, class Body>
+void with_view(Index n, Index c, Index s, Body body) {
+  with_view<T>(n, c, s, c, body);
 }
 
 template <class T>
@@ -116,10 +121,10 @@ void batch_norm_inference(Team& team, T* y, const T* x, const T* gamma, const T*
 }
 
 template <class T>
-void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const T* beta,
-                         const double* mean, const double* rstd, const std::uint8_t* mask, Index n, Index c, Index s,
-                         Activation activation, Keep keep) {
-  with_view<T>(n, c, s, [&](const auto& view) {
+void batch_norm_backward(Team& team, T* dx, Index dx_stride, T* dgamma, T* dbeta, const T* dy, const T* x,
+                         const T* gamma, const T* beta, const double* mean, const double* rstd,
+                         const std::uint8_t* mask, Index n, Index c, Index s, Activation activation, Keep keep) {
+  with_view<T>(n, c, s, dx_stride, [&](const auto& view) {
     const NormKernels<T>& kernel = view.kernel;
     const Values<T> values = backward_values<T>(dx, dy, x, mask, activation, n * c * s);
     const double factor = factor_of(mask, keep);
@@ -213,7 +218,7 @@ void combine_moments(Team& team, double* mean, double* m2, const double* means, 
                                  const std::uint8_t*, Index, Index, Index, Activation, Keep);                          \
   template void batch_norm_inference(Team&, T*, const T*, const T*, const T*, const T*, const T*, Index, Index, Index, \
                                      double, Activation);                                                              \
-  template void batch_norm_backward(Team&, T*, T*, T*, const T*, const T*, const T*, const T*, const double*,          \
+  template void batch_norm_backward(Team&, T*, Index, T*, T*, const T*, const T*, const T*, const T*, const double*,   \
                                     const double*, const std::uint8_t*, Index, Index, Index, Activation, Keep);        \
   template void batch_norm_backward_sums(Team&, double*, double*, const T*, const T*, const T*, const T*,              \
                                          const double*, const double*, const std::uint8_t*, Index, Index, Index,       \

@@ -69,6 +69,47 @@ def test_gradient_of_weights(module, level, threads, sizes, share, dtype):
     np.testing.assert_array_equal(wide[:, -5:], around[:, -5:])
 
 
+def norm_operands(rows, columns, dtype, rng):
+    """Return dy, x, gamma, beta, mean, rstd and a mask."""
+    x, dy = rng.standard_normal((2, rows, columns)).astype(dtype)
+    gamma, beta = rng.standard_normal((2, columns)).astype(dtype)
+    mask = rng.random((rows, columns)) < 0.6
+    return dy, x, gamma, beta, x.mean(axis=0, dtype=float), 1.0 / (x.std(axis=0, dtype=float) + 0.1), mask
+
+
+@pytest.mark.parametrize(("module", "level"), BACKENDS)
+@pytest.mark.parametrize("threads", [1, 5])
+@pytest.mark.parametrize("sizes", [*SIZES, (600, 40)])
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+def test_gradient_of_batch_normalisation(module, level, threads, sizes, activation, dtype):
+    """To the bit what a contiguous array receives."""
+    set_up(module, level, threads)
+    rng = np.random.default_rng(3)
+    operands = norm_operands(*sizes, dtype, rng)
+    wide, dx = apart(*sizes, dtype, rng, left=16)
+    around, expected = wide.copy(), np.empty(sizes, dtype)
+    module.batch_norm_backward(expected, None, None, *operands, activation, 0.4)
+    module.batch_norm_backward(dx, None, None, *operands, activation, 0.4)
+    np.testing.assert_array_equal(dx, expected)
+    np.testing.assert_array_equal(wide[:, :16], around[:, :16])
+    np.testing.assert_array_equal(wide[:, -5:], around[:, -5:])
+
+
+@pytest.mark.parametrize("module", [native, reference])
+def test_gradient_of_batch_normalisation_is_in_place_or_apart(module):
+    operands = norm_operands(4, 6, "float64", np.random.default_rng(4))
+    wide = np.zeros((4, 12))
+    for dy in (wide.reshape(-1)[:24].reshape(4, 6), wide[1:3].reshape(4, 6)):
+        with pytest.raises(ValueError, match="dx must not overlap dy"):
+            module.batch_norm_backward(wide[:, :6], None, None, dy, *operands[1:], "linear", 0.0)
+    with pytest.raises(ValueError, match=r"dx must be a float64 array of shape .* whose rows are consecutive"):
+        module.batch_norm_backward(wide[:, ::2], None, None, *operands, "linear", 0.0)
+    planes = [np.ones((4, 3, 2)) for _ in range(3)]
+    statistics = [None, None, np.zeros(3), np.ones(3), None]
+    with pytest.raises(ValueError, match="dx must be a C-contiguous float64 array"):
+        module.batch_norm_backward(np.ones((4, 3, 4))[..., :2], None, None, *planes[:2], *statistics, "linear", 0.0)
+
+
 @pytest.mark.parametrize("module", [native, reference])
 def test_rows_must_be_apart_and_consecutive(module):
     x = np.ones((4, 6))

@@ -48,7 +48,8 @@ void batch_norm_forward(Team& team, const Step& s, I i) {
 template <class T>
 void batch_norm_backward(Team& team, const Step& s, I i) {
   const auto [n, c, extent] = sizes(s, i, 3, 7);
-  flyball::batch_norm_backward(team, at<T>(s, i, 0), at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3),
+  const Index dx_stride = i.buffers[0] == nullptr ? 0 : stride<T>(i, 0);
+  flyball::batch_norm_backward(team, at<T>(s, i, 0), dx_stride, at<T>(s, i, 1), at<T>(s, i, 2), at<const T>(s, i, 3),
                                at<const T>(s, i, 4), at<const T>(s, i, 5), at<const T>(s, i, 6),
                                at<const double>(s, i, 7), at<const double>(s, i, 8), at<const std::uint8_t>(s, i, 9), n,
                                c, extent, i.activations[0], keep(i, 0));

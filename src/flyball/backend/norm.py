@@ -62,7 +62,8 @@ class Norm(Protocol):
 
         With ``xhat = (x - mean) * rstd`` and ``dz = dy * mask / keep * activation'(z)``: ``dgamma = sum(dz * xhat)``,
         ``dbeta = sum(dz)``, ``dx = gamma * rstd * (dz - dbeta / N - xhat * dgamma / N)``. ``z`` is found again from
-        ``x``, which is quicker than to read ``y``. ``dx`` may be ``dy``.
+        ``x``, which is quicker than to read ``y``. ``dx`` may be ``dy``, and the rows of a matrix ``dx`` may lie any
+        distance apart.
         """
         ...
 

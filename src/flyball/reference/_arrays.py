@@ -119,8 +119,11 @@ def refuse_overlap(outputs: dict[str, Array | None], inputs: dict[str, Array | N
 
 
 def same_memory(a: Array, b: Array) -> bool:
-    """Whether two contiguous arrays are the same bytes."""
-    return a is b or (a.nbytes == b.nbytes and a.__array_interface__["data"][0] == b.__array_interface__["data"][0])
+    """Whether two arrays are the same bytes; of two, both must be contiguous."""
+    if a is b:
+        return True
+    same = a.nbytes == b.nbytes and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+    return same and a.flags.c_contiguous and b.flags.c_contiguous
 
 
 def overlap(name: str, other_name: str) -> NoReturn:

@@ -15,6 +15,7 @@ from flyball.reference._arrays import (
     need,
     need_ndim,
     need_out,
+    need_out_apart,
     need_rectifier,
     refuse_overlap,
 )
@@ -215,7 +216,7 @@ def batch_norm_backward(
 ) -> None:
     inputs = {"dy": dy, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "rstd": rstd, "mask": mask}
     dtype, channels = need_inputs(inputs, x, activation)
-    need_out("dx", dx, dtype, x.shape)
+    need_out_apart("dx", dx, dtype, x.shape)
     need_out("dgamma", dgamma, dtype, (channels,))
     need_out("dbeta", dbeta, dtype, (channels,))
     refuse_overlap(

@@ -17,11 +17,11 @@ void batch_norm_forward(Team& team, T* y, double* mean, double* rstd, T* running
                         const T* gamma, const T* beta, const std::uint8_t* mask, Index n, Index c, Index s,
                         const BatchNormParams& params, Keep keep);
 
-// dx, dgamma, dbeta, gamma, beta and mask optional; dx may be dy.
+// dx, dgamma, dbeta, gamma, beta and mask optional; dx may be dy, or, where s is 1, have rows dx_stride apart.
 template <class T>
-void batch_norm_backward(Team& team, T* dx, T* dgamma, T* dbeta, const T* dy, const T* x, const T* gamma, const T* beta,
-                         const double* mean, const double* rstd, const std::uint8_t* mask, Index n, Index c, Index s,
-                         Activation activation, Keep keep);
+void batch_norm_backward(Team& team, T* dx, Index dx_stride, T* dgamma, T* dbeta, const T* dy, const T* x,
+                         const T* gamma, const T* beta, const double* mean, const double* rstd,
+                         const std::uint8_t* mask, Index n, Index c, Index s, Activation activation, Keep keep);
 
 // From running statistics; gamma and beta optional; y may be x. Needs no workspace.
 template <class T>
