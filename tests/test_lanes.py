@@ -271,6 +271,23 @@ def test_samples_in_order_are_read_where_they_are(monkeypatch):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("stack", "copies"),
+    [
+        (lambda: [dense(128), dense(128), norm(), layers.ReLU(), drop()], 0),
+        (lambda: [dense(128), dense(128), layers.ReLU(), norm()], 1),
+        (lambda: [dense(128), dense(128, activation="relu"), norm()], 1),
+        (lambda: [dense(128), norm(), layers.ReLU(), dense(128), norm(), dense(64), norm(), norm()], 0),
+    ],
+)
+def test_batch_normalisation_right_behind_a_layer_puts_its_gradient_in_place(monkeypatch, stack, copies):
+    turned(monkeypatch, on=True)
+    program = model_of(stack(), 40).program(*data(40), batch_size=32).program
+    operations = [i.op for i in program.instructions if i.lane is not None]
+    assert operations
+    assert operations.count("accumulate") == 2 * copies
+
+
 def test_lanes_are_listed_and_profiled(monkeypatch):
     turned(monkeypatch, on=True)
     native.set_num_threads(2)

@@ -144,6 +144,8 @@ class _Chain:
     to: Lowering
     columns: tuple[slice, slice] = field(init=False)
     """The halves of the units of the last layer so far."""
+    _places: Halves | None = field(init=False, default=None)
+    """Where the last layer so far takes the gradients of its halves from, if they are those of what comes next."""
     _begin: Callable[[Halves], Buffer | None] = field(init=False)
     _inside: list[Callable[[Halves], Halves]] = field(init=False, default_factory=list)
     _end: Callable[[Buffer], Halves] = field(init=False)
@@ -193,14 +195,15 @@ class _Chain:
             return y
 
         outputs = self._each(complete)
+        whole = to.batch(f"d.{node.layer}", node.w.shape[1:])
+        parts = to.program.columns(whole, columns[0]), to.program.columns(whole, columns[1])
+        self._places = parts if node.activation == "linear" else None
 
         def backward(dy: Halves) -> Halves:
-            whole = to.batch(f"d.{node.layer}", node.w.shape[1:])
-
             def place(lane: int) -> None:
                 _activation_backward(to, node, dy[lane], outputs[lane])
-                part = to.program.columns(whole, columns[lane])
-                to.add("accumulate", node.layer, {"y": part, "x": dy[lane]}, keep=0.0, scale=1.0)
+                if dy[lane] is not parts[lane]:
+                    to.add("accumulate", node.layer, {"y": parts[lane], "x": dy[lane]}, keep=0.0, scale=1.0)
 
             self._each(place, columns)
             dx = to.gradient_like(x[0]), to.gradient_like(x[1])
@@ -238,8 +241,12 @@ class _Chain:
         return y
 
     def beside(self, node: Node, x: Halves) -> Halves:
-        """Write a node that keeps units apart, for each lane by itself."""
-        outputs, write_backward = self._beside(node, x, None)
+        """Write a node that keeps units apart, for each lane by itself.
+
+        Batch normalisation right behind a layer puts the gradient where the layer needs it; others change it in place.
+        """
+        places, self._places = self._places if isinstance(node, BatchNormNode) else None, None
+        outputs, write_backward = self._beside(node, x, None, places)
 
         def backward(dy: Halves) -> Halves:
             first, second = write_backward(dy)
@@ -249,7 +256,7 @@ class _Chain:
         return outputs
 
     def _beside(
-        self, node: Node, x: Halves, follower: Node | None
+        self, node: Node, x: Halves, follower: Node | None, places: Halves | None = None
     ) -> tuple[Halves, Callable[[Halves], tuple[Buffer | None, Buffer | None]]]:
         """Write a node in each lane as it writes itself; return its outputs, and what writes its backward passes."""
         to, columns = self.to, self.columns
@@ -261,7 +268,17 @@ class _Chain:
 
         (first, first_backward), (second, second_backward) = self._each(write)
         noted = first_backward, second_backward
-        return (first, second), lambda dy: self._each(lambda lane: noted[lane](dy[lane]), columns)
+
+        def backward(dy: Halves) -> tuple[Buffer | None, Buffer | None]:
+            def write(lane: int) -> Buffer | None:
+                to.gradient_place = None if places is None else places[lane]
+                return noted[lane](dy[lane])
+
+            results = self._each(write, columns)
+            to.gradient_place = None
+            return results
+
+        return (first, second), backward
 
     def _each(self, write: Callable[[int], T], columns: tuple[slice, slice] | None = None) -> tuple[T, T]:
         """Write something in each lane, which sees its columns of weights: those of the last layer, if not told."""

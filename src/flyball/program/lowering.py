@@ -45,6 +45,8 @@ class Lowering:
         The targets, once something has asked for them.
     sources : dict of str to Buffer
         The buffers of the given arrays: ``x``, and of ``y``, ``weights`` and ``order`` what is read.
+    gradient_place : Buffer or None
+        Where batch normalisation writes the gradient of its input, if not in the place of that of its output.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Lowering:
         self._open: dict[int, float] = {}  # by root, the share of a value whose gradient is asked for: note_open
         self.sources: dict[str, Buffer] = {}
         self._target: Buffer | None = None
+        self.gradient_place: Buffer | None = None
         self.value = self._rows_of("x", data.x, "input")
 
     # --- forward -------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ class BatchNormNode(Node):
 
         def backward(dy: Buffer) -> Buffer | None:
             dy = to.shaped(dy, y)
-            dx = None if first else dy
+            dx = None if first else to.gradient_place or dy
             outputs = {"dx": dx, "dgamma": to.gradient(self.gamma), "dbeta": to.gradient(self.beta)}
             affine = {"gamma": to.weight(self.gamma), "beta": to.weight(self.beta)}
             inputs = {"dy": dy, "x": x, **affine, **statistics, "mask": mask}
