@@ -16,20 +16,40 @@ struct Coins {
   static constexpr Index size = 1024;
   std::uint64_t words[size / 64];
 
-  FLYBALL_INLINE explicit Coins(const Drawn<1>& drawn) {
-    static_assert(sizeof(words) == sizeof(drawn.pair));
-    __builtin_memcpy(words, drawn.pair, sizeof(words));
+  FLYBALL_INLINE const std::uint8_t* bytes() const { return reinterpret_cast<const std::uint8_t*>(words); }
+};
+
+// Draws the coins of one group after another, or of any. Not inline: five loops drawing in place were 60 KB of code.
+class Purse {
+ public:
+  FLYBALL_INLINE explicit Purse(RandomKey key) : key_(key), philox_(key, 0) {}
+
+  __attribute__((noinline)) void toss(Coins& coins, Index group) {
+    if (group / groups_of_half != high_) {
+      high_ = group / groups_of_half;
+      philox_ = Philox(key_, static_cast<std::uint64_t>(high_));
+    }
+    const Drawn<1> drawn = philox_.draw<1>(static_cast<std::uint64_t>(group));
+    static_assert(sizeof(coins.words) == sizeof(drawn.pair));
+    __builtin_memcpy(coins.words, drawn.pair, sizeof(drawn.pair));
   }
 
-  FLYBALL_INLINE const std::uint8_t* bytes() const { return reinterpret_cast<const std::uint8_t*>(words); }
+ private:
+  RandomKey key_;
+  Index high_ = 0;
+  Philox philox_;
 };
 
 // Calls body(coins, i, n) for elements [i, i + n) of a call that begins at element `begin`, a multiple of Coins::size;
 // n is Coins::size but for the last.
 template <class Body>
 FLYBALL_INLINE void for_each_coins(Index begin, Index count, RandomKey key, Body body) {
-  for_each_draw<1, Coins::size>(begin, count, key,
-                                [&](const Drawn<1>& drawn, Index i, Index n) { body(Coins(drawn), i, n); });
+  Purse purse(key);
+  Coins coins;
+  for (Index i = 0; i < count; i += Coins::size) {
+    purse.toss(coins, (begin + i) / Coins::size);
+    body(coins, i, count - i < Coins::size ? count - i : Coins::size);
+  }
 }
 
 // Stores 64 bits as bytes, 0 or 1.
@@ -75,19 +95,15 @@ FLYBALL_INLINE void store_coins(std::uint8_t* mask, const Coins& coins, Index i,
 // See dropout_mask_columns. Groups are drawn whole, also for rows that have some of their elements only.
 FLYBALL_INLINE void coins_of_columns(std::uint8_t* mask, Index begin, Index rows, Index columns, Index width,
                                      RandomKey key) {
-  Index group = begin / Coins::size, high = group / groups_of_half;
-  Philox philox(key, static_cast<std::uint64_t>(high));
-  Coins coins(philox.draw<1>(static_cast<std::uint64_t>(group)));
+  Purse purse(key);
+  Coins coins;
+  Index group = -1;
   for (Index row = 0; row < rows; ++row) {
     const Index end = begin + row * width + columns;
     for (Index element = end - columns; element < end; element += 64, mask += 64) {
       if (element / Coins::size != group) {
         group = element / Coins::size;
-        if (group / groups_of_half != high) {
-          high = group / groups_of_half;
-          philox = Philox(key, static_cast<std::uint64_t>(high));
-        }
-        coins = Coins(philox.draw<1>(static_cast<std::uint64_t>(group)));
+        purse.toss(coins, group);
       }
       store_as_bytes(mask, coins.words[element % Coins::size / 64]);
     }

@@ -172,7 +172,6 @@ FLYBALL_INLINE void with_layout(MaskLayout layout, Body body) {
   body.template operator()<MaskLayout::bytes>();
 }
 
-template <class T>
 void dropout_mask(Mask mask, Index begin, Index count, Keep keep, RandomKey key) {
   with_layout(mask.layout, [&]<MaskLayout layout>() {
     if (keep.half()) {
@@ -184,7 +183,6 @@ void dropout_mask(Mask mask, Index begin, Index count, Keep keep, RandomKey key)
   });
 }
 
-template <class T>
 void dropout_mask_columns(std::uint8_t* mask, Index begin, Index rows, Index columns, Index width, Keep keep,
                           RandomKey key) {
   if (keep.half()) return coins_of_columns(mask, begin, rows, columns, width, key);
@@ -195,7 +193,7 @@ void dropout_mask_columns(std::uint8_t* mask, Index begin, Index rows, Index col
   const Index high = first / groups_of_half;
   if ((first + rows * apart) / groups_of_half != high) {  // some rows need another Philox
     for (Index row = 0; row < rows; ++row) {
-      dropout_mask<T>({mask + row * columns, MaskLayout::bytes}, begin + row * width, columns, keep, key);
+      dropout_mask({mask + row * columns, MaskLayout::bytes}, begin + row * width, columns, keep, key);
     }
     return;
   }
@@ -263,11 +261,14 @@ FLYBALL_INLINE void apply_kept(T* y, const T* x, const Kept& kept, const M& map)
   for (Index i = 0; i < draw_size; i += lanes<T>) store(y + i, map(mask_at<T>(kept, i), load(x + i)));
 }
 
-template <class T, class M, class Store>
-FLYBALL_INLINE void draw_with(T* y, const T* x, Index begin, Index count, Keep keep, const M& map, RandomKey key,
-                              Store store_its_mask) {
+// Drawing and applying in one loop: the rounds of one group fill the time in which the elements of others come.
+template <class T, class M>
+FLYBALL_INLINE void draw_with(T* y, Mask mask, const T* x, Index begin, Index count, Keep keep, const M& map,
+                              RandomKey key) {
   for_each_kept(begin, count, keep, key, [&](const Kept& kept, Index i, Index n) {
-    store_its_mask(kept, i, n);
+    if (mask.data != nullptr) {
+      with_layout(mask.layout, [&]<MaskLayout layout>() { store_mask<layout>(mask.data, kept, i, n); });
+    }
     if (n == draw_size) return apply_kept(y + i, x + i, kept, map);
     T last[draw_size] = {};
     __builtin_memcpy(last, x + i, static_cast<std::size_t>(n) * sizeof(T));
@@ -293,13 +294,7 @@ template <class T>
 void dropout_draw(T* y, Mask mask, const T* x, Index begin, Index count, Keep keep, DropoutMap map, RandomKey key) {
   with_map<T>(map, [&](const auto& mapped) {
     if (keep.half()) return draw_with_coins(y, mask, x, begin, count, mapped, key);
-    if (mask.data == nullptr) {
-      return draw_with(y, x, begin, count, keep, mapped, key, [](const Kept&, Index, Index) {});
-    }
-    with_layout(mask.layout, [&]<MaskLayout layout>() {
-      draw_with(y, x, begin, count, keep, mapped, key,
-                [&](const Kept& kept, Index i, Index n) { store_mask<layout>(mask.data, kept, i, n); });
-    });
+    draw_with(y, mask, x, begin, count, keep, mapped, key);
   });
 }
 
@@ -334,7 +329,7 @@ void add_scaled(T* y, const T* x, const T* branch, Index count, double scale) {
 }
 
 template <class T>
-constexpr DropoutKernels<T> dropout_kernels = {dropout_mask<T>,  dropout_mask_columns<T>, dropout_draw<T>,
+constexpr DropoutKernels<T> dropout_kernels = {dropout_mask,     dropout_mask_columns,    dropout_draw<T>,
                                                dropout_apply<T>, dropout_apply_to_all<T>, add_scaled<T>};
 
 }  // namespace
