@@ -231,7 +231,9 @@ def step_bounds(rows: int, batch_size: int, *, batch_statistics: bool) -> NDArra
 
     A last batch of a single row has no batch statistics; where they are needed, it joins the batch before it.
     """
-    bounds = np.append(np.arange(0, rows, batch_size, dtype=np.int64), rows)
-    if batch_statistics and len(bounds) > 2 and bounds[-1] - bounds[-2] == 1:
-        bounds = np.delete(bounds, -2)
+    size = max(1, min(batch_size, rows))
+    bounds = np.arange(0, rows + size, size, dtype=np.int64)
+    if batch_statistics and len(bounds) > 2 and rows - bounds[-2] == 1:
+        bounds = bounds[:-1]
+    bounds[-1] = rows
     return bounds

@@ -362,9 +362,13 @@ def _signs(targets: NDArray[Any]) -> NDArray[Any]:
 
 
 def _labels(name: str, values: NDArray[Any], classes: int, ignored: int | None = None) -> NDArray[np.int64]:
-    with np.errstate(invalid="ignore"):  # nan and inf have no integer; the comparison below finds them
+    wrong = (values < 0) | (values >= classes)
+    if values.dtype.kind in "iu":
         labels = values.astype(np.int64)
-    wrong = (labels != values) | (values < 0) | (values >= classes)
+    else:
+        with np.errstate(invalid="ignore"):  # nan and inf have no integer; the comparison below finds them
+            labels = values.astype(np.int64)
+        wrong |= labels != values
     expectation = f"integers in [0, {classes})"
     if ignored is not None:
         wrong &= values != ignored

@@ -170,7 +170,8 @@ class Fitting(Feeding):
             own_guards = [callbacks_module.TerminateOnNaN()] if terminate_on_nan and not guards else []
             history = callbacks_module.History()
             watchers = callbacks_module.CallbackList([*listed, *own_guards, history], cast("Sequential", self))
-            watcher, tester = watchers.watcher("train", self._report), watchers.watcher("test", self._report)
+            watcher = watchers.watcher("train", self._report)
+            tester = None if validation is None else watchers.watcher("test", self._report)
             if isinstance(validation, DataSet):
                 batch = validation_batch_size or batch_size
                 validation = first_steps(validation, batch, validation_steps, "validation_steps")

@@ -108,7 +108,8 @@ class Trainer:
         self._step_program = self._shelf.take(self._recipe(nodes), self._step_program)
 
     def _recipe(self, nodes: list[Node]) -> Recipe:
-        largest, recorded = int(np.diff(self.bounds).max()), len(self.order) if self._meters.recorded else None
+        bounds, recorded = self.bounds, len(self.order) if self._meters.recorded else None
+        largest = int(max(bounds[1], bounds[-1] - bounds[-2]))  # steps differ in the last alone
         objective = self._goal.objective
         return Recipe(nodes, self.memory, objective, self._data, largest, recorded, self.optimizer, self.seed)
 

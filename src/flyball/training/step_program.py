@@ -132,7 +132,7 @@ class Shelf:
     def copies(self, arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
         """Return copies of ``arrays``, in memory that is kept if it fits: new memory takes several times as long."""
         copies, self._copies = self._copies, []
-        if [_kind(copy) for copy in copies] != [_kind(array) for array in arrays]:
+        if [(copy.dtype, copy.shape) for copy in copies] != [(array.dtype, array.shape) for array in arrays]:
             copies = [np.empty_like(array) for array in arrays]
         for copy, array in zip(copies, arrays, strict=True):
             copy[...] = array
