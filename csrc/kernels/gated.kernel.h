@@ -8,11 +8,11 @@
 #include "kernels/pack.kernel.h"
 #include "kernels/places.kernel.h"
 #include "kernels/simd.h"
+#include "kernels/totals.kernel.h"
 
 namespace flyball {
 namespace {
 
-constexpr int four = 4;
 constexpr int chains = 2;
 template <class T>
 constexpr Index step = chains * lanes<T>;
@@ -74,46 +74,6 @@ void find_fours(Fours& fours, T* c, Index ldc, const T* gate, Index stride, Inde
     for (Index e = 0; e < most; ++e) fours.rows[fours.count + e] = static_cast<std::uint8_t>(i);
     fours.count = (end + four - 1) / four;
   }
-}
-
-// Elements of v and of w in turn, of the lower or the upper halves of all 16 bytes of them.
-template <int UPPER, class V, int... I>
-FLYBALL_INLINE V interleave(V v, V w, Lanes<I...>) {
-  constexpr int size = sizeof...(I);
-  constexpr int group = 16 * size / static_cast<int>(sizeof(V));
-  return __builtin_shufflevector(v, w, (I % 2 * size + I / group * group + I % group / 2 + UPPER * group / 2)...);
-}
-
-// Sums of two of each 16 bytes' elements: of v, w, v, w, ...
-template <class T>
-FLYBALL_INLINE Vec<T> add_within(Vec<T> v, Vec<T> w) {
-  using All = typename LanesUpTo<static_cast<int>(lanes<T>)>::type;
-  return interleave<0>(v, w, All{}) + interleave<1>(v, w, All{});
-}
-
-// Stores the sum of all 16 bytes of v.
-template <class T, std::size_t bytes = FLYBALL_VECTOR_BYTES>
-FLYBALL_INLINE void store_sum(T* sum, typename VectorOfBytes<T, bytes>::type v) {
-  if constexpr (bytes > 16) {
-    typename VectorOfBytes<T, bytes / 2>::type half[2];
-    __builtin_memcpy(half, &v, bytes);
-    store_sum<T, bytes / 2>(sum, half[0] + half[1]);
-  } else {
-    __builtin_memcpy(sum, &v, bytes);
-  }
-}
-
-// The total of the lanes of each of four vectors: they become one before it is halved. Halving each first took 1.03 to
-// 1.15 times as long with AVX-512, the products as a whole.
-FLYBALL_INLINE void store_totals(float* totals, const Vec<float> (&v)[four]) {
-  using All = typename LanesUpTo<static_cast<int>(lanes<double>)>::type;
-  const Vec<double> pairs[2] = {(Vec<double>)add_within<float>(v[0], v[1]), (Vec<double>)add_within<float>(v[2], v[3])};
-  store_sum<float>(totals, (Vec<float>)interleave<0>(pairs[0], pairs[1], All{}) +
-                               (Vec<float>)interleave<1>(pairs[0], pairs[1], All{}));
-}
-FLYBALL_INLINE void store_totals(double* totals, const Vec<double> (&v)[four]) {
-  store_sum<double>(totals, add_within<double>(v[0], v[1]));
-  store_sum<double>(totals + 2, add_within<double>(v[2], v[3]));
 }
 
 template <class T>

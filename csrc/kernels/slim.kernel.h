@@ -1,5 +1,6 @@
 // Slim products. Compiled once per instruction set: see variant.h.
 #include "kernels/epilogue.kernel.h"
+#include "kernels/few_columns.kernel.h"
 #include "kernels/simd.h"
 #include "kernels/slim.h"
 
@@ -65,7 +66,7 @@ void transpose_copy(T* out, Index out_stride, const T* in, Index in_stride, Inde
 }
 
 template <class T>
-constexpr SlimKernels<T> slim_kernels = {row_product<T>, transpose_copy<T>, lanes<T>};
+constexpr SlimKernels<T> slim_kernels = {row_product<T>, few_columns<T>, few_gradients<T>, transpose_copy<T>, lanes<T>};
 
 }  // namespace
 }  // namespace flyball
