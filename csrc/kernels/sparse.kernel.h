@@ -194,7 +194,21 @@ void product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, In
 }
 
 template <class T>
-constexpr SparseKernels<T> sparse_kernels = {product<T>};
+Index sampled_nonzeros(const T* a, Index row_stride, Index m, Index k) {
+  IntVec<T> found = {};
+  for (Index run = 0; run < sample_runs; ++run) {
+    // Steps of the golden section, so that columns of any pattern have their part.
+    constexpr Index part = 1 << 16;
+    const T* const from = a + run * m / sample_runs * row_stride + run * 40503 % part * (k - sample_run) / part;
+    for (Index i = 0; i < sample_run; i += lanes<T>) found -= load(from + i) != zero<T>();
+  }
+  Index total = 0;
+  for (Index l = 0; l < lanes<T>; ++l) total += found[l];
+  return total;
+}
+
+template <class T>
+constexpr SparseKernels<T> sparse_kernels = {sampled_nonzeros<T>, product<T>};
 
 }  // namespace
 }  // namespace flyball
