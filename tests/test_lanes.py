@@ -62,7 +62,8 @@ STACKS = {
 
 def model_of(stack, features, optimizer=None, kind="float64"):
     fb.utils.set_random_seed(3)
-    model = fb.Sequential([layers.Input((features,)), *stack, dense(6, activation="softmax")], dtype=kind)
+    shape = (features,) if isinstance(features, int) else features
+    model = fb.Sequential([layers.Input(shape), *stack, dense(6, activation="softmax")], dtype=kind)
     model.compile(optimizer or optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     return model
 
@@ -253,13 +254,16 @@ def test_the_reference_runs_programs_in_lanes_too(monkeypatch):
         np.testing.assert_allclose(native_result, reference_result, rtol=1e-9, atol=1e-12)
 
 
-def test_samples_in_order_are_read_where_they_are(monkeypatch):
-    """And those of the next batch lie elsewhere."""
+@pytest.mark.parametrize("shape", [(40,), (300,), (15, 20)])
+def test_samples_in_order_are_read_where_they_are(monkeypatch, shape):
+    """And those of the next batch lie elsewhere; of 300 inputs, lanes have columns of them."""
     turned(monkeypatch, on=True)
-    x, y = data(300)
+    features = math.prod(shape)
+    x, y = data(features)
+    x = x.reshape(-1, *shape)
     results = []
     for of_batches in (False, True):
-        model = model_of([dense(80, activation="relu")], 300)
+        model = model_of([layers.Reshape((features,)), dense(80, activation="relu")], shape)
         if of_batches:
             for i in range(0, 96, 32):
                 model.train_on_batch(x[i : i + 32].copy(), y[i : i + 32])
@@ -286,6 +290,16 @@ def test_batch_normalisation_right_behind_a_layer_puts_its_gradient_in_place(mon
     operations = [i.op for i in program.instructions if i.lane is not None]
     assert operations
     assert operations.count("accumulate") == 2 * copies
+
+
+@pytest.mark.parametrize(("features", "shared"), [(64, 1), (65, 0)])
+def test_wide_inputs_are_halved_so_that_no_weights_are_shared(monkeypatch, features, shared):
+    turned(monkeypatch, on=True)
+    program = model_of([dense(96), norm(), layers.ReLU(), dense(64)], features).program(*data(features), batch_size=32)
+    updates = [i for i in program.program.instructions if i.op == "adam_update"]
+    of_all = [i.arrays["w"].array.size for i in updates if i.lane is None]
+    assert sum(size >= 96 * features for size in of_all) == shared
+    assert len(updates) - len(of_all) == 2 * (3 - shared)
 
 
 def test_lanes_are_listed_and_profiled(monkeypatch):

@@ -43,7 +43,8 @@ class Buffer:
     """A named array, which a :class:`flyball.program.runners.Runner` may put another in the place of between runs.
 
     ``rows_per_sample`` is more than 1 where the rows are parts of samples, as the positions of images are: a step of
-    ``rows`` samples then sees ``rows * rows_per_sample`` of them. ``views`` are other shapes of the same memory.
+    ``rows`` samples then sees ``rows * rows_per_sample`` of them. ``views`` are other shapes of the same memory, and
+    columns of it.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Buffer:
     rows_per_sample: int = 1
     base: Buffer | None = None
     views: list[Buffer] = field(default_factory=list, repr=False)
+    columns: tuple[int, slice] | None = None
+    """Of a matrix of how many columns it is which, if not all."""
 
     @property
     def root(self) -> Buffer:
@@ -82,7 +85,11 @@ class Buffer:
         """Put ``array`` in the place of this one's, and of its views'."""
         self.array = array
         for view in self.views:
-            view.array = array.reshape(-1, *view.sample_shape)
+            if view.columns is None:
+                view.array = array.reshape(-1, *view.sample_shape)
+            else:
+                width, part = view.columns
+                view.array = array.reshape(-1, width)[:, part]
 
 
 Scalar = bool | int | float | str | Dynamic
@@ -169,7 +176,7 @@ class Program:
         base = buffer.root
         count = buffer.rows_per_sample if rows_per_sample is None else rows_per_sample
         for known in (base, *base.views):
-            if known.sample_shape == sample_shape and known.rows_per_sample == count:
+            if known.columns is None and known.sample_shape == sample_shape and known.rows_per_sample == count:
                 return known
         array = base.array.reshape(-1, *sample_shape)
         view = Buffer(self.unused(base.name), array, base.kind, count, base)
@@ -178,9 +185,11 @@ class Program:
         return view
 
     def columns(self, buffer: Buffer, part: slice) -> Buffer:
-        """Return some columns of a matrix, which keep its memory: nothing may be put in its place."""
+        """Return the memory of some columns of a matrix."""
         name = self.unused(f"{buffer.name}[:, {part.start}:{part.stop}]")
         columns = Buffer(name, buffer.array[:, part], buffer.kind, buffer.rows_per_sample, buffer.root)
+        columns.columns = buffer.array.shape[1], part
+        buffer.root.views.append(columns)
         self.buffers[name] = columns
         return columns
 

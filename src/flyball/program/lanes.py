@@ -122,7 +122,7 @@ class _Layer:
         self.to.add("dense_forward", self.node.layer, arrays, **self.node.kind)
         _note_open(self.to, self.node, y)
 
-    def backward(self, lane: int, dx: Buffer, dy: Buffer) -> None:
+    def backward(self, lane: int, dx: Buffer | None, dy: Buffer) -> None:
         """Write the gradients of a lane's half, from that of the whole output; lane 0 has that of the bias too."""
         node, part = self.node, (self.rows[lane],)
         has_db = lane == 0 and node.b is not None and not self._idle_bias
@@ -161,7 +161,13 @@ class _Chain:
         """Write the first layer, whose input is whole: a lane has the columns of its kernel that belong to its units.
 
         Its update is for all threads, in flat ranges: of columns beside each other a core fetches the other's as well.
+        Of more inputs than the batch has samples, twice as many, a lane takes half of them instead, so that lanes
+        exchange activations and not weights.
         """
+        if self.to.is_first() and node.w.shape[0] > 2 * self.to.rows:
+            first, second = self.columns = halves_of(node.w.shape[0])
+            self._begin = lambda _: None  # nobody asks for the gradient of the input
+            return self.middle(node, (self.to.program.columns(x, first), self.to.program.columns(x, second)), follower)
         self.columns = halves_of(node.w.shape[1])
         outputs, write_backward = self._beside(node, (x, x), follower)
 
@@ -177,7 +183,7 @@ class _Chain:
     def middle(self, node: DenseNode, x: Halves, follower: Node) -> Halves:
         """Write a layer from halves to halves."""
         to = self.to
-        to.is_first(node.w, node.b)
+        first = to.is_first(node.w, node.b)
         layer = _Layer(to, node, x, self.columns, follower)
         columns = self.columns = halves_of(node.w.shape[1])
 
@@ -206,6 +212,9 @@ class _Chain:
                     to.add("accumulate", node.layer, {"y": parts[lane], "x": dy[lane]}, keep=0.0, scale=1.0)
 
             self._each(place, columns)
+            if first:
+                self._each(lambda lane: layer.backward(lane, None, whole), columns)
+                return dy
             dx = to.gradient_like(x[0]), to.gradient_like(x[1])
             self._each(lambda lane: layer.backward(lane, dx[lane], whole), columns)
             return dx
