@@ -302,6 +302,17 @@ def test_wide_inputs_are_halved_so_that_no_weights_are_shared(monkeypatch, featu
     assert len(updates) - len(of_all) == 2 * (3 - shared)
 
 
+@pytest.mark.parametrize(("before", "gathers"), [([], [(0, 40), (1, 40)]), ([layers.GaussianNoise(0.1)], [(None, 40)])])
+def test_lanes_gather_what_nothing_else_reads(monkeypatch, before, gathers):
+    turned(monkeypatch, on=True)
+    model = model_of([*before, dense(64, activation="relu")], 40)
+    program = model.program(*data(40), batch_size=32).program
+    found = [i for i in program.instructions if i.op == "gather"]
+    assert [(i.lane, i.arrays["out"].array.shape[1]) for i in found] == gathers
+    assert len({id(i.arrays["out"].root) for i in found}) == len(gathers)
+    assert all(program.buffers[b.name] is b for i in program.instructions for b in i.arrays.values() if b is not None)
+
+
 def test_lanes_are_listed_and_profiled(monkeypatch):
     turned(monkeypatch, on=True)
     native.set_num_threads(2)

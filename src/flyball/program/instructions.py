@@ -185,7 +185,9 @@ class Program:
         return view
 
     def columns(self, buffer: Buffer, part: slice) -> Buffer:
-        """Return the memory of some columns of a matrix."""
+        """Return the memory of some columns of a matrix, ``buffer`` itself where it has no others."""
+        if part == slice(0, buffer.array.shape[1]):
+            return buffer
         name = self.unused(f"{buffer.name}[:, {part.start}:{part.stop}]")
         columns = Buffer(name, buffer.array[:, part], buffer.kind, buffer.rows_per_sample, buffer.root)
         columns.columns = buffer.array.shape[1], part

@@ -164,12 +164,14 @@ class _Chain:
         Of more inputs than the batch has samples, twice as many, a lane takes half of them instead, so that lanes
         exchange activations and not weights.
         """
-        if self.to.is_first() and node.w.shape[0] > 2 * self.to.rows:
-            first, second = self.columns = halves_of(node.w.shape[0])
+        inputs = node.w.shape[0]
+        if self.to.is_first() and inputs > 2 * self.to.rows:
+            self.columns = halves_of(inputs)
             self._begin = lambda _: None  # nobody asks for the gradient of the input
-            return self.middle(node, (self.to.program.columns(x, first), self.to.program.columns(x, second)), follower)
+            return self.middle(node, self._samples(x, self.columns), follower)
         self.columns = halves_of(node.w.shape[1])
-        outputs, write_backward = self._beside(node, (x, x), follower)
+        samples = self._samples(x, (slice(0, inputs), slice(0, inputs)))
+        outputs, write_backward = self._beside(node, samples, follower)
 
         def backward(dy: Halves) -> Buffer | None:
             dx, other = write_backward(dy)
@@ -179,6 +181,23 @@ class _Chain:
 
         self._begin = backward
         return outputs
+
+    def _samples(self, x: Buffer, parts: tuple[slice, slice]) -> Halves:
+        """Return each lane's columns of the input, which it gathers itself where nothing else reads what is gathered.
+
+        What the other core has gathered would have to come from there.
+        """
+        to = self.to
+        gather = to.take_gather(x)
+
+        def write(lane: int) -> Buffer:
+            if gather is None:
+                return to.program.columns(x, parts[lane])
+            rows, samples = to.batch("input", _shape(parts[lane])), to.program.columns(gather["x"], parts[lane])
+            to.add("gather", "input", {**gather, "out": rows, "x": samples})
+            return rows
+
+        return self._each(write)
 
     def middle(self, node: DenseNode, x: Halves, follower: Node) -> Halves:
         """Write a layer from halves to halves."""

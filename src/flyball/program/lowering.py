@@ -406,6 +406,19 @@ class Lowering:
         self.add("gather", "input", {"out": rows, "x": whole, "rows": self._row_order(array)})
         return self.view(rows, array.shape[1:])
 
+    def take_gather(self, rows: Buffer) -> dict[str, Buffer] | None:
+        """Return the arrays of what gathers ``rows``, now for the caller to write, if nothing else uses them yet."""
+        program = self.program
+        users = [
+            i for i in program.instructions if any(b is not None and b.root is rows.root for b in i.arrays.values())
+        ]
+        if len(users) != 1 or users[0].op != "gather":
+            return None
+        program.instructions.remove(users[0])
+        for buffer in (rows.root, *rows.root.views):
+            del program.buffers[buffer.name]
+        return {name: buffer for name, buffer in users[0].arrays.items() if buffer is not None}
+
     def _row_order(self, array: NDArray[Any]) -> Buffer:
         if "order" not in self.sources:
             order = np.arange(len(array)) if self._data.order is None else self._data.order
