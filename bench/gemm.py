@@ -50,6 +50,8 @@ SHAPES = [
     ("inference", 1024, 256, 64, False, False),
     ("inference", 1024, 10, 256, False, False),
     ("one row", 1, 256, 256, False, False),
+    ("one column", 1024, 1, 256, False, False),
+    ("few columns", 128, 2, 128, False, False),
 ]
 # Seconds. OpenBLAS spins for some hundredths: with 10 ms flyball lost whole time slices to it.
 PAUSE = 0.1

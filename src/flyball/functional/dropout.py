@@ -48,7 +48,8 @@ def dropout_mask(
     """Draw a mask: True, with probability ``keep``, where an element is kept.
 
     ``keep`` is :func:`flyball.backend.keep_probability` of ``rate``: 16 random bits decide an element, so ``1 - rate``
-    is rounded to a multiple of 2**-16. The bits are a function of seed, stream, step and the element's index only.
+    is rounded to a multiple of 2**-16; at one half a single bit decides. The bits are a function of seed, stream, step
+    and the element's index only.
 
     Parameters
     ----------
