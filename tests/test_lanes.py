@@ -313,6 +313,26 @@ def test_lanes_gather_what_nothing_else_reads(monkeypatch, before, gathers):
     assert all(program.buffers[b.name] is b for i in program.instructions for b in i.arrays.values() if b is not None)
 
 
+@pytest.mark.parametrize("features", [40, 300])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.bool_, np.float32])
+def test_lanes_gather_samples_of_any_dtype_and_from_rows_apart(monkeypatch, features, dtype, tmp_path):
+    turned(monkeypatch, on=True)
+    x, y = data(features)
+    x = (5 * np.abs(x)).astype(dtype)
+    apart = np.zeros((len(x), features + 7), dtype)
+    apart[:, 3:-4] = x
+    mapped = np.memmap(tmp_path / "x", dtype, "w+", shape=x.shape)
+    mapped[...] = x
+    results = []
+    for samples in (x.astype(np.float64), x, apart[:, 3:-4], mapped):
+        model = model_of([dense(80, activation="relu")], features)
+        assert in_lanes(model, samples, y)
+        results.append(weights_after(model, samples, y))
+    for other in results[1:]:
+        for one, same in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, same)
+
+
 def test_lanes_are_listed_and_profiled(monkeypatch):
     turned(monkeypatch, on=True)
     native.set_num_threads(2)

@@ -19,7 +19,8 @@ struct Coins {
   FLYBALL_INLINE const std::uint8_t* bytes() const { return reinterpret_cast<const std::uint8_t*>(words); }
 };
 
-// Draws the coins of one group after another, or of any. Not inline: five loops drawing in place were 60 KB of code.
+// Draws the coins of one group after another, or of any. Not inline: drawn in place, in five loops, they made the
+// library 65 KB larger, compressed, and were 1.7 times as fast where masks have bits, elsewhere not.
 class Purse {
  public:
   FLYBALL_INLINE explicit Purse(RandomKey key) : key_(key), philox_(key, 0) {}
