@@ -4,17 +4,11 @@
 #pragma once
 
 #include "kernels/epilogue.kernel.h"
+#include "kernels/four_products.kernel.h"
 #include "kernels/slim.h"
-#include "kernels/totals.kernel.h"
 
 namespace flyball {
 namespace {
-
-constexpr int most_few_columns = four;
-// Two chains of multiply-adds for each element.
-constexpr int dot_chains = 2;
-template <class T>
-constexpr Index dot_step = dot_chains * lanes<T>;
 
 // What finish of epilogue.kernel.h does, for four elements.
 template <class T>
@@ -48,52 +42,20 @@ struct FourFinished {
   }
 };
 
-// Elements (r, j) of ROWS rows of A and N rows of B, `depth` long; those of B go on with zeros to whole steps.
-template <int N, int ROWS, class T>
-FLYBALL_INLINE void dot_products(T (&totals)[four], const T* const (&a)[ROWS], const T* b, Index b_stride,
-                                 Index depth) {
-  Vec<T> sum[four][dot_chains] = {};
-  Index k = 0;
-  const auto multiply_add = [&](int chain, const auto& load_a) FLYBALL_INLINE_LAMBDA {
-    const Index at = k + chain * lanes<T>;
-    Vec<T> x[ROWS];
-#pragma GCC unroll 4
-    for (int r = 0; r < ROWS; ++r) x[r] = load_a(a[r] + at);
-#pragma GCC unroll 4
-    for (int j = 0; j < N; ++j) {
-      const Vec<T> y = load(b + j * b_stride + at);
-#pragma GCC unroll 4
-      for (int r = 0; r < ROWS; ++r) sum[r * N + j][chain] += x[r] * y;
-    }
-  };
-  const auto whole = [](const T* p) { return load(p); };
-  for (; k + dot_step<T> <= depth; k += dot_step<T>) {
-#pragma GCC unroll 2
-    for (int chain = 0; chain < dot_chains; ++chain) multiply_add(chain, whole);
-  }
-  if (k + lanes<T> <= depth) {
-    multiply_add(0, whole);
-    k += lanes<T>;
-  }
-  if (k < depth) multiply_add(0, [&](const T* p) { return load_partial(p, depth - k); });
-  Vec<T> both[four];
-#pragma GCC unroll 4
-  for (int u = 0; u < four; ++u) both[u] = sum[u][0] + sum[u][1];
-  store_totals(totals, both);
-}
-
 template <int N, class T>
 void few_columns_of(T* c, Index ldc, const T* a, Index lda, const T* b, Index b_stride, const Epilogue<T>& epilogue,
                     Index m, Index k) {
   constexpr int rows = four / N;
   const FourFinished<T> finished(epilogue, N);
   const bool adds = epilogue.added != nullptr;
+  const T* column[N];
+  for (int j = 0; j < N; ++j) column[j] = b + j * b_stride;
   for (Index i = 0; i < m; i += rows) {
     const int count = m - i < rows ? static_cast<int>(m - i) : rows;
     const T* row[rows];
     for (int r = 0; r < rows; ++r) row[r] = a + (i + (r < count ? r : count - 1)) * lda;  // the last again
     T totals[four], added[four] = {};
-    dot_products<N, rows>(totals, row, b, b_stride, k);
+    four_products(totals, row, column, k);
     for (int r = 0; adds && r < count; ++r) {
       __builtin_memcpy(added + r * N, epilogue.added + (i + r) * epilogue.added_stride, N * sizeof(T));
     }
@@ -109,11 +71,6 @@ void lay_out(T* rows, Index stride, Matrix<T> b, Index n, Index k) {
     for (Index i = 0; i < k; ++i) rows[i] = b.data[i * b.row_stride + j * b.column_stride];
     for (Index i = k; i < stride; ++i) rows[i] = T(0);
   }
-}
-
-template <class T>
-FLYBALL_INLINE Index whole_steps(Index k) {
-  return (k + dot_step<T> - 1) / dot_step<T> * dot_step<T>;
 }
 
 // Calls body<N>() for N = n.
@@ -134,7 +91,7 @@ FLYBALL_INLINE void with_few(Index n, Body body) {
 template <class T>
 void few_columns(T* c, Index ldc, const T* a, Index lda, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k,
                  T* pack) {
-  const Index stride = whole_steps<T>(k);
+  const Index stride = padded<T>(k);
   lay_out(pack, stride, b, n, k);
   with_few(n, [&]<int N>() { few_columns_of<N>(c, ldc, a, lda, pack, stride, epilogue, m, k); });
 }

@@ -4,18 +4,14 @@
 // its vectors are loaded once for four: two chains of multiply-adds each. Rows of B, of a length at which a few dozen
 // fit, stay in the first-level cache while the rows of A pass by. The fours of all rows are listed first: a loop over
 // them has no branch that a processor could not foresee.
+#include "kernels/four_products.kernel.h"
 #include "kernels/gated.h"
 #include "kernels/pack.kernel.h"
 #include "kernels/places.kernel.h"
 #include "kernels/simd.h"
-#include "kernels/totals.kernel.h"
 
 namespace flyball {
 namespace {
-
-constexpr int chains = 2;
-template <class T>
-constexpr Index step = chains * lanes<T>;
 
 // A panel of so many rows of B fills a first-level cache of 32 KiB, where they are 512 bytes long; longer ones are
 // fewer. With 24, 40, 48 and 96 rows, or 1024 bytes, products took about as long on a Zen 3 or up to a tenth longer;
@@ -30,12 +26,6 @@ constexpr Index row_bytes = 512;
 #endif
 template <class T>
 constexpr Index most_depth = row_bytes / static_cast<Index>(sizeof(T));
-
-// A row of a panel of so many elements, with the zeros behind them.
-template <class T>
-constexpr Index padded(Index depth) {
-  return (depth + step<T> - 1) / step<T> * step<T>;
-}
 
 // Rows of A and C that are listed at a time.
 constexpr Index block_rows = 128;
@@ -87,36 +77,6 @@ struct GatedTask {
   T* sums;
 };
 
-// Four sums of products.
-template <class T>
-FLYBALL_INLINE void four_products(T (&totals)[four], const T* a, const T* const (&b)[four], Index depth) {
-  const Index whole = depth / step<T> * step<T>;
-  const Index rest = depth - whole;
-  Vec<T> sum[four][chains] = {};
-  Index k = 0;
-  for (; k < whole; k += step<T>) {
-#pragma GCC unroll 2
-    for (int v = 0; v < chains; ++v) {
-      const Vec<T> x = load(a + k + v * lanes<T>);
-#pragma GCC unroll 4
-      for (int u = 0; u < four; ++u) sum[u][v] += x * load(b[u] + k + v * lanes<T>);
-    }
-  }
-  if (rest > 0) {
-    const Vec<T> low = load_partial(a + k, rest < lanes<T> ? rest : lanes<T>);
-    const Vec<T> high = rest > lanes<T> ? load_partial(a + k + lanes<T>, rest - lanes<T>) : zero<T>();
-#pragma GCC unroll 4
-    for (int u = 0; u < four; ++u) {
-      sum[u][0] += low * load(b[u] + k);
-      sum[u][1] += high * load(b[u] + k + lanes<T>);
-    }
-  }
-  Vec<T> both[four];
-#pragma GCC unroll 4
-  for (int u = 0; u < four; ++u) both[u] = sum[u][0] + sum[u][1];
-  store_totals(totals, both);
-}
-
 // The sums of all fours over a part of the rows: to `sums`, but of the LAST part to C, together with those before.
 template <bool FIRST, bool LAST, class T>
 __attribute__((noinline)) void add_products(const GatedTask<T>& task, const Fours& fours) {
@@ -129,7 +89,7 @@ __attribute__((noinline)) void add_products(const GatedTask<T>& task, const Four
 #pragma GCC unroll 4
     for (int u = 0; u < four; ++u) b[u] = t.panel + places[u] * width;
     T totals[four];
-    four_products(totals, t.a + fours.rows[e] * t.lda, b, t.depth);
+    four_products(totals, {t.a + fours.rows[e] * t.lda}, b, t.depth);
     if constexpr (!FIRST) {
 #pragma GCC unroll 4
       for (int u = 0; u < four; ++u) totals[u] += t.sums[e * four + u];

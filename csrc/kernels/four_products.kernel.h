@@ -1,4 +1,4 @@
-// Sums across the lanes of four vectors at a time. Included by *.kernel.h only: see variant.h.
+// Sums of products along rows, four at a time. Included by *.kernel.h only: see variant.h.
 #pragma once
 
 #include "kernels/simd.h"
@@ -7,6 +7,16 @@ namespace flyball {
 namespace {
 
 constexpr int four = 4;
+// Two chains of multiply-adds for each sum.
+constexpr int chains = 2;
+template <class T>
+constexpr Index step = chains * lanes<T>;
+
+// The length of a row of so many elements with the zeros behind them, whole steps.
+template <class T>
+constexpr Index padded(Index depth) {
+  return (depth + step<T> - 1) / step<T> * step<T>;
+}
 
 // Elements of v and of w in turn, of the lower or the upper halves of all 16 bytes of them.
 template <int UPPER, class V, int... I>
@@ -46,6 +56,48 @@ FLYBALL_INLINE void store_totals(float* totals, const Vec<float> (&v)[four]) {
 FLYBALL_INLINE void store_totals(double* totals, const Vec<double> (&v)[four]) {
   store_sum<double>(totals, add_within<double>(v[0], v[1]));
   store_sum<double>(totals + 2, add_within<double>(v[2], v[3]));
+}
+
+// Of ROWS rows of A with COLUMNS rows of B, which are padded: the sum of row r and column j is total r * COLUMNS + j.
+template <int ROWS, int COLUMNS, class T>
+FLYBALL_INLINE void four_products(T (&totals)[four], const T* const (&a)[ROWS], const T* const (&b)[COLUMNS],
+                                  Index depth) {
+  static_assert(ROWS * COLUMNS <= four);
+  const Index whole = depth / step<T> * step<T>;
+  const Index rest = depth - whole;
+  Vec<T> sum[four][chains] = {};
+  Index k = 0;
+  const auto multiply_add = [&](int v, const Vec<T>(&x)[ROWS]) FLYBALL_INLINE_LAMBDA {
+#pragma GCC unroll 4
+    for (int j = 0; j < COLUMNS; ++j) {
+      const Vec<T> y = load(b[j] + k + v * lanes<T>);
+#pragma GCC unroll 4
+      for (int r = 0; r < ROWS; ++r) sum[r * COLUMNS + j][v] += x[r] * y;
+    }
+  };
+  Vec<T> x[ROWS];
+  for (; k < whole; k += step<T>) {
+#pragma GCC unroll 2
+    for (int v = 0; v < chains; ++v) {
+#pragma GCC unroll 4
+      for (int r = 0; r < ROWS; ++r) x[r] = load(a[r] + k + v * lanes<T>);
+      multiply_add(v, x);
+    }
+  }
+  if (rest > 0) {
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; ++r) x[r] = load_partial(a[r] + k, rest < lanes<T> ? rest : lanes<T>);
+    multiply_add(0, x);
+  }
+  if (rest > lanes<T>) {
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; ++r) x[r] = load_partial(a[r] + k + lanes<T>, rest - lanes<T>);
+    multiply_add(1, x);
+  }
+  Vec<T> both[four];
+#pragma GCC unroll 4
+  for (int u = 0; u < four; ++u) both[u] = sum[u][0] + sum[u][1];
+  store_totals(totals, both);
 }
 
 }  // namespace
