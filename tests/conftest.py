@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from hypothesis import settings
+from parity.harness import LEVELS
 
 import flyball._core as native
 from flyball import backend
@@ -28,6 +29,13 @@ def _restore_process_state():
 def each_backend(request):
     """Run a test on both backends; the value is the backend's name."""
     backend.use_backend(request.param)
+    return request.param
+
+
+@pytest.fixture(params=LEVELS)
+def each_level(request):
+    """Run a test at every instruction set the processor has; the value is the level's name."""
+    native.set_level(request.param)
     return request.param
 
 

@@ -7,17 +7,9 @@ import pytest
 
 from flyball import _core
 
-LEVELS = _core.build_info()["levels"][: _core.build_info()["levels"].index(_core.build_info()["detected_level"]) + 1]
+pytestmark = pytest.mark.usefixtures("each_level")
 DEPTHS = [8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 129, 257]
 DTYPES = [np.float32, np.float64]
-
-
-@pytest.fixture(params=LEVELS, autouse=True)
-def level(request):
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(LEVELS[-1])
-    _core.set_num_threads(1)
 
 
 def normal(*shape, dtype, seed=0):

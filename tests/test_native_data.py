@@ -10,23 +10,12 @@ import pytest
 from flyball import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-LEVELS = [level for level in _core.build_info()["levels"] if level <= _core.build_info()["detected_level"]]
+pytestmark = pytest.mark.usefixtures("each_level")
 DTYPES = [np.float32, np.float64]
 SOURCES = ["f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"]
 COLUMNS = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 101, 784]
-
-
-@pytest.fixture(params=LEVELS, autouse=True)
-def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run at every instruction set, and leave level and threads as they were."""
-    info = _core.build_info()
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(info["active_level"])
-    _core.set_num_threads(info["threads"])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

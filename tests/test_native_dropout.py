@@ -8,18 +8,10 @@ import pytest
 from flyball import _core
 from flyball.backend import keep_probability
 
-LEVELS = _core.build_info()["levels"][: _core.build_info()["levels"].index(_core.build_info()["detected_level"]) + 1]
+pytestmark = pytest.mark.usefixtures("each_level")
 SIZES = [0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 1009, 2047, 2048, 2049, 40_000]
 MASK32 = 0xFFFFFFFF
 SCALE = 1 / keep_probability(0.3)
-
-
-@pytest.fixture(params=LEVELS, autouse=True)
-def level(request):
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(LEVELS[-1])
-    _core.set_num_threads(1)
 
 
 def philox(counter, key):

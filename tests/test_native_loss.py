@@ -11,27 +11,17 @@ from flyball import _core, reference
 from flyball.backend import LOSSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-LEVELS = [level for level in _core.build_info()["levels"] if level <= _core.build_info()["detected_level"]]
+pytestmark = pytest.mark.usefixtures("each_level")
 DTYPES = [np.float32, np.float64]
 # One element to several vectors, around every vector's width, and primes.
 CLASSES = [1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 101]
 # A difference of 100 between logits is rounded to half a unit in its last place, which exp makes a relative error.
 RELATIVE = {np.float32: 5e-6, np.float64: 1e-13}
 THREADS = [1, 2, 3]
-
-
-@pytest.fixture(params=LEVELS, autouse=True)
-def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run at every instruction set, and leave level and threads as they were."""
-    info = _core.build_info()
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(info["active_level"])
-    _core.set_num_threads(info["threads"])
 
 
 def softmax(x: NDArray[Any]) -> NDArray[np.float64]:

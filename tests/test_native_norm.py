@@ -9,17 +9,9 @@ from flyball import _core
 from flyball import functional as F
 from flyball.backend import keep_probability
 
-LEVELS = _core.build_info()["levels"][: _core.build_info()["levels"].index(_core.build_info()["detected_level"]) + 1]
+pytestmark = pytest.mark.usefixtures("each_level")
 SHAPES = [(1, 5), (2, 1), (7, 16), (9, 17), (64, 33), (128, 256), (255, 8), (257, 31), (512, 70), (513, 3), (1100, 530)]
 TOLERANCE = {np.float32: 3e-5, np.float64: 2e-12}
-
-
-@pytest.fixture(params=LEVELS, autouse=True)
-def level(request):
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(LEVELS[-1])
-    _core.set_num_threads(1)
 
 
 def forward(x, gamma, beta, mask, epsilon, activation, rate):

@@ -7,16 +7,8 @@ import pytest
 
 from flyball import _core
 
-LEVELS = _core.build_info()["levels"][: _core.build_info()["levels"].index(_core.build_info()["detected_level"]) + 1]
+pytestmark = pytest.mark.usefixtures("each_level")
 EPSILON = 1e-3
-
-
-@pytest.fixture(params=LEVELS, autouse=True)
-def level(request):
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(LEVELS[-1])
-    _core.set_num_threads(1)
 
 
 def layer_norm(x, dy, gamma, beta):

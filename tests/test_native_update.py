@@ -12,27 +12,15 @@ from flyball import functional as F
 from flyball.backend import backend_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
-LEVELS = [level for level in _core.build_info()["levels"] if level <= _core.build_info()["detected_level"]]
+pytestmark = pytest.mark.usefixtures("each_level")
 DTYPES = [np.float32, np.float64]
 # Around every vector's width, primes, and around a block of 2048.
 COUNTS = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 101, 2047, 2048, 2049, 6151]
 TAIL = (False, np.inf, False)
 """No proximal step, no clipping."""
 PENALTIES = [(0.0, 0.0, 0.0), (0.0, 0.03, 0.0), (0.02, 0.0, 0.0), (0.02, 0.03, 0.1)]
-
-
-@pytest.fixture(params=LEVELS, autouse=True)
-def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run at every instruction set, and leave level and threads as they were."""
-    info = _core.build_info()
-    _core.set_level(request.param)
-    yield request.param
-    _core.set_level(info["active_level"])
-    _core.set_num_threads(info["threads"])
 
 
 def arrays_of(count: int, number: int, dtype: Any) -> list[NDArray[Any]]:
