@@ -120,13 +120,20 @@ void batch_norm_inference(Team& team, T* y, const T* x, const T* gamma, const T*
   });
 }
 
+// A gradient of both lanes goes past the caches up to this size: half of its lines would come from the other core's, each
+// by itself, and that takes longer than from memory (docs/design.md, "Lanes").
+inline constexpr Index exchanged_bytes = 128 * 1024;
+
 template <class T>
 void batch_norm_backward(Team& team, T* dx, Index dx_stride, T* dgamma, T* dbeta, const T* dy, const T* x,
                          const T* gamma, const T* beta, const double* mean, const double* rstd,
                          const std::uint8_t* mask, Index n, Index c, Index s, Activation activation, Keep keep) {
   with_view<T>(n, c, s, dx_stride, [&](const auto& view) {
     const NormKernels<T>& kernel = view.kernel;
-    const Values<T> values = backward_values<T>(dx, dy, x, mask, activation, n * c * s);
+    Values<T> values = backward_values<T>(dx, dy, x, mask, activation, n * c * s);
+    if (dx_stride != c * s && team.is_half() && n * dx_stride <= exchanged_bytes / static_cast<Index>(sizeof(T))) {
+      values.stores = Stores::streamed;
+    }
     const double factor = factor_of(mask, keep);
     const bool owned = view.owned(team);
     const ColumnMap<T> strip = team.scratch<StripMemory<T>>()->columns();

@@ -124,6 +124,7 @@ Signals::Signals(int threads) {
 Team Halves::of(const Team& team, TeamState& state, std::size_t workspace_bytes) {
   const int first = team.size() / 2;
   const int number = number_of(team);
+  state.half = true;
   state.size = number == 0 ? first : team.size() - first;
   if (workspace_bytes > 0) {
     state.workspace = team.workspace<char>() + (1 + static_cast<std::size_t>(number)) * workspace_bytes;

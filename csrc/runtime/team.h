@@ -30,6 +30,7 @@ struct TeamState {
   int size = 1;
   void* workspace = nullptr;
   Signal* signals = nullptr;  // of each round of a barrier, one to each thread
+  bool half = false;          // the other half of the threads works beside it
 };
 
 class Team {
@@ -38,6 +39,9 @@ class Team {
 
   int rank() const { return rank_; }
   int size() const { return state_->size; }
+
+  // Whether this is half of a team, and what is written for both halves is read by other cores.
+  bool is_half() const { return state_->half; }
 
   // This thread's contiguous share of `blocks`.
   Range range(Index blocks) const { return {blocks * rank_ / size(), blocks * (rank_ + 1) / size()}; }
