@@ -81,7 +81,7 @@ def test_functional_speaks_of_the_same_operations():
     # What functions do in another case: distributions as labels, statistics of groups.
     cases = {"softmax_cross_entropy_soft", "ghost_batch_norm_forward", "ghost_batch_norm_backward"}
     # The others are a Program's.
-    of_programs = {"loss_weights", "gather_labels", "add_total", "dropout_mask_columns"}
+    of_programs = {"loss_weights", "gather_labels", "find_not_finite", "add_total", "dropout_mask_columns"}
     assert set(OPERATIONS) - functions == {*parts, *cases, *of_programs}
 
 

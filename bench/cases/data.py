@@ -25,6 +25,10 @@ def axes(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...])
     return {"y": np.empty_like(x), "x": x, "first": first, "second": second}
 
 
+def finite(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
+    return {"position": np.zeros(1, np.int64), "x": normal(rng, dtype, *sizes)}
+
+
 def total(rng: np.random.Generator, dtype: np.dtype[Any], sizes: tuple[int, ...]) -> dict[str, Any]:
     return {"total": np.zeros(1), "values": rng.random(sizes), "scale": 1.0}
 
@@ -33,5 +37,6 @@ CASES: list[Case] = [
     *cases("gather", ROWS, gather, ("out",)),
     *cases("gather_labels", ((128,), (1024,)), gather_labels, ("out",)),
     *cases("swap_axes", ((128, 3, 1024, 1), (128, 64, 256, 1), (128, 32, 32, 64)), axes, ("y",)),
+    *cases("find_not_finite", ROWS, finite, ("position",)),
     *cases("add_total", ((128,), (1024,)), total, ("total",)),
 ]

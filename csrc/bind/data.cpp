@@ -57,6 +57,21 @@ void bind_swap_axes(const Array& y, const Array& x, Index first, Index second) {
   });
 }
 
+void bind_find_not_finite(const Array& position, const Array& x) {
+  require_ndim("x", x, 2);
+  visit_float("x", x, [&]<class T>() {
+    const Index n = size(x, 0);
+    const Index c = size(x, 1);
+    Index* position_data = out<Index>("position", position, {1});
+    const Source x_data = source(x);
+    const Index row_stride = x_data.row_bytes / static_cast<Index>(sizeof(T));
+    refuse_overlap({{"position", position}}, {{"x", x}}, InPlace::no);
+    run(elementwise_cost(n * c), find_not_finite_workspace(), [=](Team& team) {
+      find_not_finite(team, position_data, static_cast<const T*>(x_data.data), row_stride, n, c);
+    });
+  });
+}
+
 void bind_add_total(const Array& total, const Array& values, double scale) {
   require_ndim("values", values, 1);
   const Index n = size(values, 0);
@@ -72,6 +87,7 @@ void register_data(py::module_& module) {
   module.def("gather", bind_gather, py::arg("out"), py::arg("x"), py::arg("rows"));
   module.def("gather_labels", bind_gather_labels, py::arg("out"), py::arg("labels"), py::arg("rows"));
   module.def("swap_axes", bind_swap_axes, py::arg("y"), py::arg("x"), py::arg("first"), py::arg("second"));
+  module.def("find_not_finite", bind_find_not_finite, py::arg("position"), py::arg("x"));
   module.def("add_total", bind_add_total, py::arg("total"), py::arg("values"), py::arg("scale"));
 }
 

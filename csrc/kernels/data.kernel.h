@@ -1,5 +1,6 @@
 // Compiled once per instruction set: see variant.h.
 #include "kernels/data.h"
+#include "kernels/finite.kernel.h"
 #include "kernels/simd.h"
 
 namespace flyball {
@@ -56,7 +57,7 @@ void gather(T* out, Source x, const Index* rows, Index n, Index c) {
 }
 
 template <class T>
-constexpr DataKernels<T> data_kernels = {gather<T>};
+constexpr DataKernels<T> data_kernels = {gather<T>, all_finite<T>};
 
 }  // namespace
 }  // namespace flyball

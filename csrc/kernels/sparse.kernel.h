@@ -4,6 +4,7 @@
 // in turn, each times its row of a panel of B. The panel stays in the first-level cache while the rows of A pass by, so
 // it is shallower than what gemm.kernel.h takes at once, and C is read and written more often.
 #include "kernels/epilogue.kernel.h"
+#include "kernels/finite.kernel.h"
 #include "kernels/pack.kernel.h"
 #include "kernels/places.kernel.h"
 #include "kernels/simd.h"
@@ -74,19 +75,6 @@ void take_all(Rows<T>& rows, Index m, Index depth) {
     for (Index k = 0; k < depth; ++k) rows.lists[i * list_stride + k] = static_cast<Place>(k);
     rows.counts[i] = depth;
   }
-}
-
-template <class T>
-bool all_finite(const T* panel, Index count) {
-  Vec<T> sum[4] = {};
-  const auto nothing = [&](int i, Vec<T> v) FLYBALL_INLINE_LAMBDA { sum[i] += v * broadcast(T(0)); };
-  Index i = 0;
-  for (; i + 4 * lanes<T> <= count; i += 4 * lanes<T>) {
-#pragma GCC unroll 4
-    for (int u = 0; u < 4; ++u) nothing(u, load(panel + i + u * lanes<T>));
-  }
-  for (; i < count; i += lanes<T>) nothing(0, load(panel + i));
-  return fold<T>((sum[0] + sum[1]) + (sum[2] + sum[3]), [](auto x, auto y) { return x + y; }) == 0;
 }
 
 // A row is over before what is added to it has come from another core.

@@ -51,6 +51,33 @@ void swap_axes(Team& team, T* y, const T* x, Index n, Index first, Index second,
 template void swap_axes(Team&, float*, const float*, Index, Index, Index, Index);
 template void swap_axes(Team&, double*, const double*, Index, Index, Index, Index);
 
+// Pieces of the rows that threads share.
+constexpr Index pieces = 64;
+
+std::size_t find_not_finite_workspace() { return pieces * sizeof(Index); }
+
+// Many rows at a time where they follow one another.
+template <class T>
+void find_not_finite(Team& team, Index* position, const T* x, Index row_stride, Index n, Index c) {
+  constexpr Index block_elements = 4096;
+  const Index block = row_stride == c ? std::max<Index>(1, block_elements / std::max<Index>(1, c)) : 1;
+  const auto finite = [=](Index i, Index rows) { return kernels<T>().data.all_finite(x + i * row_stride, rows * c); };
+  Index* const found = team.workspace<Index>();
+  const Range mine = team.range(pieces);
+  for (Index piece = mine.begin; piece < mine.end; ++piece) {
+    const Index end = n * (piece + 1) / pieces;
+    Index i = n * piece / pieces;
+    while (i < end && finite(i, std::min(block, end - i))) i += block;
+    while (i < end && finite(i, 1)) ++i;
+    found[piece] = i < end ? i : n;
+  }
+  team.barrier();
+  if (team.rank() == 0) *position = *std::min_element(found, found + pieces);
+}
+
+template void find_not_finite(Team&, Index*, const float*, Index, Index, Index);
+template void find_not_finite(Team&, Index*, const double*, Index, Index, Index);
+
 void add_total(Team& team, double* total, const double* values, Index n, double scale) {
   if (team.rank() != 0) return;
   double sum = 0.0;

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flyball import _checks
+from flyball.backend import get_backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,11 +187,13 @@ def require_finite(name: str, array: NDArray[Any]) -> None:
     """Raise ValueError naming the first element of an array of floats that is nan or infinite."""
     if array.dtype.kind != "f":
         return
+    position = np.empty(1, np.int64)
     for begin, part in _parts(array):
-        finite = np.isfinite(part)
-        if not finite.all():
-            index = tuple(int(i) for i in np.argwhere(~finite)[0])
-            row = begin + index[0]
+        get_backend().find_not_finite(position, part.reshape(len(part), -1))
+        found = int(position[0])
+        if found < len(part):
+            index = (found, *(int(i) for i in np.argwhere(~np.isfinite(part[found]))[0]))
+            row = begin + found
             where = f"row {row}, column {index[1]}" if array.ndim == 2 else f"index {(row, *index[1:])}"
             msg = f"{name} must be finite, got {part[index]} at {where}"
             raise ValueError(msg)

@@ -28,6 +28,10 @@ class Data(Protocol):
         """
         ...
 
+    def find_not_finite(self, position: Integers, x: Floats) -> None:
+        """``position[0] = min(i: x[i] has nan or inf)``, ``n`` if none has; ``position`` (1,) int64, ``x`` (n, C)."""
+        ...
+
     def add_total(self, total: Doubles, values: Doubles, scale: float) -> None:
         """``total[0] += scale * sum(values)``, added in order; ``total`` (1,), ``values`` (N,)."""
         ...

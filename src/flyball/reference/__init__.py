@@ -34,7 +34,7 @@ from flyball.reference.augment import (
     paste_boxes,
     swap_features,
 )
-from flyball.reference.data import add_total, gather, gather_labels, swap_axes
+from flyball.reference.data import add_total, find_not_finite, gather, gather_labels, swap_axes
 from flyball.reference.dense import dense_backward, dense_batch_norm_inference, dense_forward, matmul
 from flyball.reference.dropout import (
     add_branch,
@@ -145,6 +145,7 @@ __all__ = [
     "dropout_inference",
     "dropout_mask",
     "dropout_mask_columns",
+    "find_not_finite",
     "gather",
     "gather_labels",
     "gaussian_dropout_backward",

@@ -67,6 +67,17 @@ def swap_axes(y: Floats, x: Floats, first: int, second: int) -> None:
     y.reshape(n, second, first, -1)[...] = x.reshape(n, first, second, -1).swapaxes(1, 2)
 
 
+def find_not_finite(position: Integers, x: Floats) -> None:
+    need_ndim("x", x, 2)
+    float_dtype("x", x)
+    need_out("position", position, INT64, (1,))
+    need_rows("x", x)
+    refuse_overlap({"position": position}, {"x": x})
+
+    wrong = ~np.isfinite(x).all(axis=1)
+    position[0] = np.argmax(wrong) if wrong.any() else len(x)
+
+
 def add_total(total: Doubles, values: Doubles, scale: float) -> None:
     need_ndim("values", values, 1)
     need("values", values, FLOAT64, values.shape)

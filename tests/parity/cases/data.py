@@ -1,5 +1,7 @@
 """Cases of the operations of ``flyball.backend.data``."""
 
+import math
+
 import numpy as np
 
 from parity.cases.table import operation
@@ -45,6 +47,36 @@ def swap_axes_arguments(make, rows, columns, rest=1, first=None):
 @operation(swap_axes_arguments, [{}, {"rest": 2}, {"rest": 5, "first": 3}, {"first": 3}, {"first": 1}], tolerance=EXACT)
 def swap_axes(x, first, second, **_):
     return {"y": np.einsum("nijr->njir", x.reshape(len(x), first, second, -1)).reshape(x.shape)}
+
+
+def find_not_finite_arguments(make, rows, columns, wrong=None, at=0.5, apart=0):
+    """One element is ``wrong``, and all that come after it."""
+    x = make.normal(rows, columns + apart)[:, :columns]
+    if wrong is not None:
+        first = int(at * x.size)
+        x[np.arange(x.size).reshape(x.shape) >= first] = wrong
+    return {"position": np.array([-1]), "x": x}
+
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@operation(
+    find_not_finite_arguments,
+    [
+        {},
+        {"wrong": LARGEST},
+        {"wrong": -LARGEST, "apart": 3},
+        {"wrong": np.nan},
+        {"wrong": np.inf, "at": 0.0},
+        {"wrong": -np.inf, "at": 0.999},
+        {"wrong": np.nan, "at": 0.7, "apart": 3},
+    ],
+    tolerance=EXACT,
+)
+def find_not_finite(position, x):
+    finite = [all(map(math.isfinite, row)) for row in x.tolist()]
+    return {"position": np.array([[*finite, False].index(False)])}
 
 
 def add_total_arguments(make, rows, columns, scale=1.0):

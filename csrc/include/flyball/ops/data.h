@@ -20,6 +20,11 @@ template <class T>
 void swap_axes(Team& team, T* y, const T* x, Index n, Index first, Index second, Index rest);
 double swap_axes_cost(Index count);
 
+// position (1), workspace of find_not_finite_workspace() bytes; rows of x (n, c) row_stride elements apart.
+template <class T>
+void find_not_finite(Team& team, Index* position, const T* x, Index row_stride, Index n, Index c);
+std::size_t find_not_finite_workspace();
+
 // total (1), values (n).
 void add_total(Team& team, double* total, const double* values, Index n, double scale);
 
