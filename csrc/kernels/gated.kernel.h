@@ -48,7 +48,6 @@ static_assert(gated_bytes<double> <= most_pack_bytes);
 // Also writes C: the gate's zeros, without their sign, are C's; what else is written is written over.
 template <class T>
 void find_fours(Fours& fours, T* c, Index ldc, const T* gate, Index stride, Index rows, Index columns) {
-  const Index most = (columns + four - 1) / four;
   fours.count = 0;
   for (Index i = 0; i < rows; ++i, c += ldc, gate += stride) {
     const Index begin = fours.count * four;
@@ -61,7 +60,7 @@ void find_fours(Fours& fours, T* c, Index ldc, const T* gate, Index stride, Inde
     if (end == begin) continue;
     for (int u = 0; u + 1 < four; ++u) fours.places[end + u] = fours.places[end - 1];
     // Always as many as there may be: a count that changes from row to row would be foreseen badly.
-    for (Index e = 0; e < most; ++e) fours.rows[fours.count + e] = static_cast<std::uint8_t>(i);
+    __builtin_memset(fours.rows + fours.count, static_cast<int>(i), most_rows / four);
     fours.count = (end + four - 1) / four;
   }
 }
@@ -117,6 +116,8 @@ void add_products(const GatedTask<T>& task, const Fours& fours, bool first, bool
   }
 }
 
+FLYBALL_INLINE bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 64 == 0; }
+
 template <class T>
 void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, Index m, Index n, Index k, T* pack) {
   Fours& fours = *reinterpret_cast<Fours*>(reinterpret_cast<char*>(pack) + panel_bytes);
@@ -131,8 +132,12 @@ void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, In
       find_fours(fours, c + i * ldc + j, ldc, gate.data + i * gate.row_stride + j, gate.row_stride, height, width);
       for (Index k0 = 0; k0 < k; k0 += block_depth) {
         const Index depth = k - k0 < block_depth ? k - k0 : block_depth;
-        pack_rows_of(pack, b.data + j * b.row_stride + k0, b.row_stride, width, depth, padded<T>(depth));
-        add_products<T>({c + i * ldc + j, ldc, a.data + i * a.row_stride + k0, a.row_stride, pack, depth, sums}, fours,
+        const T* panel = b.data + j * b.row_stride + k0;
+        if (!(aligned(panel) && b.row_stride == depth && depth == padded<T>(depth))) {
+          pack_rows_of(pack, panel, b.row_stride, width, depth, padded<T>(depth));
+          panel = pack;
+        }
+        add_products<T>({c + i * ldc + j, ldc, a.data + i * a.row_stride + k0, a.row_stride, panel, depth, sums}, fours,
                         k0 == 0, k0 + depth == k);
       }
     }

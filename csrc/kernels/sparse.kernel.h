@@ -85,6 +85,7 @@ struct SparseTask {
   T* c;
   Index ldc;
   const T* panel;
+  Index panel_stride;
   Epilogue<T> epilogue;  // absent unless this is the last block of k
   Index columns;         // valid columns of the last vector
   bool first;            // first block of k: start from zero
@@ -106,7 +107,7 @@ FLYBALL_INLINE void some_rows(const SparseTask<T>& task, const Rows<T>& rows, In
   const auto add = [&](int r, Index e) FLYBALL_INLINE_LAMBDA {
     const Index k = list[r * list_stride + e];
     const Vec<T> x = broadcast(a[r * rows.stride + k]);
-    const T* const b = task.panel + k * (VECTORS * lanes<T>);
+    const T* const b = task.panel + k * task.panel_stride;
 #pragma GCC unroll 8
     for (int v = 0; v < VECTORS; ++v) c[r][v] += x * load(b + v * lanes<T>);
   };
@@ -137,6 +138,20 @@ __attribute__((noinline)) void rows_product(const SparseTask<T>& task, const Row
   for (; i < m; ++i) some_rows<1, VECTORS>(t, rows, i);
 }
 
+// Whether a panel of B is as quick to read where it lies: its vectors do not lie across two lines, and its rows no
+// denser in the sets of the first-level cache than those of a whole panel are.
+template <class T>
+bool fits_in_place(const T* b, Matrix<T> layout, Index depth) {
+  constexpr Index line = 64;
+  constexpr Index sets = 64;
+  const Index row_bytes = layout.row_stride * static_cast<Index>(sizeof(T));
+  if (layout.column_stride != 1 || row_bytes % line != 0 || reinterpret_cast<std::uintptr_t>(b) % line != 0)
+    return false;
+  Index apart = sets;  // the sets from one row to the next, or as many as they share
+  while (row_bytes / line % apart != 0) apart /= 2;
+  return depth * apart * line <= panel_bytes;
+}
+
 // One panel, as many vectors wide as the columns that are left allow. Returns its columns.
 template <int VECTORS, class T>
 Index panel_of(SparseTask<T> task, Rows<T>& rows, T* pack, const T* b, Matrix<T> layout, Index m, Index n,
@@ -146,9 +161,14 @@ Index panel_of(SparseTask<T> task, Rows<T>& rows, T* pack, const T* b, Matrix<T>
   }
   constexpr Index width = VECTORS * lanes<T>;
   const Index columns = n < width ? n : width;
-  pack_panel(pack, b, layout, depth, columns, width);
-  if (!all_finite(pack, depth * width)) take_all(rows, m, depth);
-  task.panel = pack;
+  task.panel = b;
+  task.panel_stride = layout.row_stride;
+  if (columns < width || !fits_in_place<T>(b, layout, depth)) {
+    pack_panel(pack, b, layout, depth, columns, width);
+    task.panel = pack;
+    task.panel_stride = width;
+  }
+  if (!is_zero<T>(rows_times_zero<VECTORS>(task.panel, task.panel_stride, depth))) take_all(rows, m, depth);
   task.columns = columns - (width - lanes<T>);
   rows_product<VECTORS>(task, rows, m);
   return columns;

@@ -73,3 +73,15 @@ def assert_same_bits(one, other, context):
     for key, value in one.items():
         if isinstance(value, np.ndarray):
             assert value.tobytes() == other[key].tobytes(), f"{key} {context}"
+
+
+def behind_a_line(array, offset, row_stride=None):
+    """Return a copy that begins ``offset`` elements behind a line of 64 bytes, rows so many elements apart."""
+    rows, columns = array.shape
+    stride = columns if row_stride is None else max(columns, row_stride)
+    memory = np.empty(rows * stride * array.itemsize + 128, np.uint8)
+    begin = -memory.ctypes.data % 64 + offset * array.itemsize
+    elements = memory[begin : begin + rows * stride * array.itemsize].view(array.dtype)
+    copy = elements.reshape(rows, stride)[:, :columns]
+    copy[...] = array
+    return copy

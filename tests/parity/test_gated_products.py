@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flyball._core as native
-from parity.harness import LEVELS, THREADS
+from parity.harness import LEVELS, THREADS, behind_a_line
 from parity.test_dense_strides import assert_product, before_a_forbidden_page
 
 # Rows, inputs and units: about the rows of a block, the rows of a panel and the depth of its parts at each dtype, and
@@ -72,6 +72,19 @@ def test_elements_are_left_out_where_few_are_asked_for(density, taken, dtype):
             one_chain = gradient(dy, x, w, gated=False)[3, 7]
             assert one_chain == large
             assert (gradient(dy, x, w)[3, 7] > large) == taken, (level, threads)
+
+
+@pytest.mark.parametrize("sizes", [(128, 64, 128), (40, 130, 256), (129, 65, 64), (64, 40, 288), (70, 64, 96)])
+def test_weights_that_begin_at_a_line_and_behind_one_give_the_same_bits(sizes, dtype):
+    """The former are read where they lie if a row is some whole steps of the sums."""
+    dy, x, w = operands(np.random.default_rng(6), sizes, 0.25, dtype)
+    want = np.where(x == 0, 0, product(dy, w))
+    for level in LEVELS:
+        native.set_level(level)
+        bits = [gradient(dy, x, behind_a_line(w, offset)) for offset in (1, 0, 4)]
+        assert_product(bits[0], want, sizes[2], dtype)
+        np.testing.assert_array_equal(bits[1], bits[0], err_msg=level)
+        np.testing.assert_array_equal(bits[2], bits[0], err_msg=level)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

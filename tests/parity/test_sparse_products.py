@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flyball._core as native
-from parity.harness import LEVELS, THREADS
+from parity.harness import LEVELS, THREADS, behind_a_line
 from parity.test_dense_strides import assert_product, before_a_forbidden_page
 
 # Rows, columns and inner dimension, about a panel's columns and depth at each level and the rows of a block, and large
@@ -102,6 +102,27 @@ def test_a_nan_is_found_where_a_panel_is_one_vector(dtype):
     for level in LEVELS:
         native.set_level(level)
         assert np.isnan(product(a, b)[:, 66]).all()
+
+
+# Rows, columns and what lies between a row and the next: panels that are read where they lie, some of them with rows as
+# dense in the first-level cache as they may be or denser, and panels that are not whole.
+PANELS = [(64, 64, 128), (65, 64, 128), (64, 128, 64), (128, 64, 64), (129, 192, 192), (33, 160, 176), (40, 256, 1024)]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("value", [1.0, np.nan, np.inf])
+def test_panels_that_begin_at_a_line_and_behind_one_have_the_same_bits(panel, value, dtype):
+    k, n, stride = panel
+    rng = np.random.default_rng(6)
+    a, b = thinned(rng, (200, k), 0.2, dtype), rng.standard_normal((k, n)).astype(dtype)
+    a[:, k - 1] = 0
+    b[k - 1, [0, n - 1]] = value
+    for level in LEVELS:
+        native.set_level(level)
+        expected = dense_product(a, b)
+        assert np.isfinite(expected[:, [0, n - 1]]).all() == np.isfinite(value)
+        for offset in (0, 1, 4):
+            np.testing.assert_array_equal(product(a, behind_a_line(b, offset, stride)), expected, err_msg=level)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
