@@ -66,7 +66,7 @@ void bind_find_not_finite(const Array& position, const Array& x) {
     const Source x_data = source(x);
     const Index row_stride = x_data.row_bytes / static_cast<Index>(sizeof(T));
     refuse_overlap({{"position", position}}, {{"x", x}}, InPlace::no);
-    run(elementwise_cost(n * c), find_not_finite_workspace(), [=](Team& team) {
+    run(find_not_finite_cost(static_cast<Index>(x.nbytes())), find_not_finite_workspace(), [=](Team& team) {
       find_not_finite(team, position_data, static_cast<const T*>(x_data.data), row_stride, n, c);
     });
   });

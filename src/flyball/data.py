@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BATCH_SIZE = 32
 
-_CHECKED_ELEMENTS = 1 << 20
+_CHECKED_ELEMENTS = 1 << 22
 """Looked at in one go, so that a check of a large array needs little memory."""
 
 

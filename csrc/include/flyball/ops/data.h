@@ -24,6 +24,7 @@ double swap_axes_cost(Index count);
 template <class T>
 void find_not_finite(Team& team, Index* position, const T* x, Index row_stride, Index n, Index c);
 std::size_t find_not_finite_workspace();
+double find_not_finite_cost(Index bytes);
 
 // total (1), values (n).
 void add_total(Team& team, double* total, const double* values, Index n, double scale);
