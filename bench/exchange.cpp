@@ -124,6 +124,7 @@ int main() {
   std::printf("    asked for 8 lines ahead            %5.1f\n", after(read_all, write_all<8>));
   std::printf("    asked for 32 lines ahead           %5.1f\n", after(read_all, write_all<32>));
   std::printf("    past the caches                    %5.1f\n", after(read_all, stream_all));
+  std::printf("  read, which has gone past the caches %5.1f\n", after(stream_all, read_all));
   turn = 2;
   other.join();
 }
