@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parity.harness import LEVELS
 
 import flyball as fb
 import flyball._core as native
@@ -22,7 +23,6 @@ from flyball.program.profile import Limits, summarise
 from flyball.program.requests import Data, Objective
 from flyball.program.runners import BackendRunner, NativeRunner, Steps, runner
 
-LEVELS = native.build_info()["levels"][: native.build_info()["levels"].index(native.build_info()["detected_level"]) + 1]
 SQUARES = Objective("pointwise_loss", "targets", scalars=(("loss", "mean_squared_error"), ("delta", 1.0)))
 
 

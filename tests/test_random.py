@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from parity.harness import LEVELS
 
 import flyball
 from flyball import _core, backend
@@ -14,7 +15,6 @@ from flyball import functional as F
 
 pytestmark = pytest.mark.usefixtures("each_backend")
 SIZE = 1 << 17
-LEVELS = _core.build_info()["levels"][: _core.build_info()["levels"].index(_core.build_info()["detected_level"]) + 1]
 
 
 def ks_p(sample, distribution, *arguments):

@@ -9,12 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from parity.harness import LEVELS
 
 import flyball as fb
 from flyball import _core, layers, regularizers
-
-LEVELS = _core.build_info()["levels"]
-USABLE = LEVELS[: LEVELS.index(_core.build_info()["detected_level"]) + 1]
 
 
 def blobs(rows=700, features=20, classes=4, seed=0):
@@ -63,7 +61,7 @@ def losses_of_a_run(backend, dtype, epochs=20):
 def test_native_and_reference_give_the_same_run_at_every_level(dtype, tolerance):
     expected = losses_of_a_run("reference", dtype)
     assert expected[0, -1] < 0.7 * expected[0, 0]
-    for level in USABLE:
+    for level in LEVELS:
         _core.set_level(level)
         np.testing.assert_allclose(losses_of_a_run("native", dtype), expected, rtol=tolerance, err_msg=level)
 
@@ -370,7 +368,7 @@ def test_a_fit_inside_a_fit_is_refused():
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("level", USABLE)
+@pytest.mark.parametrize("level", LEVELS)
 def test_moments_of_what_never_has_a_gradient_end_at_zero(level, threads):
     """Not as denormals, which they would stay for good, and which processors are slow with."""
     _core.set_level(level)

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 import flyball._core as native
+from parity.harness import LEVELS
 
-LEVELS = native.build_info()["levels"]
-DETECTED = LEVELS.index(native.build_info()["detected_level"])
 # A single row; several blocks of the inner dimension and of rows; remainders of tiles; what zeros are passed over in;
 # panels that are packed ahead.
 SIZES = [(1, 300, 77), (1, 40, 256), (70, 600, 130), (600, 90, 33), (13, 7, 3), (130, 256, 128), (300, 700, 150)]
 
 
-@pytest.mark.parametrize("level", LEVELS[: DETECTED + 1])
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("share", [1.0, 0.2])

@@ -5,10 +5,9 @@ import pytest
 
 import flyball._core as native
 from flyball import reference
+from parity.harness import LEVELS
 
-LEVELS = native.build_info()["levels"]
-DETECTED = LEVELS.index(native.build_info()["detected_level"])
-BACKENDS = [pytest.param(native, level, id=level) for level in LEVELS[: DETECTED + 1]]
+BACKENDS = [pytest.param(native, level, id=level) for level in LEVELS]
 BACKENDS.append(pytest.param(reference, None, id="reference"))
 SIZES = [(1, 1), (2, 1), (1, 7), (5, 16), (33, 17), (130, 64), (257, 100)]
 
