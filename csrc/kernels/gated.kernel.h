@@ -116,8 +116,6 @@ void add_products(const GatedTask<T>& task, const Fours& fours, bool first, bool
   }
 }
 
-FLYBALL_INLINE bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 64 == 0; }
-
 template <class T>
 void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, Index m, Index n, Index k, T* pack) {
   Fours& fours = *reinterpret_cast<Fours*>(reinterpret_cast<char*>(pack) + panel_bytes);
@@ -132,8 +130,9 @@ void gated_product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Matrix<T> gate, In
       find_fours(fours, c + i * ldc + j, ldc, gate.data + i * gate.row_stride + j, gate.row_stride, height, width);
       for (Index k0 = 0; k0 < k; k0 += block_depth) {
         const Index depth = k - k0 < block_depth ? k - k0 : block_depth;
+        // In place where they follow one another and vectors do not lie across two lines.
         const T* panel = b.data + j * b.row_stride + k0;
-        if (!(aligned(panel) && b.row_stride == depth && depth == padded<T>(depth))) {
+        if (!begins_at_line(panel) || b.row_stride != depth || depth != padded<T>(depth)) {
           pack_rows_of(pack, panel, b.row_stride, width, depth, padded<T>(depth));
           panel = pack;
         }

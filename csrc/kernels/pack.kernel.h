@@ -15,6 +15,10 @@ constexpr Index even_part(Index size, Index most, Index unit) {
 
 // --- panels of B ---
 
+constexpr Index line_bytes = 64;
+
+FLYBALL_INLINE bool begins_at_line(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % line_bytes == 0; }
+
 // pack[k, 0:width] = b[k, 0:columns], zeros beyond, which may be whole vectors; rows of b contiguous.
 template <class T>
 void pack_rows_of(T* pack, const T* b, Index row_stride, Index depth, Index columns, Index width) {

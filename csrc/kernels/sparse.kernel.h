@@ -142,14 +142,12 @@ __attribute__((noinline)) void rows_product(const SparseTask<T>& task, const Row
 // denser in the sets of the first-level cache than those of a whole panel are.
 template <class T>
 bool fits_in_place(const T* b, Matrix<T> layout, Index depth) {
-  constexpr Index line = 64;
   constexpr Index sets = 64;
   const Index row_bytes = layout.row_stride * static_cast<Index>(sizeof(T));
-  if (layout.column_stride != 1 || row_bytes % line != 0 || reinterpret_cast<std::uintptr_t>(b) % line != 0)
-    return false;
-  Index apart = sets;  // the sets from one row to the next, or as many as they share
-  while (row_bytes / line % apart != 0) apart /= 2;
-  return depth * apart * line <= panel_bytes;
+  if (layout.column_stride != 1 || row_bytes % line_bytes != 0 || !begins_at_line(b)) return false;
+  Index apart = sets;  // the largest power of two of lines that all rows are a multiple of apart
+  while (row_bytes / line_bytes % apart != 0) apart /= 2;
+  return depth * apart * line_bytes <= panel_bytes;
 }
 
 // One panel, as many vectors wide as the columns that are left allow. Returns its columns.

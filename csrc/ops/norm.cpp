@@ -122,7 +122,7 @@ void batch_norm_inference(Team& team, T* y, const T* x, const T* gamma, const T*
 
 // A gradient of both lanes goes past the caches up to this size: half of its lines would come from the other core's,
 // each by itself, and that takes longer than from memory (docs/design.md, "Lanes").
-inline constexpr Index exchanged_bytes = 128 * 1024;
+constexpr Index exchanged_bytes = 128 * 1024;
 
 template <class T>
 void batch_norm_backward(Team& team, T* dx, Index dx_stride, T* dgamma, T* dbeta, const T* dy, const T* x,
