@@ -52,7 +52,7 @@ template void swap_axes(Team&, float*, const float*, Index, Index, Index, Index)
 template void swap_axes(Team&, double*, const double*, Index, Index, Index, Index);
 
 // Arrays of fewer bytes stay with one thread, whatever they cost: what the others have read is in their caches then,
-// and is gathered from there. Fits of 8-32-32-2 on 2 MB took 1.45 times as long in one of four.
+// and presumably gathered from there. Fits of 8-32-32-2 on 2 MB took 1.45 times as long in one of four.
 constexpr Index shared_bytes = 4 * 1024 * 1024;
 
 double find_not_finite_cost(Index bytes) {

@@ -8,6 +8,7 @@ import flyball._core as native
 from flyball import reference
 from flyball.backend import OPERATIONS as PARAMETERS
 from parity.cases import OPERATIONS, to_double
+from parity.tolerances import Tolerance
 
 LEVELS = native.build_info()["levels"]
 LEVELS = LEVELS[: LEVELS.index(native.build_info()["detected_level"]) + 1]
@@ -56,9 +57,11 @@ def expected(name, arguments):
     return {key: value for key, value in outputs.items() if arguments[key] is not None}, inputs
 
 
-def assert_close(name, dtype, outputs, inputs, got, context):
-    """Compare an operation's arguments after the call with what they should be."""
+def assert_close(name, dtype, outputs, inputs, got, context, least=0.0):
+    """Compare an operation's arguments after the call with what they should be, if inexact to ``least`` or more."""
     tolerance = OPERATIONS[name].tolerance[dtype]
+    if tolerance.relative > 0.0:
+        tolerance = Tolerance(max(least, tolerance.relative), max(least, tolerance.absolute))
     for key, want in outputs.items():
         scale = max(1.0, float(np.abs(want).max(initial=0.0))) if want.dtype != bool else 0.0
         np.testing.assert_allclose(

@@ -6,7 +6,7 @@ import pytest
 import flyball._core as native
 from flyball import reference
 from parity.cases import OPERATIONS, Make
-from parity.harness import LEVELS, assert_same_bits, run
+from parity.harness import LEVELS, assert_close, assert_same_bits, run
 
 ROWS, COLUMNS = 149_797, 7
 assert ROWS * COLUMNS == 2**20 + 3
@@ -19,7 +19,7 @@ NAMES = [
 ]
 # In double, sums of so many terms, which the two take in another order, differ by more than sums of a few hundred, for
 # which each operation has a tolerance of its own.
-LEAST_RELATIVE = 1e-11
+LEAST = 1e-11
 
 
 def first_that_writes(name, dtype):
@@ -36,16 +36,11 @@ def first_that_writes(name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_large_arrays(name, dtype):
-    tolerance = OPERATIONS[name].tolerance[dtype]
-    relative, absolute = (max(LEAST_RELATIVE, part) for part in (tolerance.relative, tolerance.absolute))
     arguments, want = first_that_writes(name, dtype)
     for level in LEVELS:
         native.set_level(level)
         native.set_num_threads(1)
         first = run(native, name, arguments)
-        for key, value in want.items():
-            scale = max(1.0, float(np.abs(value).max())) if value.dtype != bool else 0.0
-            context = f"{key} {level}"
-            np.testing.assert_allclose(first[key], value, rtol=relative, atol=absolute * scale, err_msg=context)
+        assert_close(name, dtype, want, {}, first, level, LEAST)
         native.set_num_threads(3)
         assert_same_bits(first, run(native, name, arguments), level)
