@@ -26,6 +26,28 @@ struct SetBits {
   }
 };
 
+// A bit for each lane that is not zero, the lowest for the first; nan is not zero.
+#if defined(__AVX512F__)
+FLYBALL_INLINE unsigned nonzero_lanes(Vec<float> v) { return _mm512_cmp_ps_mask(v, Vec<float>{}, _CMP_NEQ_UQ); }
+FLYBALL_INLINE unsigned nonzero_lanes(Vec<double> v) { return _mm512_cmp_pd_mask(v, Vec<double>{}, _CMP_NEQ_UQ); }
+#elif defined(__AVX2__)
+FLYBALL_INLINE unsigned nonzero_lanes(Vec<float> v) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(v, Vec<float>{}, _CMP_NEQ_UQ)));
+}
+FLYBALL_INLINE unsigned nonzero_lanes(Vec<double> v) {
+  return static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(v, Vec<double>{}, _CMP_NEQ_UQ)));
+}
+#else
+template <class V>
+FLYBALL_INLINE unsigned nonzero_lanes(V v) {
+  constexpr int size = static_cast<int>(sizeof(V) / sizeof(v[0]));
+  unsigned bits = 0;
+#pragma GCC unroll 4
+  for (int i = 0; i < size; ++i) bits |= static_cast<unsigned>(v[i] != 0) << i;
+  return bits;
+}
+#endif
+
 // Appends the lanes of v that are not zero to a list of `count`, as places from k on; nan is not zero. Returns the new
 // count.
 #if defined(__AVX512F__)

@@ -3,6 +3,8 @@
 // Eight vectors of C, of one row or of two, stay in registers while the non-zero elements of a row of A are broadcast
 // in turn, each times its row of a panel of B. The panel stays in the first-level cache while the rows of A pass by, so
 // it is shallower than what gemm.kernel.h takes at once, and C is read and written more often.
+#include <algorithm>
+
 #include "kernels/epilogue.kernel.h"
 #include "kernels/finite.kernel.h"
 #include "kernels/pack.kernel.h"
@@ -13,38 +15,32 @@
 namespace flyball {
 namespace {
 
-// Two rows of four vectors rather than one of eight: panels are twice as deep, and C is moved half as often. With
-// AVX-512, an element in four other than zero, products took 0.84 to 0.99 of the time; with AVX2, about as long.
+// Two rows rather than one: twice as many chains of multiply-adds.
 #if defined(__AVX512F__)
-constexpr int most_vectors = 4;
 constexpr int rows_at_once = 2;
 #else
-constexpr int most_vectors = 8;
 constexpr int rows_at_once = 1;
 #endif
+constexpr int most_vectors = 8;
 
-// Of panels of 64, 96, 128 and 256 rows, 96 were fastest on a Zen 3, with a first-level cache of 32 KiB, and of 96, 128
-// and 160 with AVX-512 on a Xeon, of 48 KiB, 128.
-constexpr Index panel_bytes = (most_vectors == 8 ? 24 : 32) * 1024;
-constexpr Index panel_depth = panel_bytes / (most_vectors * FLYBALL_VECTOR_BYTES);
+// Which of 64 elements of a row are not zero, the first by the lowest bit.
+using Word = std::uint64_t;
 
-static_assert(panel_depth <= most_places && panel_depth % lanes<float> == 0);
+constexpr Index panel_depth = 64;
+constexpr Index panel_bytes = panel_depth * most_vectors * FLYBALL_VECTOR_BYTES;
+constexpr Index block_rows = 256;
 
-constexpr Index list_stride = panel_depth + list_margin;
-constexpr Index list_rows = 256;
-
-// Scratch: a panel of B, the lists, and a block of A whose columns are contiguous, transposed.
+// Scratch: a panel of B, and a block of A whose columns are contiguous, transposed.
 template <class T>
-constexpr std::size_t sparse_bytes = panel_bytes + list_rows * list_stride + list_rows * panel_depth * sizeof(T);
+constexpr std::size_t sparse_bytes = panel_bytes + block_rows * panel_depth * sizeof(T);
 static_assert(sparse_bytes<double> <= most_pack_bytes);
 
-// Rows of A within the depth of a panel: their elements, and where those are not zero.
+// Rows of A within the depth of a panel: their elements, and which of those are not zero.
 template <class T>
 struct Rows {
   const T* data;
   Index stride;
-  Place* lists;
-  Index counts[list_rows];
+  Word nonzeros[block_rows];
 };
 
 // `copy` is where a block goes whose columns are contiguous. (A few rows at a time took up to 8 % longer.)
@@ -59,22 +55,19 @@ void find_nonzeros(Rows<T>& rows, T* copy, Matrix<T> a, Index m, Index depth) {
     rows.stride = width;
   }
   for (Index i = 0; i < m; ++i) {
-    const T* row = rows.data + i * rows.stride;
-    Place* list = rows.lists + i * list_stride;
-    Index count = 0;
-    for_each_vector<T>(depth,
-                       [&](auto part, Index k) { count = append(list, count, part.template load<T>(row + k), k); });
-    rows.counts[i] = count;
+    const T* const row = rows.data + i * rows.stride;
+    Word found = 0;
+    for_each_vector<T>(depth, [&](auto part, Index k) {
+      found |= static_cast<Word>(nonzero_lanes(part.template load<T>(row + k))) << k;
+    });
+    rows.nonzeros[i] = found;
   }
 }
 
-// Lists of all elements, for a panel none may be passed over for.
+// As if no element were zero, for a panel none may be passed over for.
 template <class T>
 void take_all(Rows<T>& rows, Index m, Index depth) {
-  for (Index i = 0; i < m; ++i) {
-    for (Index k = 0; k < depth; ++k) rows.lists[i * list_stride + k] = static_cast<Place>(k);
-    rows.counts[i] = depth;
-  }
+  std::fill_n(rows.nonzeros, m, depth < panel_depth ? (Word{1} << depth) - 1 : ~Word{0});
 }
 
 // A row is over before what is added to it has come from another core.
@@ -103,23 +96,26 @@ FLYBALL_INLINE void some_rows(const SparseTask<T>& task, const Rows<T>& rows, In
     for (int v = 0; v < VECTORS; ++v) c[r][v] = task.first ? zero<T>() : columns_of_row(corner + r * task.ldc, v);
   }
   const T* const a = rows.data + i * rows.stride;
-  const Place* const list = rows.lists + i * list_stride;
-  const auto add = [&](int r, Index e) FLYBALL_INLINE_LAMBDA {
-    const Index k = list[r * list_stride + e];
+  Word left[ROWS];
+#pragma GCC unroll 2
+  for (int r = 0; r < ROWS; ++r) left[r] = rows.nonzeros[i + r];
+  const auto add_next = [&](int r) FLYBALL_INLINE_LAMBDA {
+    const Index k = __builtin_ctzll(left[r]);
+    left[r] &= left[r] - 1;
     const Vec<T> x = broadcast(a[r * rows.stride + k]);
-    const T* const b = task.panel + k * task.panel_stride;
+    const T* b = task.panel + k * task.panel_stride;
+    asm("" : "+r"(b));
 #pragma GCC unroll 8
     for (int v = 0; v < VECTORS; ++v) c[r][v] += x * load(b + v * lanes<T>);
   };
-  Index all = rows.counts[i];  // have so many elements
-  if (ROWS == 2 && rows.counts[i + 1] < all) all = rows.counts[i + 1];
-  for (Index e = 0; e < all; ++e) {
+  int both = ROWS == 2 ? std::min(__builtin_popcountll(left[0]), __builtin_popcountll(left[ROWS - 1])) : 0;
+  for (; both > 0; --both) {
 #pragma GCC unroll 2
-    for (int r = 0; r < ROWS; ++r) add(r, e);
+    for (int r = 0; r < ROWS; ++r) add_next(r);
   }
 #pragma GCC unroll 2
   for (int r = 0; r < ROWS; ++r) {
-    for (Index e = all; e < rows.counts[i + r]; ++e) add(r, e);
+    while (left[r] != 0) add_next(r);
   }
   finish(c, task.epilogue.below(i), columns_of_row);
 #pragma GCC unroll 2
@@ -175,10 +171,9 @@ Index panel_of(SparseTask<T> task, Rows<T>& rows, T* pack, const T* b, Matrix<T>
 template <class T>
 void product(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack) {
   Rows<T> rows;
-  rows.lists = reinterpret_cast<Place*>(pack) + panel_bytes;
-  T* const copy = reinterpret_cast<T*>(rows.lists + list_rows * list_stride);
-  for (Index i = 0; i < m; i += list_rows) {
-    const Index height = m - i < list_rows ? m - i : list_rows;
+  T* const copy = pack + panel_bytes / sizeof(T);
+  for (Index i = 0; i < m; i += block_rows) {
+    const Index height = m - i < block_rows ? m - i : block_rows;
     // An empty inner dimension still writes epilogue(0): one block of depth 0.
     Index k0 = 0;
     do {
