@@ -30,6 +30,10 @@ constexpr Index most_depth = row_bytes / static_cast<Index>(sizeof(T));
 // Rows of A and C that are listed at a time.
 constexpr Index block_rows = 128;
 
+// Vectors of the rows whose sums have a loop of their own, unrolled: (128, 256) by (256, 128) took 0.93 (AVX-512) and
+// 0.91 (AVX2) of the time. Rows of 8 vectors gained nothing.
+constexpr int unrolled = 16;
+
 // The elements asked for within a panel and a block of rows, four of a row at a time; the last four of a row may name
 // its last place more than once.
 constexpr Index most_fours = block_rows * most_rows / four;
@@ -77,7 +81,7 @@ struct GatedTask {
 };
 
 // The sums of all fours over a part of the rows: to `sums`, but of the LAST part to C, together with those before.
-template <bool FIRST, bool LAST, class T>
+template <int WHOLE, bool FIRST, bool LAST, class T>
 __attribute__((noinline)) void add_products(const GatedTask<T>& task, const Fours& fours) {
   const GatedTask<T> t = task;
   const Index width = padded<T>(t.depth);
@@ -88,7 +92,7 @@ __attribute__((noinline)) void add_products(const GatedTask<T>& task, const Four
 #pragma GCC unroll 4
     for (int u = 0; u < four; ++u) b[u] = t.panel + places[u] * width;
     T totals[four];
-    four_products(totals, {t.a + fours.rows[e] * t.lda}, b, t.depth);
+    four_products<1, four, WHOLE>(totals, {t.a + fours.rows[e] * t.lda}, b, t.depth);
     if constexpr (!FIRST) {
 #pragma GCC unroll 4
       for (int u = 0; u < four; ++u) totals[u] += t.sums[e * four + u];
@@ -103,16 +107,25 @@ __attribute__((noinline)) void add_products(const GatedTask<T>& task, const Four
   }
 }
 
-template <class T>
+template <int WHOLE, class T>
 void add_products(const GatedTask<T>& task, const Fours& fours, bool first, bool last) {
   if (first && last) {
-    add_products<true, true>(task, fours);
+    add_products<WHOLE, true, true>(task, fours);
   } else if (first) {
-    add_products<true, false>(task, fours);
+    add_products<WHOLE, true, false>(task, fours);
   } else if (last) {
-    add_products<false, true>(task, fours);
+    add_products<WHOLE, false, true>(task, fours);
   } else {
-    add_products<false, false>(task, fours);
+    add_products<WHOLE, false, false>(task, fours);
+  }
+}
+
+template <class T>
+void add_products(const GatedTask<T>& task, const Fours& fours, bool first, bool last) {
+  if (task.depth == unrolled * lanes<T>) {
+    add_products<unrolled>(task, fours, first, last);
+  } else {
+    add_products<0>(task, fours, first, last);
   }
 }
 

@@ -50,36 +50,22 @@ FLYBALL_INLINE unsigned nonzero_lanes(V v) {
 
 // Appends the lanes of v that are not zero to a list of `count`, as places from k on; nan is not zero. Returns the new
 // count.
-#if defined(__AVX512F__)
-FLYBALL_INLINE Index append(Place* list, Index count, Vec<float> v, Index k) {
-  const __mmask16 mask = _mm512_cmp_ps_mask(v, Vec<float>{}, _CMP_NEQ_UQ);
-  const __m512i places = _mm512_add_epi32((__m512i)lane_index<float>(), _mm512_set1_epi32(static_cast<int>(k)));
-  const __m512i packed = _mm512_maskz_compress_epi32(mask, places);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(list + count), _mm512_maskz_cvtepi32_epi8(0xffff, packed));
-  return count + __builtin_popcount(mask);
-}
-FLYBALL_INLINE Index append(Place* list, Index count, Vec<double> v, Index k) {
-  const __mmask8 mask = _mm512_cmp_pd_mask(v, Vec<double>{}, _CMP_NEQ_UQ);
-  const __m512i places = _mm512_add_epi64((__m512i)lane_index<double>(), _mm512_set1_epi64(k));
-  const __m512i packed = _mm512_maskz_compress_epi64(mask, places);
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(list + count), _mm512_maskz_cvtepi64_epi8(0xff, packed));
-  return count + __builtin_popcount(mask);
-}
-#elif defined(__AVX2__)
+#if defined(__AVX2__)
 constexpr SetBits set_bits;
 
-FLYBALL_INLINE Index append(Place* list, Index count, int mask, Index k) {
+FLYBALL_INLINE Index append_set(Place* list, Index count, unsigned set, Index k) {
   std::uint64_t places;
-  __builtin_memcpy(&places, set_bits.places[mask], sizeof places);
+  __builtin_memcpy(&places, set_bits.places[set], sizeof places);
   places += 0x0101010101010101u * static_cast<std::uint64_t>(k);
   __builtin_memcpy(list + count, &places, sizeof places);
-  return count + __builtin_popcount(static_cast<unsigned>(mask));
+  return count + __builtin_popcount(set);
 }
-FLYBALL_INLINE Index append(Place* list, Index count, Vec<float> v, Index k) {
-  return append(list, count, _mm256_movemask_ps(_mm256_cmp_ps(v, Vec<float>{}, _CMP_NEQ_UQ)), k);
-}
-FLYBALL_INLINE Index append(Place* list, Index count, Vec<double> v, Index k) {
-  return append(list, count, _mm256_movemask_pd(_mm256_cmp_pd(v, Vec<double>{}, _CMP_NEQ_UQ)), k);
+template <class V>
+FLYBALL_INLINE Index append(Place* list, Index count, V v, Index k) {
+  const unsigned bits = nonzero_lanes(v);
+  count = append_set(list, count, bits & 0xff, k);
+  if (sizeof(V) / sizeof(v[0]) > 8) count = append_set(list, count, bits >> 8, k + 8);
+  return count;
 }
 #else
 template <class V>
