@@ -55,7 +55,7 @@ void few_columns_of(T* c, Index ldc, const T* a, Index lda, const T* b, Index b_
     const T* row[rows];
     for (int r = 0; r < rows; ++r) row[r] = a + (i + (r < count ? r : count - 1)) * lda;  // the last again
     T totals[four], added[four] = {};
-    four_products<rows, N, 0>(totals, row, column, k);
+    four_products(totals, row, column, k);
     for (int r = 0; adds && r < count; ++r) {
       __builtin_memcpy(added + r * N, epilogue.added + (i + r) * epilogue.added_stride, N * sizeof(T));
     }

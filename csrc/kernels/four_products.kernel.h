@@ -58,53 +58,63 @@ FLYBALL_INLINE void store_totals(double* totals, const Vec<double> (&v)[four]) {
   store_sum<double>(totals + 2, add_within<double>(v[2], v[3]));
 }
 
-// Of ROWS rows of A with COLUMNS rows of B, which are padded: the sum of row r and column j is total r * COLUMNS + j.
-// If WHOLE, rows are so many whole vectors; else they have `depth` elements.
-template <int ROWS, int COLUMNS, int WHOLE, class T>
-FLYBALL_INLINE void four_products(T (&totals)[four], const T* const (&a)[ROWS], const T* const (&b)[COLUMNS],
-                                  Index depth) {
-  static_assert(ROWS * COLUMNS <= four);
-  Vec<T> sum[four][chains] = {};
-  const auto multiply_add = [&](Index k, int chain, const Vec<T>(&x)[ROWS]) FLYBALL_INLINE_LAMBDA {
-#pragma GCC unroll 4
-    for (int j = 0; j < COLUMNS; ++j) {
-      const Vec<T> y = load(b[j] + k);
-#pragma GCC unroll 4
-      for (int r = 0; r < ROWS; ++r) sum[r * COLUMNS + j][chain] += x[r] * y;
-    }
-  };
-  Vec<T> x[ROWS];
-  const auto take = [&](Index k, int chain) FLYBALL_INLINE_LAMBDA {
-#pragma GCC unroll 4
-    for (int r = 0; r < ROWS; ++r) x[r] = load(a[r] + k);
-    multiply_add(k, chain, x);
-  };
-  if constexpr (WHOLE > 0) {
-#pragma GCC unroll 16
-    for (int v = 0; v < WHOLE; ++v) take(v * lanes<T>, v % chains);
-  } else {
-    const Index whole = depth / step<T> * step<T>;
-    const Index rest = depth - whole;
-    Index k = 0;
-    for (; k < whole; k += step<T>) {
-#pragma GCC unroll 2
-      for (int v = 0; v < chains; ++v) take(k + v * lanes<T>, v);
-    }
-    if (rest > 0) {
-#pragma GCC unroll 4
-      for (int r = 0; r < ROWS; ++r) x[r] = load_partial(a[r] + k, rest < lanes<T> ? rest : lanes<T>);
-      multiply_add(k, 0, x);
-    }
-    if (rest > lanes<T>) {
-#pragma GCC unroll 4
-      for (int r = 0; r < ROWS; ++r) x[r] = load_partial(a[r] + k + lanes<T>, rest - lanes<T>);
-      multiply_add(k + lanes<T>, 1, x);
-    }
-  }
+template <class T>
+FLYBALL_INLINE void store_totals(T (&totals)[four], const Vec<T> (&sum)[four][chains]) {
   Vec<T> both[four];
 #pragma GCC unroll 4
   for (int u = 0; u < four; ++u) both[u] = sum[u][0] + sum[u][1];
   store_totals(totals, both);
+}
+
+// Of ROWS rows of A with COLUMNS rows of B, which are padded: the sum of row r and column j is total r * COLUMNS + j.
+template <int ROWS, int COLUMNS, class T>
+FLYBALL_INLINE void four_products(T (&totals)[four], const T* const (&a)[ROWS], const T* const (&b)[COLUMNS],
+                                  Index depth) {
+  static_assert(ROWS * COLUMNS <= four);
+  const Index whole = depth / step<T> * step<T>;
+  const Index rest = depth - whole;
+  Vec<T> sum[four][chains] = {};
+  Index k = 0;
+  const auto multiply_add = [&](int v, const Vec<T>(&x)[ROWS]) FLYBALL_INLINE_LAMBDA {
+#pragma GCC unroll 4
+    for (int j = 0; j < COLUMNS; ++j) {
+      const Vec<T> y = load(b[j] + k + v * lanes<T>);
+#pragma GCC unroll 4
+      for (int r = 0; r < ROWS; ++r) sum[r * COLUMNS + j][v] += x[r] * y;
+    }
+  };
+  Vec<T> x[ROWS];
+  for (; k < whole; k += step<T>) {
+#pragma GCC unroll 2
+    for (int v = 0; v < chains; ++v) {
+#pragma GCC unroll 4
+      for (int r = 0; r < ROWS; ++r) x[r] = load(a[r] + k + v * lanes<T>);
+      multiply_add(v, x);
+    }
+  }
+  if (rest > 0) {
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; ++r) x[r] = load_partial(a[r] + k, rest < lanes<T> ? rest : lanes<T>);
+    multiply_add(0, x);
+  }
+  if (rest > lanes<T>) {
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; ++r) x[r] = load_partial(a[r] + k + lanes<T>, rest - lanes<T>);
+    multiply_add(1, x);
+  }
+  store_totals(totals, sum);
+}
+
+// Of a row of A with four rows of B, all of so many whole vectors.
+template <int VECTORS, class T>
+FLYBALL_INLINE void four_products(T (&totals)[four], const Vec<T> (&a)[VECTORS], const T* const (&b)[four]) {
+  Vec<T> sum[four][chains] = {};
+#pragma GCC unroll 16
+  for (int v = 0; v < VECTORS; ++v) {
+#pragma GCC unroll 4
+    for (int j = 0; j < four; ++j) sum[j][v % chains] += a[v] * load(b[j] + v * lanes<T>);
+  }
+  store_totals(totals, sum);
 }
 
 }  // namespace

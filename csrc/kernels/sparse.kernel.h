@@ -7,8 +7,8 @@
 
 #include "kernels/epilogue.kernel.h"
 #include "kernels/finite.kernel.h"
+#include "kernels/nonzeros.kernel.h"
 #include "kernels/pack.kernel.h"
-#include "kernels/places.kernel.h"
 #include "kernels/simd.h"
 #include "kernels/sparse.h"
 
@@ -23,10 +23,7 @@ constexpr int rows_at_once = 1;
 #endif
 constexpr int most_vectors = 8;
 
-// Which of 64 elements of a row are not zero, the first by the lowest bit.
-using Word = std::uint64_t;
-
-constexpr Index panel_depth = 64;
+constexpr Index panel_depth = word_bits;
 constexpr Index panel_bytes = panel_depth * most_vectors * FLYBALL_VECTOR_BYTES;
 constexpr Index block_rows = 256;
 
@@ -54,14 +51,7 @@ void find_nonzeros(Rows<T>& rows, T* copy, Matrix<T> a, Index m, Index depth) {
     rows.data = copy;
     rows.stride = width;
   }
-  for (Index i = 0; i < m; ++i) {
-    const T* const row = rows.data + i * rows.stride;
-    Word found = 0;
-    for_each_vector<T>(depth, [&](auto part, Index k) {
-      found |= static_cast<Word>(nonzero_lanes(part.template load<T>(row + k))) << k;
-    });
-    rows.nonzeros[i] = found;
-  }
+  for (Index i = 0; i < m; ++i) rows.nonzeros[i] = nonzeros_of(rows.data + i * rows.stride, depth);
 }
 
 // As if no element were zero, for a panel none may be passed over for.
@@ -100,15 +90,15 @@ FLYBALL_INLINE void some_rows(const SparseTask<T>& task, const Rows<T>& rows, In
 #pragma GCC unroll 2
   for (int r = 0; r < ROWS; ++r) left[r] = rows.nonzeros[i + r];
   const auto add_next = [&](int r) FLYBALL_INLINE_LAMBDA {
-    const Index k = __builtin_ctzll(left[r]);
-    left[r] &= left[r] - 1;
+    const Index k = first_of(left[r]);
+    left[r] = without_first(left[r]);
     const Vec<T> x = broadcast(a[r * rows.stride + k]);
     const T* b = task.panel + k * task.panel_stride;
     asm("" : "+r"(b));
 #pragma GCC unroll 8
     for (int v = 0; v < VECTORS; ++v) c[r][v] += x * load(b + v * lanes<T>);
   };
-  int both = ROWS == 2 ? std::min(__builtin_popcountll(left[0]), __builtin_popcountll(left[ROWS - 1])) : 0;
+  int both = ROWS == 2 ? std::min(count_of(left[0]), count_of(left[ROWS - 1])) : 0;
   for (; both > 0; --both) {
 #pragma GCC unroll 2
     for (int r = 0; r < ROWS; ++r) add_next(r);
