@@ -2,14 +2,19 @@
 
     python bench/gemm.py [--threads 1 2] [--dtypes float32 float64] [--levels v3] [--seconds 0.005] [--rounds 20]
                          [--zeros 0.75]
+    python bench/gemm.py --scaling [--dtypes float32] [--levels v3]
 
 Every product is verified before it is timed. In each round every contestant runs once, and right after each turn the
-peak is measured in this process, on registers alone: clock rates drift, and after a pause they are higher than under
-load. Reported are the fastest run of all rounds and the largest peak. Turns are short and rounds are many, because a
-neighbour on the core, who comes and goes within tenths of a second, slows down products but not the peak. Contestants
-share a process: with several threads there is a pause before each, long enough for another library's to stop spinning.
-Without torch its column is missing. The peak is that of the widest vectors the machine has. By default v4 and v3 take
-part where the machine has them.
+peak is measured in this process, on registers alone, for flyball at its level and for the others at the highest the
+machine has: clock rates drift, and after a pause they are higher than under load. Reported are the rate of the fastest
+run of all rounds, and the median of the shares of each turn's peak that the turn's fastest run reached. Turns are short
+and rounds are many, because a neighbour on the core, who comes and goes within tenths of a second, slows down products
+but not the peak. Contestants share a process: with several threads there is a pause before each, long enough for
+another library's to stop spinning. Without torch its column is missing. By default v4 and v3 take part where the
+machine has them.
+
+With ``--scaling`` flyball alone runs, on one thread and on two in turn; reported is the median of the ratios. (Two
+turns of the table above are minutes apart.)
 
 With ``--zeros`` that share of A's elements is zero, as behind ReLU and dropout. Rates still count all multiply-adds: a
 product that passes over zeros may be above the peak.
@@ -19,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -57,24 +63,28 @@ SHAPES = [
 PAUSE = 0.1
 
 
+def flyball_at(level: str) -> Callable[..., Callable[[], Any]]:
+    """Return what makes flyball's product at a level."""
+    from flyball import _core
+
+    def make(out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Callable[[], Any]:
+        _core.set_level(level)
+        return lambda: _core.matmul(out, a, b, None, transpose_a, transpose_b, "linear", 0.0)
+
+    return make
+
+
 def contestants(levels: list[str], threads: int) -> dict[str, Callable[..., Callable[[], Any]]]:
     """Return what makes a product of (out, a, b, transpose_a, transpose_b), by the contestant's name."""
     from flyball import _core
 
     _core.set_num_threads(threads)
 
-    def flyball(level: str) -> Callable[..., Callable[[], Any]]:
-        def make(out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Callable[[], Any]:
-            _core.set_level(level)
-            return lambda: _core.matmul(out, a, b, None, transpose_a, transpose_b, "linear", 0.0)
-
-        return make
-
     def numpy(out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Callable[[], Any]:
         left, right = a.T if transpose_a else a, b.T if transpose_b else b
         return lambda: np.matmul(left, right, out=out)
 
-    made = {**{f"flyball {level}": flyball(level) for level in levels}, "NumPy": numpy}
+    made = {**{f"flyball {level}": flyball_at(level) for level in levels}, "NumPy": numpy}
     try:
         import torch
     except ImportError:
@@ -98,12 +108,23 @@ def runnable_levels() -> list[str]:
     return levels[levels.index(info["detected_level"]) :: -1]
 
 
-def measured_peak(dtype: str, threads: int) -> float:
-    """GFLOP/s of multiply-adds at the highest level."""
+def measured_peak(dtype: str, threads: int, level: str) -> float:
+    """GFLOP/s of multiply-adds at a level."""
     from flyball import _core
 
-    _core.set_level(_core.build_info()["detected_level"])
+    _core.set_level(level)
     return _core.measure_multiply_adds(dtype, threads) / 1e9
+
+
+def operands(shape: tuple[Any, ...], dtype: str, zeros: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return A and B of one of the shapes, and their product in float64."""
+    _, m, n, k, transpose_a, transpose_b = shape
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((k, m) if transpose_a else (m, k)).astype(dtype)
+    a[rng.random(a.shape) < zeros] = 0
+    b = rng.standard_normal((n, k) if transpose_b else (k, n)).astype(dtype)
+    op_a, op_b = (x.T if flip else x for x, flip in ((a, transpose_a), (b, transpose_b)))
+    return a, b, op_a.astype(np.float64) @ op_b.astype(np.float64)
 
 
 def verify(name: str, out: NDArray[Any], want: NDArray[Any]) -> None:
@@ -131,35 +152,61 @@ def fastest(product: Callable[[], Any], seconds: float) -> float:
 
 def table(dtype: str, threads: int, options: argparse.Namespace) -> None:
     """Print the table of one dtype and number of threads."""
-    rng = np.random.default_rng(0)
     runs = contestants(options.levels, threads)
+    highest = runnable_levels()[0]
     print(f"\n{dtype}, {threads} thread(s): GFLOP/s and share of the peak\n")
     print(f"| product | rows, columns, inner | peak | {' | '.join(runs)} |")
     print("|---" * (3 + len(runs)) + "|")
-    for label, m, n, k, transpose_a, transpose_b in SHAPES:
-        a = rng.standard_normal((k, m) if transpose_a else (m, k)).astype(dtype)
-        a[rng.random(a.shape) < options.zeros] = 0
-        b = rng.standard_normal((n, k) if transpose_b else (k, n)).astype(dtype)
-        op_a, op_b = (x.T if flip else x for x, flip in ((a, transpose_a), (b, transpose_b)))
-        want = op_a.astype(np.float64) @ op_b.astype(np.float64)
-        best = dict.fromkeys(runs, float("inf"))
-        peak = 0.0
+    for shape in SHAPES:
+        label, m, n, k, *transposed = shape
+        a, b, want = operands(shape, dtype, options.zeros)
+        work = 2e-9 * m * n * k
+        best = dict.fromkeys(runs, 0.0)
+        shares: dict[str, list[float]] = {name: [] for name in runs}
+        peaks = []
         for _ in range(options.rounds):
             for name, make in runs.items():
                 out = np.full((m, n), np.nan, dtype)
-                product = make(out, a, b, transpose_a, transpose_b)
+                product = make(out, a, b, *transposed)
                 product()
                 verify(name, out, want)
                 if threads > 1:
                     time.sleep(PAUSE)
-                best[name] = min(best[name], fastest(product, options.seconds))
-                peak = max(peak, measured_peak(dtype, threads))
-        rates = {name: 2e-9 * m * n * k / seconds for name, seconds in best.items()}
-        cells = [f"{rate:.0f} ({100 * rate / peak:.0f} %)" for rate in rates.values()]
-        print(
-            f"| {label} | {m}, {n}, {k} | {peak:.0f} | {' | '.join(cells)} |",
-            flush=True,
-        )
+                rate = work / fastest(product, options.seconds)
+                own = name.removeprefix("flyball ")
+                peak = measured_peak(dtype, threads, own if own in options.levels else highest)
+                best[name] = max(best[name], rate)
+                shares[name].append(rate / peak)
+                if own not in options.levels or own == highest:
+                    peaks.append(peak)
+        cells = [f"{best[name]:.0f} ({100 * statistics.median(shares[name]):.0f} %)" for name in runs]
+        print(f"| {label} | {m}, {n}, {k} | {statistics.median(peaks):.0f} | {' | '.join(cells)} |", flush=True)
+
+
+def scaling(dtype: str, options: argparse.Namespace) -> None:
+    """Print how much faster two threads are than one."""
+    from flyball import _core
+
+    print(f"\n{dtype}: two threads beside one, in turn\n")
+    print(f"| product | rows, columns, inner | {' | '.join(options.levels)} |")
+    print("|---" * (2 + len(options.levels)) + "|")
+    for shape in SHAPES:
+        label, m, n, k, *transposed = shape
+        a, b, want = operands(shape, dtype, options.zeros)
+        ratios: dict[str, list[float]] = {level: [] for level in options.levels}
+        for _ in range(options.rounds):
+            for level in options.levels:
+                out = np.full((m, n), np.nan, dtype)
+                product = flyball_at(level)(out, a, b, *transposed)
+                times = []
+                for threads in (1, 2):
+                    _core.set_num_threads(threads)
+                    product()
+                    verify(level, out, want)
+                    times.append(fastest(product, options.seconds))
+                ratios[level].append(times[0] / times[1])
+        cells = [f"{statistics.median(ratios[level]):.2f} x" for level in options.levels]
+        print(f"| {label} | {m}, {n}, {k} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
@@ -175,7 +222,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.005, help="of a contestant's turn")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--zeros", type=float, default=0.0, help="share of the elements of A that are zero")
+    parser.add_argument("--scaling", action="store_true", help="two threads beside one instead")
     options = parser.parse_args()
+    if options.scaling:
+        for dtype in options.dtypes:
+            scaling(dtype, options)
+        return
     if len(options.threads) > 1:  # BLAS reads its number of threads when it is loaded: a process for each
         for threads in options.threads:
             # The last --threads counts.

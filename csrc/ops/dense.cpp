@@ -82,21 +82,21 @@ static_assert(most_pack_bytes + transposed_bytes <= scratch_bytes);
 // Whether zeros of a (m, k) are passed over: where so many of its elements are zero that this is quicker, from a size
 // on at which looking costs little.
 //
-// On one core of a Zen 3 a product of (128, 256, 256) took, beside gemm, 0.31 x with a tenth of the elements other than
-// zero, 0.46 x with a quarter (what dropout leaves of a ReLU), 0.74 x with four tenths, 0.8 x with a half.
+// On one core of a Xeon products took as long as gemm's with 0.65 of the elements other than zero (AVX-512) and with 0.6
+// (AVX2).
 constexpr double least_sparse_work = 1 << 19;
 constexpr Index least_sparse_size = 32;
-constexpr double most_multiplied = 0.55;
+constexpr double most_multiplied = 0.6;
 
 // The same of a (m, k) whose zeros tell which elements of a product are not asked for, each a sum over `depth`: that is
-// taken across lanes in the end, which costs as much as some vectors more. (128, 256, 256) took 0.35 x with a tenth of
-// them asked for, 0.65 x with a quarter and 0.8 x with 0.35 on a Zen 3; on a Xeon with AVX-512, with a quarter, (128,
-// 256, 256) 0.63 x, (128, 256, 128) 0.75 x and (128, 128, 64) 1.05 x.
+// taken across lanes in the end, which costs as much as some vectors more. On one core of a Xeon with AVX-512 sums of 64
+// took as long as gemm's with 0.24 of them asked for, of 128 with 0.43, of 256 and 512 with 0.55; with AVX2 of 64 with
+// 0.45, of 128 with 0.6.
 template <class T>
 double most_asked_for(Index depth) {
-  constexpr double more_vectors = 4;
+  constexpr double more_vectors = 6;
   const double own = static_cast<double>(depth);
-  return 0.5 * own / (own + more_vectors * static_cast<double>(kernels<T>().slim.lanes));
+  return 0.65 * own / (own + more_vectors * static_cast<double>(kernels<T>().slim.lanes));
 }
 
 // By a sample: the same for every thread, and few lines of another core's cache. Counted here, element by element and
