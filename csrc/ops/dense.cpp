@@ -82,16 +82,16 @@ static_assert(most_pack_bytes + transposed_bytes <= scratch_bytes);
 // Whether zeros of a (m, k) are passed over: where so many of its elements are zero that this is quicker, from a size
 // on at which looking costs little.
 //
-// On one core of a Xeon products took as long as gemm's with 0.65 of the elements other than zero (AVX-512) and with 0.6
-// (AVX2).
+// On one core of a Xeon products took as long as gemm's with 0.65 of the elements other than zero (AVX-512) and with
+// 0.6 (AVX2).
 constexpr double least_sparse_work = 1 << 19;
 constexpr Index least_sparse_size = 32;
 constexpr double most_multiplied = 0.6;
 
 // The same of a (m, k) whose zeros tell which elements of a product are not asked for, each a sum over `depth`: that is
-// taken across lanes in the end, which costs as much as some vectors more. On one core of a Xeon with AVX-512 sums of 64
-// took as long as gemm's with 0.24 of them asked for, of 128 with 0.43, of 256 and 512 with 0.55; with AVX2 of 64 with
-// 0.45, of 128 with 0.6.
+// taken across lanes in the end, which costs as much as some vectors more. On one core of a Xeon with AVX-512 sums of
+// 64 took as long as gemm's with 0.24 of them asked for, of 128 with 0.43, of 256 and 512 with 0.55; with AVX2 of 64
+// with 0.45, of 128 with 0.6.
 template <class T>
 double most_asked_for(Index depth) {
   constexpr double more_vectors = 6;
