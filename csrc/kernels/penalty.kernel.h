@@ -81,7 +81,7 @@ struct Penalised {
   T threshold;  // of the soft-thresholding
   T shrink;     // what decoupled decay leaves of a weight
   T value_l1;
-  double half_l2;
+  T half_l2;
   PositiveSum<T> sum;
 
   FLYBALL_INLINE Penalised(const Penalty& penalty, double gradient_scale, double learning_rate) {
@@ -96,16 +96,16 @@ struct Penalised {
     threshold = penalty.proximal ? static_cast<T>(learning_rate * penalty.l1) : T(0);
     shrink = static_cast<T>(1.0 - learning_rate * penalty.weight_decay);
     value_l1 = static_cast<T>(penalty.l1);
-    half_l2 = penalty.l2 / 2;
+    half_l2 = static_cast<T>(penalty.l2 / 2);
   }
 
   // Of the weights w, the first of which is element i.
   FLYBALL_INLINE void add_penalty(Index i, Vec<T> w) {
     if constexpr (with_sum && with_l1_or_clip) {
       const Vec<T> size = absolute<T>(w);
-      sum.add((static_cast<T>(half_l2) * size + value_l1) * size, i);
+      sum.add((half_l2 * size + value_l1) * size, i);
     } else if constexpr (with_sum) {
-      sum.add(w * w, i);
+      sum.add(half_l2 * w * w, i);
     }
   }
 
@@ -124,7 +124,7 @@ struct Penalised {
 
   FLYBALL_INLINE double total() {
     if constexpr (!with_sum) return 0.0;
-    return with_l1_or_clip ? sum.total() : half_l2 * sum.total();
+    return sum.total();
   }
 };
 

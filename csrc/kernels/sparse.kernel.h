@@ -1,8 +1,9 @@
 // Products that pass over zeros. Compiled once per instruction set: see variant.h.
 //
-// Eight vectors of C, of one row or of two, stay in registers while the non-zero elements of a row of A are broadcast
-// in turn, each times its row of a panel of B. The panel stays in the first-level cache while the rows of A pass by, so
-// it is shallower than what gemm.kernel.h takes at once, and C is read and written more often.
+// Eight vectors of C, of one row or of two, stay in registers while the non-zero elements of a row of A, 64 of which a
+// word tells about, are broadcast in turn, each times its row of a panel of B. The panel stays in the first-level cache
+// while the rows of A pass by, so it is shallower than what gemm.kernel.h takes at once, and C is read and written more
+// often.
 #include <algorithm>
 
 #include "kernels/epilogue.kernel.h"
@@ -94,7 +95,7 @@ FLYBALL_INLINE void some_rows(const SparseTask<T>& task, const Rows<T>& rows, In
     left[r] = without_first(left[r]);
     const Vec<T> x = broadcast(a[r * rows.stride + k]);
     const T* b = task.panel + k * task.panel_stride;
-    asm("" : "+r"(b));
+    asm("" : "+r"(b));  // in a register: with an index, processors make two instructions of a multiply-add that loads
 #pragma GCC unroll 8
     for (int v = 0; v < VECTORS; ++v) c[r][v] += x * load(b + v * lanes<T>);
   };
