@@ -45,33 +45,6 @@ FLYBALL_INLINE Vec<T> clip(Vec<T> x, T bound) {
   return at_least(at_most(x, bound), -bound);
 }
 
-// A sum of terms that are no less than zero, in double. Eight floats are added up as floats first, which changes their
-// sum by 4e-7 of it at most: updates with all penalties and their sum took 0.85 to 0.95 of the time.
-template <class T>
-class PositiveSum {
- public:
-  // Takes in vector after vector, of which this one begins at element i.
-  FLYBALL_INLINE void add(Vec<T> v, Index i) {
-    recent_ += v;
-    if (i % (together * lanes<T>) == (together - 1) * lanes<T>) take_recent();
-  }
-  FLYBALL_INLINE double total() {
-    take_recent();
-    return sum_.total();
-  }
-
- private:
-  static constexpr Index together = sizeof(T) == sizeof(float) ? 8 : 1;
-
-  FLYBALL_INLINE void take_recent() {
-    sum_.add(recent_);
-    recent_ = zero<T>();
-  }
-
-  Vec<T> recent_ = zero<T>();
-  DoubleSum<T> sum_;
-};
-
 // Numbers of Penalty in T. With clip_penalty the penalties' gradient is scaled and clipped together with g.
 // A rare one, proximal or with clip_penalty, has L1 or clipping too.
 template <class T, bool with_l1_or_clip, bool rare, bool with_sum>
@@ -81,8 +54,8 @@ struct Penalised {
   T threshold;  // of the soft-thresholding
   T shrink;     // what decoupled decay leaves of a weight
   T value_l1;
-  T half_l2;
-  PositiveSum<T> sum;
+  double half_l2;
+  DoubleSum<T> sum;
 
   FLYBALL_INLINE Penalised(const Penalty& penalty, double gradient_scale, double learning_rate) {
     const double share = penalty.clip_penalty ? gradient_scale : 1.0;
@@ -96,16 +69,17 @@ struct Penalised {
     threshold = penalty.proximal ? static_cast<T>(learning_rate * penalty.l1) : T(0);
     shrink = static_cast<T>(1.0 - learning_rate * penalty.weight_decay);
     value_l1 = static_cast<T>(penalty.l1);
-    half_l2 = static_cast<T>(penalty.l2 / 2);
+    half_l2 = penalty.l2 / 2;
   }
 
-  // Of the weights w, the first of which is element i.
-  FLYBALL_INLINE void add_penalty(Index i, Vec<T> w) {
+  // Of the weights w, which are those at p.
+  template <class Part>
+  FLYBALL_INLINE void add_penalty(Part part, const T* p, Vec<T> w) {
     if constexpr (with_sum && with_l1_or_clip) {
       const Vec<T> size = absolute<T>(w);
-      sum.add((half_l2 * size + value_l1) * size, i);
+      sum.add((static_cast<T>(half_l2) * size + value_l1) * size);
     } else if constexpr (with_sum) {
-      sum.add(half_l2 * w * w, i);
+      sum.add_squares(part, p);
     }
   }
 
@@ -122,9 +96,9 @@ struct Penalised {
     return w;
   }
 
-  FLYBALL_INLINE double total() {
+  FLYBALL_INLINE double total() const {
     if constexpr (!with_sum) return 0.0;
-    return sum.total();
+    return with_l1_or_clip ? sum.total() : half_l2 * sum.total();
   }
 };
 
@@ -164,7 +138,7 @@ FLYBALL_INLINE double penalised_step(T* w, const T* g, Index count, const Penalt
           const Ahead<decltype(part), from_memory> ahead{part};
           if constexpr (!from_memory) prefetch_to_write(w + i + 16 * lanes<T>);
           const Vec<T> weight = ahead.load(w + i);
-          penalty.add_penalty(i, weight);
+          penalty.add_penalty(part, w + i, weight);
           const Vec<T> gradient = penalty.gradient(ahead.load(g + i), weight);
           part.store(w + i, penalty.moved(weight, step(ahead, i, gradient)));
         });

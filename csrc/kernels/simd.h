@@ -323,6 +323,19 @@ FLYBALL_INLINE Widened widen(Vec<float> v) {
 #endif
 }
 
+// The same of a vector in memory, whole or partial. Conversions read whole halves themselves, and leave the unit that
+// moves lanes alone.
+FLYBALL_INLINE Widened widen(Whole, const float* p) {
+#if defined(__AVX512F__)
+  return {_mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p)), _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p + 8))};
+#elif defined(__AVX2__)
+  return {_mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_cvtps_pd(_mm_loadu_ps(p + 4))};
+#else
+  return widen(load(p));
+#endif
+}
+FLYBALL_INLINE Widened widen(Partial part, const float* p) { return widen(part.load(p)); }
+
 // A sum in double of vectors of T, or of their squares.
 template <class T>
 struct DoubleSum;
@@ -331,6 +344,10 @@ struct DoubleSum<double> {
   Vec<double> sum{};
   FLYBALL_INLINE void add(Vec<double> v) { sum += v; }
   FLYBALL_INLINE void add_square(Vec<double> v) { sum += v * v; }
+  template <class Part>
+  FLYBALL_INLINE void add_squares(Part part, const double* p) {
+    add_square(part.load(p));
+  }
   FLYBALL_INLINE double total() const {
     return fold<double>(sum, [](auto a, auto b) { return a + b; });
   }
@@ -345,6 +362,12 @@ struct DoubleSum<float> {
   }
   FLYBALL_INLINE void add_square(Vec<float> v) {
     const Widened wide = widen(v);
+    low.add_square(wide.low);
+    high.add_square(wide.high);
+  }
+  template <class Part>
+  FLYBALL_INLINE void add_squares(Part part, const float* p) {
+    const Widened wide = widen(part, p);
     low.add_square(wide.low);
     high.add_square(wide.high);
   }
