@@ -154,6 +154,7 @@ def table(dtype: str, threads: int, options: argparse.Namespace) -> None:
     """Print the table of one dtype and number of threads."""
     runs = contestants(options.levels, threads)
     highest = runnable_levels()[0]
+    levels = {f"flyball {level}": level for level in options.levels}  # of the others' peak: the highest
     print(f"\n{dtype}, {threads} thread(s): GFLOP/s and share of the peak\n")
     print(f"| product | rows, columns, inner | peak | {' | '.join(runs)} |")
     print("|---" * (3 + len(runs)) + "|")
@@ -173,11 +174,11 @@ def table(dtype: str, threads: int, options: argparse.Namespace) -> None:
                 if threads > 1:
                     time.sleep(PAUSE)
                 rate = work / fastest(product, options.seconds)
-                own = name.removeprefix("flyball ")
-                peak = measured_peak(dtype, threads, own if own in options.levels else highest)
+                level = levels.get(name, highest)
+                peak = measured_peak(dtype, threads, level)
                 best[name] = max(best[name], rate)
                 shares[name].append(rate / peak)
-                if own not in options.levels or own == highest:
+                if level == highest:
                     peaks.append(peak)
         cells = [f"{best[name]:.0f} ({100 * statistics.median(shares[name]):.0f} %)" for name in runs]
         print(f"| {label} | {m}, {n}, {k} | {statistics.median(peaks):.0f} | {' | '.join(cells)} |", flush=True)

@@ -26,7 +26,7 @@ constexpr Index row_bytes = 512;
 template <class T>
 constexpr Index most_depth = row_bytes / static_cast<Index>(sizeof(T));
 
-// Rows of A and C that are listed at a time.
+// Rows of A and C that are looked through at a time.
 constexpr Index block_rows = 128;
 
 // The elements asked for within a panel and a block of rows, of each row's as many fours as hold them; the last may

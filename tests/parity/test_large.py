@@ -5,26 +5,11 @@ import pytest
 
 import flyball._core as native
 from flyball import reference
-from parity.cases import OPERATIONS, Make
+from parity.cases import OPERATIONS, Make, dense
 from parity.harness import LEVELS, assert_close, assert_same_bits, run
 
 ROWS, COLUMNS = 149_797, 7
 assert ROWS * COLUMNS == 2**20 + 3
-FAMILIES = {
-    *(
-        "activation",
-        "augment",
-        "data",
-        "dropout",
-        "ghost_norm",
-        "layer_norm",
-        "loss",
-        "norm",
-        "random",
-        "update",
-        "weights",
-    ),
-}
 # Images and what is drawn for them have a size of their own in the cases; the others are of columns, or of one number.
 OF_OTHER_SIZES = {
     *("affine_transform", "affine_matrices", "adjust_pixels", "adjust_tones", "cut_boxes", "paste_boxes"),
@@ -33,7 +18,7 @@ OF_OTHER_SIZES = {
 NAMES = [
     name
     for name, operation in OPERATIONS.items()
-    if operation.oracle.__module__.rpartition(".")[2] in FAMILIES and name not in OF_OTHER_SIZES
+    if operation.oracle.__module__ != dense.__name__ and name not in OF_OTHER_SIZES  # products have tests of their own
 ]
 # Of these, not the variants that others are tested with: groups of three rows, and every row by every other.
 VARIANTS = {
