@@ -5,6 +5,7 @@
 
 #include "kernels/activation.kernel.h"
 #include "kernels/simd.h"
+#include "kernels/transpose.kernel.h"
 
 namespace flyball {
 namespace {

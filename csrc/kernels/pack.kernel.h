@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/simd.h"
+#include "kernels/transpose.kernel.h"
 
 namespace flyball {
 namespace {
@@ -33,7 +34,7 @@ void pack_rows_of(T* pack, const T* b, Index row_stride, Index depth, Index colu
   }
 }
 
-// The same of a transposed b, whose columns are contiguous: squares of lanes x lanes are transposed in registers.
+// The same of a transposed b, whose columns are contiguous.
 template <class T>
 void pack_columns_of(T* pack, const T* b, Index column_stride, Index depth, Index columns, Index width) {
   constexpr int side = static_cast<int>(lanes<T>);
@@ -42,8 +43,16 @@ void pack_columns_of(T* pack, const T* b, Index column_stride, Index depth, Inde
       const Index in_depth = depth - k < side ? depth - k : side;
       const Index in_columns = columns - j < side ? columns - j : side;
       const T* corner = b + j * column_stride + k;
+      T* out = pack + k * width + j;
+      const bool whole = in_depth == side && in_columns == side;
+#if defined(__AVX512F__)
+      if (whole) {
+        transpose_square(out, width, corner, column_stride);
+        continue;
+      }
+#endif
       Vec<T> square[side];
-      if (in_depth == side && in_columns == side) {
+      if (whole) {
 #pragma GCC unroll 16
         for (int i = 0; i < side; ++i) square[i] = load(corner + i * column_stride);
       } else {
@@ -52,7 +61,6 @@ void pack_columns_of(T* pack, const T* b, Index column_stride, Index depth, Inde
         }
       }
       transpose<T>(square);
-      T* out = pack + k * width + j;
       if (in_depth == side) {
 #pragma GCC unroll 16
         for (int i = 0; i < side; ++i) store(out + i * width, square[i]);

@@ -249,18 +249,6 @@ FLYBALL_INLINE void exchange(Vec<T>& a, Vec<T>& b, Lanes<I...>) {
   a = first;
 }
 
-// Transposes a square of lanes x lanes: blocks of half the side are exchanged, then of a quarter, and so on.
-template <class T, int STRIDE = static_cast<int>(lanes<T>) / 2>
-FLYBALL_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
-#pragma GCC unroll 16
-  for (int i = 0; i < static_cast<int>(lanes<T>); ++i) {
-    if ((i & STRIDE) == 0) {
-      exchange<T, STRIDE>(rows[i], rows[i + STRIDE], typename LanesUpTo<static_cast<int>(lanes<T>)>::type{});
-    }
-  }
-  if constexpr (STRIDE > 1) transpose<T, STRIDE / 2>(rows);
-}
-
 // Square root of each lane. The loop compiles to one instruction (-fno-math-errno).
 FLYBALL_INLINE Vec<float> sqrt(Vec<float> v) {
   for (Index i = 0; i < lanes<float>; ++i) v[i] = __builtin_sqrtf(v[i]);

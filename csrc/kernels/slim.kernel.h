@@ -3,6 +3,7 @@
 #include "kernels/few_columns.kernel.h"
 #include "kernels/simd.h"
 #include "kernels/slim.h"
+#include "kernels/transpose.kernel.h"
 
 namespace flyball {
 namespace {

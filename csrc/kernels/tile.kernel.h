@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/epilogue.kernel.h"
+#include "kernels/errands.kernel.h"
 #include "kernels/gemm.h"
 #include "kernels/pack.kernel.h"
 #include "kernels/simd.h"
@@ -43,8 +44,9 @@ struct TileTask {
   Index a_column_stride;
   const T* b;
   Index ldb;
-  T* pack;               // where a tile that packs leaves its panel of B
-  Epilogue<T> epilogue;  // absent unless this is the last block of k
+  T* pack;                    // where a tile that packs leaves its panel of B
+  const Errands<T>* errands;  // of a tile whose B runs them
+  Epilogue<T> epilogue;       // absent unless this is the last block of k
   Index depth;
   Index columns;  // valid columns of the last vector
   bool first;     // first block of k: start from zero
@@ -67,21 +69,10 @@ FLYBALL_INLINE void multiply_add(Vec<T>& c, Vec<T> x, Vec<T> b) {
 #endif
 }
 
-// C[ROWS, VECTORS] += A[ROWS] @ B[VECTORS], one step of k; its row of B is the next of b.
-template <int ROWS, int VECTORS, class T, class B>
-FLYBALL_INLINE void step(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, B& b) {
-  Vec<T> b_row[VECTORS];
-  b.next(b_row);
-#pragma GCC unroll 16
-  for (int i = 0; i < ROWS; ++i) {
-    const Vec<T> x = broadcast(a[i * row_stride]);
-#pragma GCC unroll 2
-    for (int v = 0; v < VECTORS; ++v) multiply_add<T>(c[i][v], x, b_row[v]);
-  }
-}
-
 // How a tile finds its rows of B: in the first-level cache,
 struct NearB {
+  static constexpr bool begins = false;  // has begin(steps), to be called before each vector's worth of steps
+
   template <int VECTORS, class T>
   struct Rows {
     const T* from;
@@ -102,78 +93,145 @@ struct NearB {
 // with a pass of its own.
 template <Index AHEAD, bool PACKS>
 struct FarB {
+  static constexpr bool begins = false;
+
   template <int VECTORS, class T>
   struct Rows {
     const T* from;
+    const T* ahead;
     Index stride;
     T* pack;
 
-    FLYBALL_INLINE explicit Rows(const TileTask<T>& task) : from(task.b), stride(task.ldb), pack(task.pack) {}
+    FLYBALL_INLINE explicit Rows(const TileTask<T>& task)
+        : from(task.b), ahead(from + AHEAD * task.ldb), stride(task.ldb), pack(task.pack) {}
 
     FLYBALL_INLINE void next(Vec<T> (&row)[VECTORS]) {
+      constexpr Index line = line_bytes / static_cast<Index>(sizeof(T));
 #pragma GCC unroll 2
       for (int v = 0; v < VECTORS; ++v) {
         row[v] = load(from + v * lanes<T>);
-        __builtin_prefetch(from + v * lanes<T> + AHEAD * stride);
         if (PACKS) store(pack + v * lanes<T>, row[v]);
       }
+#pragma GCC unroll 4
+      for (Index j = 0; j < VECTORS * lanes<T>; j += line) __builtin_prefetch(ahead + j);
+      __builtin_prefetch(ahead + VECTORS * lanes<T> - 1);  // a row that begins within a line ends in one more
       from += stride;
+      ahead += stride;
       if (PACKS) pack += VECTORS * lanes<T>;
+      asm("" : "+r"(from), "+r"(ahead));  // else GCC 12 keeps a pointer for each line that is asked for, some in memory
     }
   };
 };
 
+// One step of k: C[ROWS, VECTORS] += A[ROWS] @ B[VECTORS], whose row is the next of b; `a` has the element of each row.
+template <int ROWS, int VECTORS, class T, class B, class A>
+FLYBALL_INLINE void step(Vec<T> (&c)[ROWS][VECTORS], A a, B& b) {
+  Vec<T> b_row[VECTORS];
+  b.next(b_row);
+#pragma GCC unroll 16
+  for (int i = 0; i < ROWS; ++i) {
+    const Vec<T> x = broadcast(a(i));
+#pragma GCC unroll 2
+    for (int v = 0; v < VECTORS; ++v) multiply_add<T>(c[i][v], x, b_row[v]);
+  }
+}
+
 // How a tile finds its elements of A: in place,
 struct Strided {
-  template <int ROWS, int VECTORS, class T, class B>
-  static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, Index column_stride, B b,
-                                     Index depth) {
-    for (Index k = 0; k < depth; ++k) {
-      step(c, a, row_stride, b);
-      a += column_stride;
+  template <int ROWS, class T>
+  struct Elements {
+    const T* from;
+    Index row_stride;
+    Index column_stride;
+
+    FLYBALL_INLINE explicit Elements(const TileTask<T>& task)
+        : from(task.a), row_stride(task.a_row_stride), column_stride(task.a_column_stride) {}
+
+    template <int VECTORS, class B>
+    FLYBALL_INLINE void multiply(Vec<T> (&c)[ROWS][VECTORS], B& b, Index steps) {
+      for (Index k = 0; k < steps; ++k, from += column_stride) {
+        step<ROWS, VECTORS, T>(c, [&](int i) FLYBALL_INLINE_LAMBDA { return from[i * row_stride]; }, b);
+      }
     }
-  }
+  };
 };
 
 // in place, where they follow one another,
 struct Consecutive {
-  template <int ROWS, int VECTORS, class T, class B>
-  static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index row_stride, Index, B b,
-                                     Index depth) {
-    constexpr Index steps = 2;  // with one, 128 rows took 3 % longer on a Xeon; with eight, 8 %
-    Index k = 0;
-    for (; k + steps <= depth; k += steps, a += steps) {
-#pragma GCC unroll 2
-      for (Index u = 0; u < steps; ++u) step(c, a + u, row_stride, b);
+  template <int ROWS, class T>
+  struct Elements {
+    // A register for every fourth row, one for the stride and one for three of them reach all rows. Left to itself GCC
+    // 12 keeps a pointer or an offset for each row in memory, and products of 128 rows took 1 to 3 % longer.
+    static constexpr int together = 4;
+    static constexpr int groups = (ROWS + together - 1) / together;
+    const T* from[groups];
+    Index stride;
+    Index thrice;
+
+    FLYBALL_INLINE explicit Elements(const TileTask<T>& task) : stride(task.a_row_stride), thrice(3 * stride) {
+#pragma GCC unroll 4
+      for (int g = 0; g < groups; ++g) from[g] = task.a + g * together * stride;
     }
-    if (k == depth) return;
-    step(c, a, row_stride, b);
-  }
+
+    template <int VECTORS, class B>
+    FLYBALL_INLINE void multiply_one(Vec<T> (&c)[ROWS][VECTORS], B& b) {
+      const auto element = [&](int row) FLYBALL_INLINE_LAMBDA {
+        const int i = row % together;
+        return from[row / together][i == 3 ? thrice : i * stride];
+      };
+      step<ROWS, VECTORS, T>(c, element, b);
+#pragma GCC unroll 4
+      for (int g = 0; g < groups; ++g) {
+        from[g] += 1;
+        asm("" : "+r"(from[g]));
+      }
+    }
+
+    template <int VECTORS, class B>
+    FLYBALL_INLINE void multiply(Vec<T> (&c)[ROWS][VECTORS], B& b, Index steps) {
+      constexpr Index at_once = 2;  // with one, 128 rows took 3 % longer on a Xeon; with four, 4 %; with eight, 8 %
+      Index k = 0;
+#pragma GCC unroll 1
+      for (; k + at_once <= steps; k += at_once) {
+#pragma GCC unroll 2
+        for (Index u = 0; u < at_once; ++u) multiply_one(c, b);
+      }
+      if (k < steps) multiply_one(c, b);
+    }
+  };
 };
 
 // or packed: CHUNK elements of the first row, of the second, ... of the last, then the next CHUNK of the first.
 template <int CHUNK>
 struct Packed {
-  template <int ROWS, int VECTORS, class T, class B>
-  static FLYBALL_INLINE void product(Vec<T> (&c)[ROWS][VECTORS], const T* a, Index, Index, B b, Index depth) {
-    constexpr Index steps = CHUNK == 2 ? 2 : 4;
-    constexpr Index run = CHUNK > steps ? CHUNK : steps;
-    Index k = 0;
-    for (; k + run <= depth; k += run, a += run * tile_rows) {
+  template <int ROWS, class T>
+  struct Elements {
+    const T* from;
+
+    FLYBALL_INLINE explicit Elements(const TileTask<T>& task) : from(task.a) {}
+
+    template <int VECTORS, class B>
+    FLYBALL_INLINE void multiply(Vec<T> (&c)[ROWS][VECTORS], B& b, Index steps) {
+      constexpr Index at_once = CHUNK == 2 ? 2 : 4;
+      constexpr Index run = CHUNK > at_once ? CHUNK : at_once;
+      Index k = 0;
+      for (; k + run <= steps; k += run, from += run * tile_rows) {
 #pragma GCC unroll 1
-      for (Index part = 0; part < run; part += steps) {
+        for (Index part = 0; part < run; part += at_once) {
 #pragma GCC unroll 4
-        for (Index u = 0; u < steps; ++u) {
-          step(c, a + part + u / CHUNK * CHUNK * tile_rows + u % CHUNK, CHUNK, b);
+          for (Index u = 0; u < at_once; ++u) {
+            const T* const column = from + part + u / CHUNK * CHUNK * tile_rows + u % CHUNK;
+            step<ROWS, VECTORS, T>(c, [&](int i) FLYBALL_INLINE_LAMBDA { return column[i * CHUNK]; }, b);
+          }
         }
       }
-    }
 #pragma GCC unroll 1
-    for (; k < depth; ++k) {
-      step(c, a, CHUNK, b);
-      a += CHUNK == 1 ? tile_rows : 1;
+      for (; k < steps; ++k) {
+        step<ROWS, VECTORS, T>(c, [&](int i) FLYBALL_INLINE_LAMBDA { return from[i * CHUNK]; }, b);
+        from += CHUNK == 1 ? tile_rows : 1;
+      }
     }
-  }
+  };
 };
 
 // --- the tile ---
@@ -218,7 +276,7 @@ __attribute__((noinline)) void tile(const TileTask<T>& task) {
     return whole || v + 1 < VECTORS ? load(p + v * lanes<T>) : load_partial(p + v * lanes<T>, columns);
   };
   if (task.first) {
-    if (!asks_early(task)) ask_for<ROWS, VECTORS>(corner, ldc);
+    if (!asks_early(task) && !(B::begins && task.errands->all_of_c)) ask_for<ROWS, VECTORS>(corner, ldc);
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; ++i) {
 #pragma GCC unroll 2
@@ -232,8 +290,21 @@ __attribute__((noinline)) void tile(const TileTask<T>& task) {
     }
   }
   ask_for_added<ROWS, VECTORS>(task.epilogue, 0);
-  A::template product<ROWS, VECTORS, T>(c, task.a, task.a_row_stride, task.a_column_stride,
-                                        typename B::template Rows<VECTORS, T>(task), task.depth);
+  typename A::template Elements<ROWS, T> a(task);
+  typename B::template Rows<VECTORS, T> b(task);
+  if constexpr (B::begins) {
+    Index left = task.depth;
+    for (; left >= lanes<T>; left -= lanes<T>) {
+      b.begin(lanes<T>);
+      a.multiply(c, b, lanes<T>);
+    }
+    if (left > 0) {
+      b.begin(left);
+      a.multiply(c, b, left);
+    }
+  } else {
+    a.multiply(c, b, task.depth);
+  }
   finish(c, task.epilogue, load_vector);
   // One branch for all vectors rather than one for each.
   if (whole) {
@@ -265,10 +336,13 @@ void tile_of(Index rows, const TileTask<T>& task) {
 // Tiles of A are packed from so many columns of C on; with fewer they are not read often enough to pay for that. In
 // place, a tile whose columns are contiguous jumps from line to line, and one whose rows lie colliding_bytes apart
 // falls into so few sets of the first-level cache that its rows evict each other; others lose little.
-#if defined(__AVX512F__)  // 128 x 128 x 128, A transposed: 4 to 8 % quicker in place; from 160 columns on as quick
-constexpr Index pack_panels = 5;
+#if defined(__AVX512F__)
+constexpr Index pack_panels =
+    5;  // 128 x 128 x 128, A transposed: 4 to 8 % quicker in place; from 160 columns on as quick
+constexpr bool packs_rows = false;  // with errands for the rows of the next tile in place took 0.98 to 1.00 of the time
 #else
 constexpr Index pack_panels = 4;
+constexpr bool packs_rows = true;
 #endif
 template <class T>
 constexpr Index pack_columns = pack_panels * tile_columns<T>;
@@ -281,7 +355,7 @@ template <class T>
 Index chunk_of(Matrix<T> a, Index n) {
   const bool collides = a.row_stride * static_cast<Index>(sizeof(T)) % colliding_bytes == 0;
   if (n < (a.row_stride == 1 || collides ? pack_columns<T> : pack_columns_of_rows<T>)) return 0;
-  if (a.column_stride == 1) return lanes<T>;
+  if (a.column_stride == 1) return packs_rows ? lanes<T> : 0;
   return a.row_stride == 1 ? 1 : 0;
 }
 
@@ -294,15 +368,15 @@ constexpr Index tile_stride(Index depth) {
 template <class T>
 void pack_tiles(T* out, Matrix<T> a, Index m, Index depth, Index chunk) {
   if (chunk == 1) pack_tiles_by_columns<tile_rows>(out, a, m, depth, tile_stride<T>(depth));
-  if (chunk > 1) pack_tiles_by_rows<tile_rows>(out, a, m, depth, tile_stride<T>(depth));
+  if (packs_rows && chunk > 1) pack_tiles_by_rows<tile_rows>(out, a, m, depth, tile_stride<T>(depth));
 }
 
 template <class B, int VECTORS, class T>
 void whole_tile(const TileTask<T>& task, Index chunk) {
   if (chunk == 1) {
     tile<Packed<1>, B, tile_rows, VECTORS, T>(task);
-  } else if (chunk > 1) {
-    tile<Packed<lanes<T>>, B, tile_rows, VECTORS, T>(task);
+  } else if (packs_rows && chunk > 1) {
+    if constexpr (packs_rows) tile<Packed<lanes<T>>, B, tile_rows, VECTORS, T>(task);
   } else if (task.a_column_stride == 1) {
     tile<Consecutive, B, tile_rows, VECTORS, T>(task);
   } else {
