@@ -59,7 +59,7 @@ struct BlockOfA {
 
 template <class T>
 BlockOfA<T> pack_block(T* out, Matrix<T> a, Index m, Index n, Index depth) {
-  const Index chunk = chunk_of(a, n);
+  const Index chunk = chunk_of(a, n, depth);
   pack_tiles(out, a, whole_tile_rows(m), depth, chunk);
   return {a, out, chunk, tile_stride<T>(depth)};
 }

@@ -115,9 +115,8 @@ struct TransposingB {
 // them in place or transposes them, or before.
 enum class Panels { in_place, copied, transposed, packed };
 
-// `chunk` is that of A's tiles.
 template <class T>
-Panels panels_of(Matrix<T> a, Matrix<T> b, Index m, Index k, Index chunk) {
+Panels panels_of(Matrix<T> a, Matrix<T> b, Index m, Index k) {
   if (b.column_stride != 1) {
     const bool on_the_way = b.row_stride == 1 && a.column_stride == 1 && whole_tile_rows(m) > 0;
     return on_the_way ? Panels::transposed : Panels::packed;
@@ -125,7 +124,7 @@ Panels panels_of(Matrix<T> a, Matrix<T> b, Index m, Index k, Index chunk) {
   const bool across_lines = !begins_at_line(b.data) || !begins_at_line(b.data + b.row_stride);
   const bool far = b.row_stride * k * static_cast<Index>(sizeof(T)) >= far_bytes;
   if (m < (across_lines || far ? copy_awkward_rows : copy_rows)) return Panels::in_place;
-  return a.column_stride == 1 || chunk == 1 ? Panels::copied : Panels::packed;
+  return a.column_stride == 1 || a.row_stride == 1 ? Panels::copied : Panels::packed;
 }
 
 // Where panels lie, each one tile wide: a panel from the one before it, and a row of a panel, or a column of a
@@ -200,6 +199,8 @@ void tile_of_rows(const TileTask<T>& task, Index rows, Index chunk, Panels kind)
     tile<Consecutive, TransposingB, tile_rows, 2, T>(task);
   } else if (VECTORS == 2 && kind == Panels::copied && chunk == 1) {
     tile<Packed<1>, CopyingB, tile_rows, 2, T>(task);
+  } else if (VECTORS == 2 && kind == Panels::copied && task.a_row_stride == 1) {
+    tile<Columns, CopyingB, tile_rows, 2, T>(task);
   } else if (VECTORS == 2 && kind == Panels::copied) {
     tile<Consecutive, CopyingB, tile_rows, 2, T>(task);
   } else if (rows == tile_rows) {
@@ -290,8 +291,8 @@ void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index
   const Index block_depth = even_part(k, most_depth, lanes<T>);
   const Index fitting = group_elements<T> / (block_depth + 1) / tile_columns<T> * tile_columns<T>;
   const Index group_columns = even_part(n, fitting, tile_columns<T>);
-  const Index chunk = chunk_of(a, group_columns);
-  const Panels kind = panels_of(a, b, m, k, chunk);
+  const Index chunk = chunk_of(a, group_columns, block_depth);
+  const Panels kind = panels_of(a, b, m, k);
   const auto block_of_b = [=](Index k0, Index j) -> Matrix<T> {
     return {b.data + k0 * b.row_stride + j * b.column_stride, b.row_stride, b.column_stride};
   };
