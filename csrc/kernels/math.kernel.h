@@ -44,11 +44,6 @@ template <class T>
 using Words = Vec<typename Bits<T>::Unsigned>;
 
 template <class T>
-FLYBALL_INLINE Vec<T> absolute(Vec<T> x) {
-  return reinterpret_cast<Vec<T>>(reinterpret_cast<Words<T>>(x) & ~Format<T>::sign);
-}
-
-template <class T>
 FLYBALL_INLINE Vec<T> minus_absolute(Vec<T> x) {
   return reinterpret_cast<Vec<T>>(reinterpret_cast<Words<T>>(x) | Format<T>::sign);
 }

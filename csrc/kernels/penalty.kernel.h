@@ -46,11 +46,6 @@ FLYBALL_INLINE Vec<T> with_sign_of(T size, Vec<T> x) {
 #endif
 }
 
-template <class T>
-FLYBALL_INLINE Vec<T> absolute(Vec<T> x) {
-  return (Vec<T>)((IntVec<T>)x & ~(IntVec<T>)broadcast(T(-0.0)));
-}
-
 // x moved into [-bound, bound]; nan stays.
 template <class T>
 FLYBALL_INLINE Vec<T> clip(Vec<T> x, T bound) {

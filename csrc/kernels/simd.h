@@ -115,6 +115,11 @@ FLYBALL_INLINE V relu(V x) {
   return x < V{} ? V{} : x;
 }
 
+template <class T>
+FLYBALL_INLINE Vec<T> absolute(Vec<T> x) {
+  return (Vec<T>)((IntVec<T>)x & ~(IntVec<T>)broadcast(T(-0.0)));
+}
+
 // 0, 1, 2, ...
 template <class T>
 FLYBALL_INLINE IntVec<T> lane_index() {
