@@ -17,10 +17,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "flyball"))
 
 @pytest.fixture(autouse=True)
 def _restore_process_state():
-    level, threads = native.build_info()["active_level"], native.get_num_threads()
+    info, threads = native.build_info(), native.get_num_threads()
     active = backend._active
     yield
-    native.set_level(level)
+    native.set_level(info["active_level"])
+    native.set_second_level_bytes(info["second_level_bytes"])
     native.set_num_threads(threads)
     backend._active = active
 

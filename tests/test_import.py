@@ -38,6 +38,7 @@ def test_build_info():
     assert info["python"] == ".".join(map(str, sys.version_info[:3])) or info["python"].startswith("3.")
     assert info["backend"] == flyball.backend.get_backend().name
     assert info["active_level"] in info["levels"]
+    assert 16 * 1024 <= info["second_level_bytes"] < 2**40
 
 
 def test_nothing_heavy_is_imported():

@@ -16,6 +16,7 @@ py::dict build_info() {
   info["levels"] = compiled_levels();
   info["detected_level"] = detected_level();
   info["active_level"] = active_level();
+  info["second_level_bytes"] = second_level_bytes();
   info["team"] = team_kind();
   info["threads"] = num_threads();
   info["busy_threads"] = leased_threads();
@@ -26,6 +27,11 @@ void set_isa(const std::string& level) {
   if (!set_level(level)) {
     throw py::value_error("level must be one this CPU can run, got '" + level + "'");
   }
+}
+
+void set_cache(Index bytes) {
+  if (bytes < 1) throw py::value_error("bytes must be an integer >= 1, got " + std::to_string(bytes));
+  set_second_level_bytes(bytes);
 }
 
 double multiply_adds(const std::string& dtype, int threads) {
@@ -47,6 +53,7 @@ void register_runtime(py::module_& module) {
   module.def("build_info", build_info);
   module.def("level_warning", level_warning);
   module.def("set_level", set_isa, py::arg("level"));
+  module.def("set_second_level_bytes", set_cache, py::arg("bytes"));
   module.def("get_num_threads", num_threads);
   module.def("set_num_threads", set_num_threads, py::arg("threads"));
   module.def("measure_multiply_adds", multiply_adds, py::arg("dtype"), py::arg("threads"));

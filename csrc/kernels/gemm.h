@@ -38,8 +38,9 @@ template <class T>
 struct GemmKernels {
   // c (m, n; rows ldc apart) = epilogue(a (m, k) @ b (k, n)), whose activation is linear or relu.
   // Each element of c is one chain of multiply-adds over k in order, so any partition of c gives the same bits.
-  // `pack` is scratch of pack_bytes.
-  void (*gemm)(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack);
+  // `pack` is scratch of pack_bytes, `cache_bytes` the size of the second-level cache.
+  void (*gemm)(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack,
+               Index cache_bytes);
   Index tile_rows;     // rows and columns of c that the micro-kernel computes at once: multiples of these make
   Index tile_columns;  // good shares for threads
   std::size_t pack_bytes;

@@ -21,10 +21,11 @@ constexpr Index most_rows = 480;
 template <class T>
 constexpr Index block_elements = 440 * 1024 / static_cast<Index>(sizeof(T));
 
-// A, B and C of more bytes than these are not in a near cache, where B would be waited for: panels of it are packed in
-// groups, the next a few rows at a time while the tiles of one are computed. On a Zen 3 that took 0.86 to 0.96 of the
-// time from 1.4 MB on, and 1.02 to 1.08 below 0.7 MB.
-constexpr Index near_bytes = 1000 * 1024;
+// A, B and C of more bytes than so many second-level caches are not in a near one, where B would be waited for: panels
+// of it are packed in groups, the next a few rows at a time while the tiles of one are computed. On a Zen 3, with 512
+// KiB, that took 0.86 to 0.96 of the time from 1.4 MB on, and 1.02 to 1.08 below 0.7 MB; on a Xeon with AVX2 and 2
+// MiB 1.01 to 1.05 up to 3 MB and from 6 MB on 0.98 to 1.00.
+constexpr Index near_caches = 2;
 
 // A group has four lines of each row of B: with one line a row, kibibytes apart, there was no gain.
 template <class T>
@@ -175,11 +176,12 @@ void block_product(TileTask<T> task, const BlockOfA<T>& a, Matrix<T> b, Index m,
 }
 
 template <class T>
-void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack) {
+void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack,
+          Index cache_bytes) {
   const Index block_depth = even_part(k, most_depth, lanes<T>);
   const Index fitting_rows = block_elements<T> / tile_stride<T>(block_depth) * tile_rows;
   const Index block_rows = even_part(m, fitting_rows < most_rows ? fitting_rows : most_rows, tile_rows);
-  const bool far = (m * k + n * k + m * n) * static_cast<Index>(sizeof(T)) > near_bytes;
+  const bool far = (m * k + n * k + m * n) * static_cast<Index>(sizeof(T)) > near_caches * cache_bytes;
   // An empty inner dimension still writes epilogue(0): one block of depth 0.
   Index k0 = 0;
   do {

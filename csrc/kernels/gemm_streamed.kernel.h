@@ -287,7 +287,8 @@ Upcoming<T> runs_of(Matrix<T> b, Index rows, Index columns, Index depth) {
 }
 
 template <class T>
-void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack) {
+void gemm(T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilogue<T> epilogue, Index m, Index n, Index k, T* pack,
+          Index /*cache_bytes*/) {
   const Index block_depth = even_part(k, most_depth, lanes<T>);
   const Index fitting = group_elements<T> / (block_depth + 1) / tile_columns<T> * tile_columns<T>;
   const Index group_columns = even_part(n, fitting, tile_columns<T>);

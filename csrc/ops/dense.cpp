@@ -146,14 +146,14 @@ void product(const Team& team, T* c, Index ldc, Matrix<T> a, Matrix<T> b, Epilog
   // transpose is computed instead: 1.5 x for 10 classes.
   const bool narrow = n < gemm.tile_columns && n % slim.lanes != 0 && m >= gemm.tile_columns && a.row_stride == 1;
   if (!narrow || !epilogue.absent()) {
-    gemm.gemm(c, ldc, a, b, epilogue, m, n, k, pack);
+    gemm.gemm(c, ldc, a, b, epilogue, m, n, k, pack, second_level_bytes());
     return;
   }
   T* const transposed = pack + most_pack_bytes / sizeof(T);
   for (Index i = 0; i < m; i += transposed_columns) {
     const Index rows = std::min(transposed_columns, m - i);
     gemm.gemm(transposed, transposed_columns, b.transposed(), {a.data + i, a.column_stride, 1}, epilogue, n, rows, k,
-              pack);
+              pack, second_level_bytes());
     slim.transpose(c + i * ldc, ldc, transposed, transposed_columns, rows, n);
   }
 }

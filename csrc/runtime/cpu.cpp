@@ -1,9 +1,13 @@
 #include "runtime/cpu.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <type_traits>
 
 #include "flyball_levels.h"  // written by CMake: FLYBALL_FOR_EACH_LEVEL(X)
+#ifndef _WIN32
+#include <unistd.h>
+#endif
 
 namespace flyball {
 
@@ -85,6 +89,16 @@ Choice& active() {
   return choice;
 }
 
+Index found_second_level_bytes() {
+  long found = 0;
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+  return found > 0 ? found : 512 * 1024;
+}
+
+std::atomic<Index> cache_bytes{found_second_level_bytes()};
+
 }  // namespace
 
 std::vector<std::string> compiled_levels() {
@@ -105,6 +119,10 @@ bool set_level(const std::string& name) {
   active().level = level;
   return true;
 }
+
+Index second_level_bytes() { return cache_bytes.load(std::memory_order_relaxed); }
+
+void set_second_level_bytes(Index bytes) { cache_bytes.store(bytes, std::memory_order_relaxed); }
 
 template <>
 const Kernels<float>& kernels<float>() {

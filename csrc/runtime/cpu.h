@@ -1,4 +1,4 @@
-// Which instruction set this process runs on: compiled, found, chosen.
+// Which instruction set this process runs on: compiled, found, chosen. And the cache next to it.
 #pragma once
 
 #include <string>
@@ -23,6 +23,10 @@ std::string level_warning();
 // Chooses a level for the whole process; false if it is unknown or above what the CPU can run. For tests and
 // benchmarks: must not be called while operations run.
 bool set_level(const std::string& level);
+
+// Bytes of the second-level cache of a core, 512 KiB where the system does not tell. For tests it can be set.
+Index second_level_bytes();
+void set_second_level_bytes(Index bytes);
 
 // The kernels of the active level.
 template <class T>

@@ -17,7 +17,7 @@ def build_info() -> dict[str, Any]:
     -------
     dict
         ``version``; ``compiler``; ``levels`` compiled, ``detected_level`` and ``active_level`` of the instruction set;
-        ``team``, what threads are made with; ``threads``, how many may be used; ``backend`` in use; ``python`` and
+        ``second_level_bytes`` of a core's cache, half a MiB where the system does not tell; ``team``, what threads are made with; ``threads``, how many may be used; ``backend`` in use; ``python`` and
         ``numpy`` versions.
     """
     versions = {"python": platform.python_version(), "numpy": np.__version__}

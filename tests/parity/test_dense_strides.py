@@ -1,6 +1,7 @@
 """Matrix products of operands of any strides, at any size, next to pages that may not be read."""
 
 import ctypes
+import itertools
 import mmap
 
 import numpy as np
@@ -92,6 +93,10 @@ def test_dense_takes_any_strides(backend, n, k, c, layouts, seed):
     assert_product(dx, np.where(gate == 0, 0, np.einsum("nc,kc->nk", dy, w)), c, "float64")
 
 
+# Operands beyond the caches that panels of B are packed ahead for, and within them.
+CACHES = (256 * 1024, 64 * 1024 * 1024)
+
+
 # Rows, columns and depths in blocks, each in turn and together; (35, 340, 700) has just tiles enough to pack ahead and
 # a last group of one panel, (600, 50, 700) only one group.
 @pytest.mark.parametrize(
@@ -118,8 +123,9 @@ def test_several_blocks(sizes, dtype):
     bits = {}
     for level in LEVELS:
         native.set_level(level)
-        for threads in THREADS:
+        for threads, cache in zip(THREADS, itertools.cycle(CACHES), strict=False):
             native.set_num_threads(threads)
+            native.set_second_level_bytes(cache)
             for left in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2]):
                 for right in (b, np.asfortranarray(b)):
                     c = np.empty((m, n), dtype)
@@ -132,6 +138,7 @@ def test_panels_packed_ahead_may_be_one_row_or_run_backwards(dtype):
     m, n, k = 40, 300, 900
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+    native.set_second_level_bytes(CACHES[0])
     for level in LEVELS:
         native.set_level(level)
         for right in (np.broadcast_to(b[:1], (k, n)), b[::-1], b[:, ::-1], np.asfortranarray(b)[::-1]):
@@ -162,8 +169,9 @@ def test_nothing_is_read_beyond_the_operands(sizes, dtype):
     m, n, k = sizes
     rng = np.random.default_rng(0)
     pages = []
-    for level in LEVELS:
+    for level, cache in itertools.product(LEVELS, CACHES):
         native.set_level(level)
+        native.set_second_level_bytes(cache)
         for transpose_a in (False, True):
             for transpose_b in (False, True):
                 a = rng.standard_normal((k, m) if transpose_a else (m, k)).astype(dtype)
