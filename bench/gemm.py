@@ -4,15 +4,15 @@
                          [--zeros 0.75]
     python bench/gemm.py --scaling [--dtypes float32] [--levels v3]
 
-Every product is verified before it is timed. In each round every contestant has a turn, and in the middle and at
-the end of each the peak is measured in this process, on registers alone, for flyball at its level and for the others at
-the highest the machine has; the higher counts. Clock rates drift, they are higher after a pause than under load, and a
+Every product is verified before it is timed. In each round every contestant has a turn, and in the middle and at the
+end of each the peak is measured in this process, on registers alone, for flyball at its level and for the others at the
+highest the machine has; the higher counts. Clock rates drift, they are higher after a pause than under load, and a
 millisecond or two after the last load from memory as well (AVX2 on a Xeon, 2.9 GHz and then 3.0 to 3.2), so a peak is
 measured for half a millisecond. Reported are the rate of the fastest run of all rounds, and the median of the shares of
 each turn's peak that the turn's fastest run reached. Turns are short and rounds are many, because a neighbour on the
-core, who comes and goes within tenths of a second, slows down products but not the peak. Contestants share a process: with several threads there is a pause before each, long enough for
-another library's to stop spinning. Without torch its column is missing. By default v4 and v3 take part where the
-machine has them.
+core, who comes and goes within tenths of a second, slows down products but not the peak. Contestants share a process:
+with several threads there is a pause before each, long enough for another library's to stop spinning. Without torch its
+column is missing. By default v4 and v3 take part where the machine has them.
 
 With ``--scaling`` flyball alone runs, on one thread and on two in turn; reported is the median of the ratios. (Two
 turns of the table above are minutes apart.)
