@@ -16,7 +16,7 @@ RUNTIME = {
     "build_info": (),
     "level_warning": (),
     "set_level": ("level",),
-    "set_second_level_bytes": ("bytes",),
+    "set_second_level_bytes": ("size",),
     "get_num_threads": (),
     "set_num_threads": ("threads",),
     "measure_multiply_adds": ("dtype", "threads"),

@@ -29,9 +29,9 @@ void set_isa(const std::string& level) {
   }
 }
 
-void set_cache(Index bytes) {
-  if (bytes < 1) throw py::value_error("bytes must be an integer >= 1, got " + std::to_string(bytes));
-  set_second_level_bytes(bytes);
+void set_cache(Index size) {
+  if (size < 1) throw py::value_error("size must be an integer >= 1, got " + std::to_string(size));
+  set_second_level_bytes(size);
 }
 
 double multiply_adds(const std::string& dtype, int threads) {
@@ -53,7 +53,7 @@ void register_runtime(py::module_& module) {
   module.def("build_info", build_info);
   module.def("level_warning", level_warning);
   module.def("set_level", set_isa, py::arg("level"));
-  module.def("set_second_level_bytes", set_cache, py::arg("bytes"));
+  module.def("set_second_level_bytes", set_cache, py::arg("size"));
   module.def("get_num_threads", num_threads);
   module.def("set_num_threads", set_num_threads, py::arg("threads"));
   module.def("measure_multiply_adds", multiply_adds, py::arg("dtype"), py::arg("threads"));

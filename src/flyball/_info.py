@@ -17,8 +17,8 @@ def build_info() -> dict[str, Any]:
     -------
     dict
         ``version``; ``compiler``; ``levels`` compiled, ``detected_level`` and ``active_level`` of the instruction set;
-        ``second_level_bytes`` of a core's cache, half a MiB where the system does not tell; ``team``, what threads are made with; ``threads``, how many may be used; ``backend`` in use; ``python`` and
-        ``numpy`` versions.
+        ``second_level_bytes`` of a core's cache, half a MiB where the system does not tell; ``team``, what threads are
+        made with; ``threads``, how many may be used; ``backend`` in use; ``python`` and ``numpy`` versions.
     """
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     return {**_core.build_info(), "backend": backend.get_backend().name, **versions}
