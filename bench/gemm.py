@@ -62,6 +62,8 @@ SHAPES = [
 ]
 # Seconds. OpenBLAS spins for some hundredths: with 10 ms flyball lost whole time slices to it.
 PAUSE = 0.1
+# Half a millisecond.
+PEAK_TRIALS = 6
 
 
 def flyball_at(level: str) -> Callable[..., Callable[[], Any]]:
@@ -114,7 +116,7 @@ def measured_peak(dtype: str, threads: int, level: str) -> float:
     from flyball import _core
 
     _core.set_level(level)
-    return _core.measure_multiply_adds(dtype, threads) / 1e9
+    return _core.measure_multiply_adds(dtype, threads, PEAK_TRIALS) / 1e9
 
 
 def operands(shape: tuple[Any, ...], dtype: str, zeros: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

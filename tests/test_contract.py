@@ -19,7 +19,7 @@ RUNTIME = {
     "set_second_level_bytes": ("size",),
     "get_num_threads": (),
     "set_num_threads": ("threads",),
-    "measure_multiply_adds": ("dtype", "threads"),
+    "measure_multiply_adds": ("dtype", "threads", "trials"),
     "measure_bandwidth": ("threads", "size"),
 }
 STUB = ast.parse((Path(flyball.__file__).parent / "_core.pyi").read_text(encoding="utf-8"))

@@ -20,3 +20,15 @@ def test_every_chain_multiplies(level, tmp_path):
     counts = [len(PRODUCT.findall(body)) for body in bodies]
     assert len(counts) == 2  # float and double
     assert all(count > 0 and count % CHAINS == 0 for count in counts), counts  # a compiler may unroll the loop
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: native.measure_multiply_adds("float32", 1, 0), "trials must be an integer >= 1, got 0"),
+        (lambda: native.set_second_level_bytes(-3), "size must be an integer >= 1, got -3"),
+    ],
+)
+def test_what_cannot_be_measured_or_set(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

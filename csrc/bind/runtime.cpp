@@ -34,12 +34,14 @@ void set_cache(Index size) {
   set_second_level_bytes(size);
 }
 
-double multiply_adds(const std::string& dtype, int threads) {
+double multiply_adds(const std::string& dtype, int threads, int trials) {
   if (dtype != "float32" && dtype != "float64") {
     throw py::value_error("dtype must be 'float32' or 'float64', got '" + dtype + "'");
   }
+  if (trials < 1) throw py::value_error("trials must be an integer >= 1, got " + std::to_string(trials));
   py::gil_scoped_release nogil;
-  return dtype == "float32" ? measure_multiply_adds<float>(threads) : measure_multiply_adds<double>(threads);
+  return dtype == "float32" ? measure_multiply_adds<float>(threads, trials)
+                            : measure_multiply_adds<double>(threads, trials);
 }
 
 double bandwidth(int threads, Index size) {
@@ -56,7 +58,7 @@ void register_runtime(py::module_& module) {
   module.def("set_second_level_bytes", set_cache, py::arg("size"));
   module.def("get_num_threads", num_threads);
   module.def("set_num_threads", set_num_threads, py::arg("threads"));
-  module.def("measure_multiply_adds", multiply_adds, py::arg("dtype"), py::arg("threads"));
+  module.def("measure_multiply_adds", multiply_adds, py::arg("dtype"), py::arg("threads"), py::arg("trials") = 25);
   module.def("measure_bandwidth", bandwidth, py::arg("threads"), py::arg("size"));
 }
 

@@ -1,6 +1,5 @@
 #include "runtime/cpu.h"
 
-#include <atomic>
 #include <cstdlib>
 #include <type_traits>
 
@@ -97,7 +96,7 @@ Index found_second_level_bytes() {
   return found > 0 ? found : 512 * 1024;
 }
 
-std::atomic<Index> cache_bytes{found_second_level_bytes()};
+Index cache_bytes = found_second_level_bytes();
 
 }  // namespace
 
@@ -120,9 +119,9 @@ bool set_level(const std::string& name) {
   return true;
 }
 
-Index second_level_bytes() { return cache_bytes.load(std::memory_order_relaxed); }
+Index second_level_bytes() { return cache_bytes; }
 
-void set_second_level_bytes(Index bytes) { cache_bytes.store(bytes, std::memory_order_relaxed); }
+void set_second_level_bytes(Index bytes) { cache_bytes = bytes; }
 
 template <>
 const Kernels<float>& kernels<float>() {

@@ -24,7 +24,8 @@ std::string level_warning();
 // benchmarks: must not be called while operations run.
 bool set_level(const std::string& level);
 
-// Bytes of the second-level cache of a core, 512 KiB where the system does not tell. For tests it can be set.
+// Bytes of the second-level cache of a core, 512 KiB where the system does not tell. For tests it can be set, under the
+// same condition.
 Index second_level_bytes();
 void set_second_level_bytes(Index bytes);
 

@@ -10,11 +10,9 @@
 namespace flyball {
 namespace {
 
-constexpr int trials = 6;  // the fastest counts: others were disturbed
-
-// Seconds that the slowest thread of a team takes for body(team), best of the trials.
+// Seconds that the slowest thread of a team takes for body(team), best of the trials: others were disturbed.
 template <class Body>
-double fastest(int threads, Body body) {
+double fastest(int threads, int trials, Body body) {
   using Clock = std::chrono::steady_clock;
   double best = 1e9;
   for (int trial = 0; trial < trials; ++trial) {
@@ -33,10 +31,10 @@ double fastest(int threads, Body body) {
 }  // namespace
 
 template <class T>
-double measure_multiply_adds(int threads) {
-  constexpr Index rounds = 40'000;  // all in half a millisecond: after one to two the clock rises, as nothing is loaded
+double measure_multiply_adds(int threads, int trials) {
+  constexpr Index rounds = 40'000;
   double operations = 0;
-  const double seconds = fastest(threads, [&](Team& team) {
+  const double seconds = fastest(threads, trials, [&](Team& team) {
     const double mine = kernels<T>().probe.multiply_adds(team.scratch<T>(), rounds);
     if (team.rank() == 0) operations = mine * team.size();
   });
@@ -48,7 +46,8 @@ double measure_bandwidth(int threads, Index bytes) {
   const Index rounds = std::max<Index>(1, (Index{1} << 24) / count);
   std::vector<float> x(static_cast<std::size_t>(count), 1.0f);
   std::vector<float> y(static_cast<std::size_t>(count), 0.0f);
-  const double seconds = fastest(threads, [&](Team& team) {
+  constexpr int trials = 5;
+  const double seconds = fastest(threads, trials, [&](Team& team) {
     const Range mine = team.range(count);
     for (Index round = 0; round < rounds; ++round) {
       kernels<float>().probe.stream(y.data() + mine.begin, x.data() + mine.begin, 1e-3f, mine.size());
@@ -57,7 +56,7 @@ double measure_bandwidth(int threads, Index bytes) {
   return 3.0 * sizeof(float) * static_cast<double>(count) * static_cast<double>(rounds) / seconds;
 }
 
-template double measure_multiply_adds<float>(int);
-template double measure_multiply_adds<double>(int);
+template double measure_multiply_adds<float>(int, int);
+template double measure_multiply_adds<double>(int, int);
 
 }  // namespace flyball
